@@ -1,0 +1,3 @@
+import t from 'tap';
+
+t.equal(process.version.split('.')[0], 'v26');
