@@ -1,0 +1,132 @@
+/**
+ * The configuration after loading: every default filled in, every length in bytes and every time in the unit
+ * that its name carries. The file's own form, with its meanings, is `schema.ts`; `load.ts` turns one into the other.
+ */
+export type Config = {
+  readonly listeners: readonly ListenerConfig[];
+  /** Null: no metrics listener. */
+  readonly metrics: { readonly address: string; readonly port: number } | null;
+  readonly ticket: TicketConfig;
+  readonly cache: { readonly memoryMaxBytes: number };
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+  readonly log: { readonly level: LogLevel };
+  readonly registries: readonly RegistryConfig[];
+};
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export type ListenerConfig = {
+  readonly address: string;
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  /** Whose word is taken for the client's address: never guessed. */
+  readonly clientAddress: 'socket' | 'xForwardedFor' | 'forwarded' | 'proxyProtocol';
+  /** CIDRs whose word is taken, for all but `socket`. */
+  readonly trustedProxies: readonly string[];
+  /** Null: plain HTTP. */
+  readonly tls: TlsConfig | null;
+};
+
+export type TlsConfig = {
+  /** Paths of PEM files; chosen by SNI. */
+  readonly certificates: readonly { readonly cert: string; readonly key: string }[];
+  /** PEM file of the authorities whose client certificates are accepted (`clients.mtls`); null: none is asked for. */
+  readonly clientCaFile: string | null;
+};
+
+export type TicketConfig = {
+  /** Null only in the flag form of `serve`: one process-local key. */
+  readonly keyFile: string | null;
+  readonly lifetimeSeconds: number;
+};
+
+export type Limits = {
+  /** Open client connections per listener. */
+  readonly connections: number;
+  /** Bytes of one request's header section. */
+  readonly headerBytes: number;
+  /** Bytes of one manifest, either way. */
+  readonly manifestBytes: number;
+  /** Bytes of one token answer or token request. */
+  readonly tokenBytes: number;
+  /** Bytes of pooled transfer buffers, all transfers together. */
+  readonly bufferBytes: number;
+  /** Connections to one upstream host. */
+  readonly upstreamConnections: number;
+};
+
+export type Timeouts = {
+  /** To open a connection (TCP and TLS) to an upstream. */
+  readonly connectSeconds: number;
+  /** Until an upstream's header section is in. */
+  readonly headersSeconds: number;
+  /** Longest silence in a body, either way. */
+  readonly idleSeconds: number;
+  /** For a client to send its header section. */
+  readonly requestHeadersSeconds: number;
+  /** For transfers under way after SIGTERM. */
+  readonly drainSeconds: number;
+};
+
+export type Delivery = 'dedicated' | 'inline' | 'passthrough';
+
+export type RegistryConfig = {
+  readonly name: string;
+  /** Host[:port], lower case, the scheme's own port left out. */
+  readonly loginServer: string;
+  readonly aliases: readonly string[];
+  /** Scheme of the links given out. */
+  readonly scheme: 'https' | 'http';
+  readonly upstream: UpstreamConfig;
+  /** Source hosts whose `?ns=` this registry answers. */
+  readonly namespaces: readonly string[];
+  readonly delivery: Delivery;
+  readonly push: boolean;
+  /** Pattern with `{registry}` and `{region}`; null where no region has a data endpoint (inline, passthrough). */
+  readonly dataEndpoint: string | null;
+  readonly redirectHosts: readonly RedirectHost[];
+  /** Never empty where delivery is `dedicated`. */
+  readonly regions: readonly { readonly name: string; readonly match: readonly string[] }[];
+  readonly authorizationTtlSeconds: number;
+  readonly publicProbe: boolean;
+  /** Berth's own policy for its clients; null: the upstream decides with the caller's credentials. */
+  readonly clients: ClientPolicy | null;
+};
+
+export type UpstreamConfig = {
+  /** Origin, without a trailing slash. */
+  readonly url: string;
+  readonly tokenHosts: readonly string[];
+  readonly caFile: string | null;
+  /** URL of an outbound HTTP proxy. */
+  readonly proxy: string | null;
+  /** Berth's own credentials. */
+  readonly auth: UpstreamAuth | null;
+  /** CIDRs beyond the public internet that upstream, token service and storage may resolve to. */
+  readonly allowedPrivateAddresses: readonly string[];
+};
+
+export type UpstreamAuth =
+  /** A file with `username:password` on its first line; read again when it changes. */
+  | { readonly kind: 'file'; readonly file: string }
+  /** A docker credential helper: `<command> get`, the registry's host on stdin, `{"Username","Secret"}` on stdout. */
+  | { readonly kind: 'exec'; readonly command: readonly string[]; readonly timeoutSeconds: number };
+
+export type RedirectHost = {
+  /** Host[:port]; `*` stands for one or more characters other than a dot. */
+  readonly host: string;
+  /** Regular expression over the raw path, anchored at both ends; null: any. */
+  readonly pathPattern: string | null;
+};
+
+export type ClientPolicy = {
+  /** Everybody may pull. */
+  readonly anonymous: boolean;
+  /** Path of an htpasswd file (bcrypt only). */
+  readonly htpasswdFile: string | null;
+  /** A client certificate that the listener's `clientCaFile` signed is enough. */
+  readonly mtls: boolean;
+  /** CIDRs whose clients are let in without credentials. */
+  readonly networks: readonly string[];
+};
