@@ -1,0 +1,55 @@
+import type { Logger } from 'pino';
+import type { RouteLabel, ServerLabel } from '../metrics/metrics.ts';
+
+/** How a request ended, in one word, for the access line. */
+export type Outcome =
+  | 'ok'
+  | 'redirected'
+  | 'refused'
+  | 'client_closed'
+  | 'upstream_failed'
+  | 'digest_mismatch'
+  | 'drain_deadline'
+  | 'failed';
+
+/**
+ * What the one log line of a request says, and the labels of its metrics. Handlers fill in what they learn. Only these
+ * fields are logged; there is no way to log a query, a header field or a ticket through here.
+ */
+export type AccessFields = {
+  /** The door the host belongs to. */
+  door: ServerLabel;
+  route: RouteLabel;
+  /** Name of the registry in the configuration. */
+  registry?: string;
+  region?: string;
+  repository?: string;
+  /** Tag or digest, as parsed. */
+  reference?: string;
+  digest?: string;
+  /** Left out: derived from the status. */
+  outcome?: Outcome;
+  /** RFC 9211's words: `hit`, `miss`, `stale`, `bypass`, `collapsed`. */
+  cache?: string;
+  /** Why it failed: an RFC 9209 word, a ticket refusal, a code. Never a message of a peer. */
+  failure?: string;
+  /** Who asked, where Berth's own client policy knows (`clients`). */
+  principal?: string;
+};
+
+/** What is known about a request before a door looks at it. */
+export type RequestContext = {
+  /** The client's own `X-Request-Id` where it is `[A-Za-z0-9._-]{1,64}`, else a new one. Also a field of the response. */
+  readonly requestId: string;
+  /** By the listener's `clientAddress` setting; IPv4-mapped addresses as IPv4. */
+  readonly clientAddress: string;
+  /** `host[:port]`, lower case, the scheme's own port left out; undefined never reaches a handler today. */
+  readonly host: string | undefined;
+  /** True where a certificate of the listener's `clientCaFile` was shown. */
+  readonly clientCertificate: boolean;
+  /** Carries the request id. */
+  readonly log: Logger;
+  readonly access: AccessFields;
+  /** Aborts when the client's connection closes before the response is complete, or when a drain's deadline passes. */
+  readonly signal: AbortSignal;
+};

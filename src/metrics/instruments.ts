@@ -1,0 +1,209 @@
+import * as prom from 'prom-client';
+
+/** For each label the values it may take. */
+export type LabelSets = Readonly<Record<string, readonly string[]>>;
+export type Labels<S extends LabelSets> = { readonly [K in keyof S]: S[K][number] };
+
+/** Adds to one series without looking labels up: for code that runs once per chunk. */
+export type CounterHandle = { inc(amount?: number): void };
+
+export type Counter<L> = {
+  inc(labels: L, amount?: number): void;
+  /** A handle for one series; make it once, use it often. */
+  handle(labels: L): CounterHandle;
+  /** What a scrape would show now; for tests. */
+  value(labels: L): Promise<number>;
+};
+
+export type Gauge<L> = {
+  set(labels: L, value: number): void;
+  inc(labels: L, amount?: number): void;
+  dec(labels: L, amount?: number): void;
+  /**
+   * Adds what `read` answers to the gauge at every scrape. Several readers are summed; returns a function that takes
+   * this one away. A gauge that has readers must not be set as well.
+   */
+  collect(read: () => Iterable<readonly [L, number]>): () => void;
+  /** What a scrape would show now; for tests. */
+  value(labels: L): Promise<number>;
+};
+
+export type Histogram<L> = {
+  observe(labels: L, value: number): void;
+  /** How many observations one series has; for tests. */
+  count(labels: L): Promise<number>;
+};
+
+/** What a metric is, for the comparison with docs/metrics.md. */
+export type Description = {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: LabelSets;
+};
+
+export type Instruments = {
+  readonly contentType: string;
+  text(): Promise<string>;
+  readonly descriptions: readonly Description[];
+  /** `initial` lists the series that start at 0; left out: every combination. */
+  counter<const S extends LabelSets>(
+    name: string,
+    help: string,
+    labels: S,
+    initial?: Iterable<Labels<S>>,
+  ): Counter<Labels<S>>;
+  gauge<const S extends LabelSets>(name: string, help: string, labels: S): Gauge<Labels<S>>;
+  /** Series appear with their first observation: each one is as many lines as there are buckets. */
+  histogram<const S extends LabelSets>(
+    name: string,
+    help: string,
+    labels: S,
+    buckets: readonly number[],
+  ): Histogram<Labels<S>>;
+  /** A gauge that is always 1 and whose labels carry text known at start. */
+  info(name: string, help: string, labels: Readonly<Record<string, string>>): void;
+};
+
+/** Makes instruments on a registry of their own, Node's and the process's metrics included. */
+export function createInstruments(): Instruments {
+  const registry = new prom.Registry();
+  prom.collectDefaultMetrics({ register: registry });
+  const descriptions: Description[] = [];
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    descriptions,
+    counter(name, help, labels, initial) {
+      descriptions.push({ name, type: 'counter', help, labels });
+      return createCounter(registry, name, help, labels, initial ?? combinations(labels));
+    },
+    gauge(name, help, labels) {
+      descriptions.push({ name, type: 'gauge', help, labels });
+      return createGauge(registry, name, help, labels);
+    },
+    histogram(name, help, labels, buckets) {
+      descriptions.push({ name, type: 'histogram', help, labels });
+      const metric = new prom.Histogram({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        buckets: [...buckets],
+        registers: [registry],
+      });
+      return {
+        observe: (series, value) => metric.observe(series, value),
+        count: async (series) => {
+          const { values } = await metric.get();
+          return (
+            values.find((v) => v.metricName === `${name}_count` && sameLabels(v.labels, series))?.value ?? 0
+          );
+        },
+      };
+    },
+    info(name, help, labels) {
+      const sets = Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, [value]]));
+      descriptions.push({ name, type: 'gauge', help, labels: sets });
+      new prom.Gauge({ name, help, labelNames: Object.keys(labels), registers: [registry] }).set(labels, 1);
+    },
+  };
+}
+
+function createCounter<S extends LabelSets>(
+  registry: prom.Registry,
+  name: string,
+  help: string,
+  labels: S,
+  initial: Iterable<Labels<S>>,
+): Counter<Labels<S>> {
+  // prom-client hashes the labels on every inc(): about a microsecond. A handle only adds to a number; the sum moves
+  // over when somebody scrapes.
+  const pending: { readonly series: Labels<S>; amount: number }[] = [];
+  const metric = new prom.Counter({
+    name,
+    help,
+    labelNames: Object.keys(labels),
+    registers: [registry],
+    collect() {
+      for (const entry of pending) {
+        metric.inc(entry.series, entry.amount);
+        entry.amount = 0;
+      }
+    },
+  });
+  for (const series of initial) metric.inc(series, 0);
+  return {
+    inc: (series, amount = 1) => metric.inc(series, amount),
+    handle(series) {
+      // One entry per series however often a handle is asked for, so that callers may ask per transfer.
+      let entry = pending.find((known) => sameLabels(known.series, series));
+      if (entry === undefined) {
+        entry = { series, amount: 0 };
+        pending.push(entry);
+      }
+      const target = entry;
+      return {
+        inc(amount = 1) {
+          target.amount += amount;
+        },
+      };
+    },
+    value: async (series) => valueOf(await metric.get(), series),
+  };
+}
+
+function createGauge<S extends LabelSets>(
+  registry: prom.Registry,
+  name: string,
+  help: string,
+  labels: S,
+): Gauge<Labels<S>> {
+  const readers = new Set<() => Iterable<readonly [Labels<S>, number]>>();
+  let collected = false;
+  const metric = new prom.Gauge({
+    name,
+    help,
+    labelNames: Object.keys(labels),
+    registers: [registry],
+    collect() {
+      if (!collected) return;
+      for (const series of combinations(labels)) metric.set(series, 0);
+      for (const read of readers) for (const [series, value] of read()) metric.inc(series, value);
+    },
+  });
+  for (const series of combinations(labels)) metric.set(series, 0);
+  return {
+    set: (series, value) => metric.set(series, value),
+    inc: (series, amount = 1) => metric.inc(series, amount),
+    dec: (series, amount = 1) => metric.dec(series, amount),
+    collect(read) {
+      collected = true;
+      readers.add(read);
+      return () => {
+        readers.delete(read);
+      };
+    },
+    value: async (series) => valueOf(await metric.get(), series),
+  };
+}
+
+/** Every combination of label values; one empty combination where there are no labels. */
+function combinations<S extends LabelSets>(labels: S): Labels<S>[] {
+  let rows: Record<string, string>[] = [{}];
+  for (const [label, values] of Object.entries(labels)) {
+    rows = rows.flatMap((row) => values.map((value) => ({ ...row, [label]: value })));
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rows are built from S; TypeScript cannot follow
+  return rows as Labels<S>[];
+}
+
+type Labelled = { readonly [label: string]: string | number | undefined };
+
+function sameLabels(a: Labelled, b: Labelled): boolean {
+  return Object.keys(b).every((key) => a[key] === b[key]);
+}
+
+function valueOf(metric: { values: { labels: Labelled; value: number }[] }, series: Labelled): number {
+  return metric.values.find((v) => sameLabels(v.labels, series))?.value ?? 0;
+}

@@ -1,0 +1,190 @@
+/**
+ * The closed sets that label values come from. A label value that is not listed here does not compile, so the number
+ * of series is bounded; none of them ever names a repository, a tag, a digest, an address or a path.
+ */
+
+/** The door a request came to; `unknown` where it was refused before its host was known. */
+export const SERVERS = ['login_server', 'data_endpoint', 'unknown'] as const;
+export type ServerLabel = (typeof SERVERS)[number];
+
+/** Route kinds of `oci/route.ts`; `unknown` where none was recognised. */
+export const ROUTES = [
+  'ping',
+  'catalog',
+  'token',
+  'tags',
+  'manifest',
+  'blob',
+  'uploads',
+  'upload',
+  'referrers',
+  'unknown',
+] as const;
+export type RouteLabel = (typeof ROUTES)[number];
+
+/** Methods that are routed; a peer may send any token, so the rest is one value. */
+export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'other'] as const;
+export type MethodLabel = (typeof METHODS)[number];
+
+/** Status codes; 499 stands for a client that left (nginx's and caddy's convention). */
+export const CODES = [
+  '200',
+  '201',
+  '202',
+  '204',
+  '206',
+  '301',
+  '302',
+  '303',
+  '304',
+  '307',
+  '308',
+  '400',
+  '401',
+  '403',
+  '404',
+  '405',
+  '406',
+  '408',
+  '409',
+  '410',
+  '411',
+  '412',
+  '413',
+  '414',
+  '415',
+  '416',
+  '417',
+  '421',
+  '429',
+  '431',
+  '451',
+  '499',
+  '500',
+  '501',
+  '502',
+  '503',
+  '504',
+  'other',
+] as const;
+export type CodeLabel = (typeof CODES)[number];
+
+const CODE_OF: ReadonlyMap<string, CodeLabel> = new Map(CODES.map((code) => [code, code]));
+const METHOD_OF: ReadonlyMap<string, MethodLabel> = new Map(METHODS.map((method) => [method, method]));
+
+/** The label for a status code that a peer chose. */
+export function codeLabel(status: number): CodeLabel {
+  return CODE_OF.get(String(status)) ?? 'other';
+}
+
+/** The label for a method that a peer chose. */
+export function methodLabel(method: string | undefined): MethodLabel {
+  return METHOD_OF.get(method ?? '') ?? 'other';
+}
+
+/** Whom a request of ours goes to. */
+export const UPSTREAMS = ['registry', 'token_service', 'storage'] as const;
+export type UpstreamLabel = (typeof UPSTREAMS)[number];
+
+/** RFC 9209 §2.3 proxy error types, and three of our own. */
+export const UPSTREAM_FAILURES = [
+  'dns_timeout',
+  'dns_error',
+  'destination_not_found',
+  'destination_unavailable',
+  'destination_ip_prohibited',
+  'destination_ip_unroutable',
+  'connection_refused',
+  'connection_terminated',
+  'connection_timeout',
+  'connection_read_timeout',
+  'connection_write_timeout',
+  'connection_limit_reached',
+  'tls_protocol_error',
+  'tls_certificate_error',
+  'tls_alert_received',
+  'http_request_error',
+  'http_request_denied',
+  'http_response_incomplete',
+  'http_response_header_section_size',
+  'http_response_header_size',
+  'http_response_body_size',
+  'http_response_trailer_section_size',
+  'http_response_trailer_size',
+  'http_response_transfer_coding',
+  'http_response_content_coding',
+  'http_response_timeout',
+  'http_upgrade_failed',
+  'http_protocol_error',
+  'proxy_internal_response',
+  'proxy_internal_error',
+  'proxy_configuration_error',
+  'proxy_loop_detected',
+  'redirect_refused',
+  'address_refused',
+  'content_too_large',
+] as const;
+export type UpstreamFailureLabel = (typeof UPSTREAM_FAILURES)[number];
+
+/** Why a blob's bytes ended before the last one. */
+export const INCOMPLETE_REASONS = [
+  'client_closed',
+  'digest_mismatch',
+  'drain_deadline',
+  'internal_error',
+  ...UPSTREAM_FAILURES,
+] as const;
+export type IncompleteReason = (typeof INCOMPLETE_REASONS)[number];
+
+/** Why a Location was not followed or not given to a client. */
+export const REDIRECT_REFUSALS = [
+  'malformed',
+  'too_long',
+  'scheme_not_allowed',
+  'credentials_in_url',
+  'fragment_in_url',
+  'host_not_listed',
+  'path_not_listed',
+  'too_many_redirects',
+  'address_refused',
+  'upload_redirected',
+] as const;
+export type RedirectRefusal = (typeof REDIRECT_REFUSALS)[number];
+
+/** `ok`, or the reason of `openTicket`. */
+export const TICKET_RESULTS = [
+  'ok',
+  'malformed',
+  'unknown_key',
+  'bad_signature',
+  'expired',
+  'wrong_host',
+  'wrong_registry',
+  'wrong_repository',
+  'wrong_blob',
+] as const;
+export type TicketResult = (typeof TICKET_RESULTS)[number];
+
+/** Why a connection ended before it carried a request. */
+export const CONNECTION_REFUSALS = [
+  'connection_limit',
+  'proxy_protocol_untrusted',
+  'proxy_protocol_malformed',
+  'proxy_protocol_timeout',
+  'tls_handshake',
+] as const;
+export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
+
+/** Why a request did not reach a door. */
+export const REQUEST_REFUSALS = [
+  'header_timeout',
+  'header_too_large',
+  'malformed_request',
+  'missing_host',
+  'duplicate_host',
+  'malformed_host',
+  'malformed_target',
+  'method_not_allowed',
+  'expectation_unknown',
+] as const;
+export type RequestRefusal = (typeof REQUEST_REFUSALS)[number];

@@ -1,0 +1,205 @@
+import type { Labels } from './instruments.ts';
+import { createInstruments } from './instruments.ts';
+import {
+  CODES,
+  CONNECTION_REFUSALS,
+  INCOMPLETE_REASONS,
+  METHODS,
+  REDIRECT_REFUSALS,
+  REQUEST_REFUSALS,
+  ROUTES,
+  SERVERS,
+  TICKET_RESULTS,
+  UPSTREAM_FAILURES,
+  UPSTREAMS,
+} from './labels.ts';
+
+export type { Counter, CounterHandle, Gauge, Histogram } from './instruments.ts';
+export type * from './labels.ts';
+export { codeLabel, methodLabel } from './labels.ts';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** From a cached answer to a blob of many gigabytes on a slow line: clients wait half an hour for those. */
+const DURATION_BUCKETS = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800,
+];
+
+/** To the first byte: containerd gives up after 30 s without a header section. */
+const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/**
+ * Every metric of Berth, on a registry of its own. docs/metrics.md says when each one moves; a test compares the two
+ * both ways. `build` names the running program in `berth_build_info`.
+ */
+export function createMetrics(build: { version: string; revision: string } = { version: '', revision: '' }) {
+  const make = createInstruments();
+  make.info('berth_build_info', 'Always 1; its labels name the running build.', build);
+  return {
+    contentType: make.contentType,
+    /** The whole exposition, Prometheus text format. */
+    text: (): Promise<string> => make.text(),
+    descriptions: make.descriptions,
+
+    // Clients
+    httpRequests: make.counter(
+      'berth_http_requests_total',
+      'Requests answered, each counted once when its response ends; 499: the client left first.',
+      { server: SERVERS, route: ROUTES, method: METHODS, code: CODES },
+      usualRequests(),
+    ),
+    httpRequestDuration: make.histogram(
+      'berth_http_request_duration_seconds',
+      'From the request header section to the last byte of the response or its end.',
+      { server: SERVERS, route: ROUTES, method: METHODS, code: CODES },
+      DURATION_BUCKETS,
+    ),
+    httpTimeToFirstByte: make.histogram(
+      'berth_http_time_to_first_byte_seconds',
+      'From the request header section to the response header section.',
+      { server: SERVERS },
+      FIRST_BYTE_BUCKETS,
+    ),
+    httpRequestsInFlight: make.gauge('berth_http_requests_in_flight', 'Requests being answered now.', {
+      server: SERVERS,
+    }),
+    httpIncompleteResponses: make.counter(
+      'berth_http_incomplete_responses_total',
+      'Responses that ended after their header section and before their last byte.',
+      { server: SERVERS, reason: ['client_closed', 'internal_error', 'drain_deadline', 'cut'] },
+    ),
+    httpRefusedRequests: make.counter(
+      'berth_http_refused_requests_total',
+      'Requests refused before they reached a door.',
+      { reason: REQUEST_REFUSALS },
+    ),
+    connectionsOpen: make.gauge('berth_connections_open', 'Open client connections.', {}),
+    connectionsRefused: make.counter(
+      'berth_connections_refused_total',
+      'Client connections closed before their first request.',
+      { reason: CONNECTION_REFUSALS },
+    ),
+    policyDecisions: make.counter(
+      'berth_policy_decisions_total',
+      "Decisions of Berth's own client policy (`clients`).",
+      { decision: ['allowed', 'challenge', 'denied'] },
+    ),
+    tokenRequests: make.counter('berth_token_requests_total', 'Token requests of clients, by outcome.', {
+      result: ['ok', 'refused', 'throttled', 'failed'],
+    }),
+    uploads: make.counter('berth_uploads_total', 'Upload requests, by outcome.', {
+      result: ['started', 'continued', 'completed', 'mounted', 'cancelled', 'refused', 'failed'],
+    }),
+
+    // Tickets and redirects
+    redirects: make.counter(
+      'berth_redirects_total',
+      'Blob requests answered by the login server, by delivery.',
+      {
+        delivery: ['dedicated', 'inline', 'passthrough'],
+      },
+    ),
+    redirectsRefused: make.counter(
+      'berth_redirects_refused_total',
+      'Locations of upstreams that were neither followed nor given out.',
+      { reason: REDIRECT_REFUSALS },
+    ),
+    regionsUnmatched: make.counter(
+      'berth_regions_unmatched_total',
+      "Redirects to a storage host that no region's `match` names; the first region was used.",
+      {},
+    ),
+    ticketsIssued: make.counter('berth_tickets_issued_total', 'Tickets sealed into a redirect.', {}),
+    ticketVerifications: make.counter(
+      'berth_ticket_verifications_total',
+      'Tickets shown at a data endpoint, by result.',
+      { result: TICKET_RESULTS },
+    ),
+
+    // Blobs and manifests
+    blobTransmitBytes: make.counter(
+      'berth_blob_transmit_bytes_total',
+      'Bytes of blobs written to clients, counted as they flow, cut transfers included.',
+      { source: ['upstream', 'cache'] },
+    ),
+    blobIncomplete: make.counter(
+      'berth_blob_incomplete_total',
+      'Blob transfers that ended before their last byte.',
+      { reason: INCOMPLETE_REASONS },
+    ),
+    blobDigestMismatches: make.counter(
+      'berth_blob_digest_mismatches_total',
+      'Content whose digest was not the one asked for; it was not delivered whole and not stored.',
+      { stage: ['manifest', 'blob'] },
+    ),
+    rangeRequests: make.counter('berth_range_requests_total', 'Blob requests with a Range field, by form.', {
+      type: ['int', 'open', 'suffix', 'multiple', 'unsatisfiable', 'ignored'],
+    }),
+    bufferPoolBytes: make.gauge('berth_buffer_pool_bytes', 'Transfer buffers.', {
+      state: ['in_use', 'free'],
+    }),
+    authorizationDecisions: make.counter(
+      'berth_authorization_decisions_total',
+      'Where the decision whether this caller may have it came from.',
+      { result: ['hit', 'miss', 'collapsed', 'public'] },
+    ),
+    manifestCacheRequests: make.counter(
+      'berth_manifest_cache_requests_total',
+      'Manifest requests, by what the memory cache answered (RFC 9211).',
+      { result: ['hit', 'miss', 'stale', 'bypass'] },
+    ),
+    manifestCacheSizeBytes: make.gauge(
+      'berth_manifest_cache_size_bytes',
+      'Bytes of manifests held in memory.',
+      {},
+    ),
+
+    // Upstream
+    upstreamRequests: make.counter('berth_upstream_requests_total', 'Responses of upstreams.', {
+      upstream: UPSTREAMS,
+      code: CODES,
+    }),
+    upstreamRequestDuration: make.histogram(
+      'berth_upstream_request_duration_seconds',
+      "From sending a request upstream to its response's header section.",
+      { upstream: UPSTREAMS },
+      [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    ),
+    upstreamFailures: make.counter(
+      'berth_upstream_failures_total',
+      'Upstream requests without a usable response, by RFC 9209 error type.',
+      { upstream: UPSTREAMS, reason: UPSTREAM_FAILURES },
+    ),
+    upstreamBytes: make.counter('berth_upstream_bytes_total', 'Body bytes read from upstreams.', {
+      upstream: UPSTREAMS,
+    }),
+
+    // The process
+    tlsCertificateNotAfter: make.gauge(
+      'berth_tls_certificate_not_after_timestamp_seconds',
+      'When the first of the served certificates expires, Unix time; 0 without TLS.',
+      {},
+    ),
+    draining: make.gauge('berth_draining', '1 from the signal to stop until the end.', {}),
+  };
+}
+
+/** The requests every instance will see: listing all combinations would be thousands of lines that never move. */
+function* usualRequests(): Generator<
+  Labels<{ server: typeof SERVERS; route: typeof ROUTES; method: typeof METHODS; code: typeof CODES }>
+> {
+  for (const method of ['GET', 'HEAD'] as const) {
+    for (const code of ['200', '401', '404', '502'] as const) {
+      for (const route of ['ping', 'token', 'tags', 'manifest', 'blob'] as const) {
+        yield { server: 'login_server', route, method, code };
+      }
+    }
+    yield { server: 'login_server', route: 'blob', method, code: '307' };
+    for (const code of ['200', '206', '403', '416', '499', '502'] as const) {
+      yield { server: 'data_endpoint', route: 'blob', method, code };
+    }
+  }
+}
+
+/** Typed access for code that takes one instrument only. */
+export type { Description, Labels };
