@@ -200,6 +200,3 @@ function* usualRequests(): Generator<
     }
   }
 }
-
-/** Typed access for code that takes one instrument only. */
-export type { Description, Labels };
