@@ -1,0 +1,133 @@
+import type { lookup as dnsLookup, LookupOptions } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+/** A set of addresses that can be asked. */
+export type AddressSet = { has(address: string): boolean };
+
+/** An upstream name or address leads where no upstream may be. */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused';
+  readonly code = 'ERR_ADDRESS_REFUSED';
+  constructor(hostname: string, address: string) {
+    super(
+      `${hostname} leads to ${address}, which is not on the public internet: ` +
+        'add its network to upstream.allowedPrivateAddresses if it is meant to be used',
+    );
+  }
+}
+
+/** IANA IPv4 Special-Purpose Address Registry, multicast, and what clouds answer at. */
+const SPECIAL_IPV4 = [
+  '0.0.0.0/8', // this network, RFC 791
+  '10.0.0.0/8', // private use, RFC 1918
+  '100.64.0.0/10', // shared address space, RFC 6598
+  '127.0.0.0/8', // loopback, RFC 1122
+  '168.63.129.16/32', // Azure's platform address: not in the registry, yet only ever the host a machine runs on
+  '169.254.0.0/16', // link local, RFC 3927: instance metadata
+  '172.16.0.0/12', // private use
+  '192.0.0.0/24', // IETF protocol assignments, RFC 6890
+  '192.0.2.0/24', // TEST-NET-1, RFC 5737
+  '192.88.99.0/24', // 6to4 relay, RFC 7526
+  '192.168.0.0/16', // private use
+  '198.18.0.0/15', // benchmarking, RFC 2544
+  '198.51.100.0/24', // TEST-NET-2
+  '203.0.113.0/24', // TEST-NET-3
+  '224.0.0.0/4', // multicast, RFC 5771
+  '240.0.0.0/4', // reserved and broadcast, RFC 1112
+] as const;
+
+/** Inside 2000::/3, the only space given out as global unicast (RFC 4291 §2.4), what is special all the same. */
+const SPECIAL_IPV6 = [
+  '2001::/23', // IETF protocol assignments: Teredo, benchmarking, ORCHID, RFC 2928
+  '2001:db8::/32', // documentation, RFC 3849
+  '2002::/16', // 6to4, RFC 3056: embeds any IPv4 address, deprecated
+  '3fff::/20', // documentation, RFC 9637
+] as const;
+
+/** CIDRs as a set; throws on one that is none (the configuration has been checked before). */
+export function createAllowedAddresses(cidrs: readonly string[]): AddressSet {
+  const list = createBlockList(cidrs);
+  return { has: (address) => check(list, address) };
+}
+
+/** Addresses that an upstream may have: the public internet and `allowedPrivate`. */
+export function createUpstreamAddresses(allowedPrivate: AddressSet): AddressSet {
+  const special4 = createBlockList(SPECIAL_IPV4);
+  const special6 = createBlockList(SPECIAL_IPV6);
+  const global6 = createBlockList(['2000::/3']);
+  const has = (address: string): boolean => {
+    const plain = stripZone(address);
+    if (isIP(plain) === 0) return false;
+    if (allowedPrivate.has(plain)) return true;
+    if (isIP(plain) === 4) return !check(special4, plain);
+    const embedded = embeddedIPv4(plain);
+    if (embedded !== undefined) return allowedPrivate.has(embedded) || !check(special4, embedded);
+    return check(global6, plain) && !check(special6, plain);
+  };
+  return { has };
+}
+
+/** `lookup` with every address left out that no upstream may have; an error when none is left. */
+export function checkedLookup(lookup: typeof dnsLookup, allowed: AddressSet): LookupFunction {
+  return (hostname, options, callback) => {
+    const all: LookupOptions & { all: true } = { ...options, all: true };
+    lookup(hostname, all, (error, addresses) => {
+      if (error !== null) return callback(error, []);
+      const kept = addresses.filter(({ address }) => allowed.has(address)).slice(0, MAX_ADDRESSES);
+      const [first] = kept;
+      if (first === undefined) {
+        return callback(new AddressRefused(hostname, addresses[0]?.address ?? 'no address'), []);
+      }
+      if (options.all === true) return callback(null, kept);
+      return callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** Addresses tried per name: whoever writes the zone chooses how many there are. */
+const MAX_ADDRESSES = 16;
+
+function createBlockList(cidrs: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [address = '', prefix] = cidr.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    list.addSubnet(address, prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix), family);
+  }
+  return list;
+}
+
+function check(list: BlockList, address: string): boolean {
+  const plain = stripZone(address);
+  const family = isIP(plain);
+  return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function stripZone(address: string): string {
+  const [plain = ''] = address.split('%', 1);
+  return plain;
+}
+
+/** The IPv4 address inside an IPv4-mapped (RFC 4291 §2.5.5.2) or NAT64 (64:ff9b::/96, RFC 6052) one. */
+function embeddedIPv4(address: string): string | undefined {
+  const groups = expandIPv6(address);
+  const prefix = groups.slice(0, 6).join(':');
+  if (prefix !== '0:0:0:0:0:ffff' && prefix !== '64:ff9b:0:0:0:0') return undefined;
+  return groups
+    .slice(6)
+    .flatMap((group) => {
+      const value = Number.parseInt(group, 16);
+      return [value >> 8, value & 0xff];
+    })
+    .join('.');
+}
+
+function expandIPv6(address: string): string[] {
+  // The URL parser gives the canonical form: lower case, no leading zeros, no dotted quad.
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [head = '', tail] = canonical.split('::');
+  const left = head === '' ? [] : head.split(':');
+  if (tail === undefined) return left;
+  const right = tail === '' ? [] : tail.split(':');
+  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => '0'), ...right];
+}

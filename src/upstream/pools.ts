@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Limits, Timeouts, UpstreamConfig } from '../config/config.ts';
+import { AddressRefused, createAllowedAddresses, createUpstreamAddresses } from './address-check.ts';
+import { type ConnectorOptions, createConnector, type OpenSocket } from './connector.ts';
+
+/**
+ * Connections to one registry and what belongs to it, by role: a stalled storage host shall not use up what tokens and
+ * manifests need. No pool holds credentials.
+ */
+export type Pools = {
+  readonly registry: Dispatcher;
+  readonly tokenService: Dispatcher;
+  /** For blob bytes, whoever serves them: also the registry's own, where it does not redirect. */
+  readonly storage: Dispatcher;
+  /** Ends every connection, also those in use. */
+  close(): Promise<void>;
+};
+
+export type PoolsDeps = {
+  readonly limits: Pick<Limits, 'upstreamConnections'>;
+  readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'>;
+  readonly lookup?: ConnectorOptions['lookup'];
+  /** Opens the sockets of the storage pool (blob bytes into pooled buffers). Unused behind an outbound proxy. */
+  readonly openStorageSocket?: OpenSocket | undefined;
+};
+
+/** Bytes of an upstream's header section: room for a signed Location of 8 KiB and the fields around it. */
+const MAX_HEADER_BYTES = 32 * 1024;
+
+/** Origins one registry's pools may know at a time: Azure spreads one registry over some dozens of accounts. */
+const MAX_ORIGINS = 512;
+
+/**
+ * Throws when `caFile` can not be read.
+ *
+ * Behind an outbound proxy it is the proxy that resolves names and connects: only addresses written as literals are
+ * still checked here, the rest is the proxy's own rules.
+ */
+export function createPools(upstream: UpstreamConfig, deps: PoolsDeps): Pools {
+  const ca = upstream.caFile === null ? undefined : readFileSync(upstream.caFile, 'utf8');
+  const allowedPrivate = createAllowedAddresses(upstream.allowedPrivateAddresses);
+  const connectTimeoutMs = deps.timeouts.connectSeconds * 1000;
+  const common: Agent.Options = {
+    // undici speaks HTTP/2 on TLS by default: all ranges of a blob would share one connection.
+    allowH2: false,
+    pipelining: 1,
+    connections: deps.limits.upstreamConnections,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    maxOrigins: MAX_ORIGINS,
+    headersTimeout: deps.timeouts.headersSeconds * 1000,
+    bodyTimeout: deps.timeouts.idleSeconds * 1000,
+    // Milliseconds: nginx and Azure close idle connections after 60 s and later; longer than that only races them.
+    keepAliveTimeout: 30_000,
+    keepAliveMaxTimeout: 55_000,
+  };
+  const open = (openSocket: OpenSocket | undefined): Dispatcher =>
+    upstream.proxy === null
+      ? new Agent({
+          ...common,
+          connect: createConnector({ allowedPrivate, ca, connectTimeoutMs, lookup: deps.lookup, openSocket }),
+        })
+      : createProxyPool(upstream.proxy, common, connectTimeoutMs, ca);
+  const literals = createUpstreamAddresses(allowedPrivate);
+  const guard = (dispatcher: Dispatcher): Dispatcher =>
+    upstream.proxy === null ? dispatcher : dispatcher.compose(refuseLiterals((a) => literals.has(a)));
+
+  const opened = {
+    registry: open(undefined),
+    tokenService: open(undefined),
+    storage: open(deps.openStorageSocket),
+  };
+  return {
+    registry: guard(opened.registry),
+    tokenService: guard(opened.tokenService),
+    storage: guard(opened.storage),
+    async close() {
+      await Promise.all(Object.values(opened).map((dispatcher) => dispatcher.destroy()));
+    },
+  };
+}
+
+function createProxyPool(
+  uri: string,
+  common: Agent.Options,
+  connectTimeoutMs: number,
+  ca: string | undefined,
+): Dispatcher {
+  const tls = {
+    timeout: connectTimeoutMs,
+    allowH2: false,
+    rejectUnauthorized: true,
+    ...(ca !== undefined && { ca }),
+  };
+  return new ProxyAgent({
+    ...common,
+    uri,
+    connectTimeout: connectTimeoutMs,
+    requestTls: tls,
+    // The proxy's own certificate: `caFile` may be about the upstream alone, so Node's authorities stay in force.
+    proxyTls: { timeout: connectTimeoutMs, allowH2: false, rejectUnauthorized: true },
+    // Plain http goes to the proxy in absolute form, and undici would open those pools without any limit of ours.
+    factory: (origin, options) => new Pool(origin, Object.assign({ ...common }, options)),
+  });
+}
+
+function refuseLiterals(isAllowed: (address: string) => boolean): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    const { hostname } = new URL(String(options.origin));
+    const address = hostname.replace(/^\[|\]$/g, '');
+    if (isIP(address) !== 0 && !isAllowed(address)) throw new AddressRefused(address, address);
+    return dispatch(options, handler);
+  };
+}
