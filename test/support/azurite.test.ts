@@ -1,11 +1,11 @@
 import { request } from 'node:https';
-import t from 'tap';
+import tap from 'tap';
 import { acrBlob, startAzurite } from './azurite.ts';
 import { createTestAuthority } from './ca.ts';
 import { digestOf, pseudoRandomBytes } from './image.ts';
 import { loopbackLookup } from './lookup.ts';
 
-t.test('azurite serves SAS links of the ACR kind', async (t) => {
+await tap.test('azurite serves SAS links of the ACR kind', async (t) => {
   const authority = await createTestAuthority();
   t.teardown(() => authority.remove());
   const azurite = await startAzurite(authority);

@@ -59,11 +59,9 @@ export async function startAzurite(
   const keys = new Map(accounts.map((account) => [account, randomBytes(64).toString('base64')]));
   const child = fork(
     createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js'),
-    [
-      ...['--blobHost', '127.0.0.1', '--blobPort', '0'],
-      ...['--cert', leaf.certFile, '--key', leaf.keyFile],
-      ...['--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'],
-    ],
+    `--blobHost 127.0.0.1 --blobPort 0 --inMemoryPersistence --skipApiVersionCheck --disableTelemetry --silent`
+      .split(' ')
+      .concat('--cert', leaf.certFile, '--key', leaf.keyFile),
     {
       cwd: workspace,
       // A parent that dies without close() must not leave its emulator behind.
@@ -139,7 +137,7 @@ export async function startAzurite(
 
 /** ACR's links carry their fields in the order se, sig, sp, spr, sr, sv and end with its own `regid`. */
 function acrOrder(query: string): string {
-  return [...query.split('&').sort(), `regid=${REGISTRY_ID}`].join('&');
+  return [...query.split('&').toSorted(), `regid=${REGISTRY_ID}`].join('&');
 }
 
 const REGISTRY_ID = '980761fcffd84acb990689b218f5b394';

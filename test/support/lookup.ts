@@ -1,4 +1,4 @@
-import type { LookupAddress, LookupAllOptions, LookupOptions, lookup } from 'node:dns';
+import type { LookupAddress, LookupOptions, lookup } from 'node:dns';
 
 export type Lookup = typeof lookup;
 
@@ -20,7 +20,7 @@ export function createLookup(resolve: (hostname: string) => string | undefined):
   ) => {
     const callback = typeof options === 'function' ? options : last;
     if (!callback) throw new TypeError('lookup needs a callback');
-    const all = typeof options === 'object' && (options as LookupAllOptions).all === true;
+    const all = typeof options === 'object' && options.all === true;
     const address = resolve(hostname.toLowerCase());
     // Never in the same tick: net.connect() registers its listeners after the call.
     process.nextTick(() => {
@@ -36,6 +36,7 @@ export function createLookup(resolve: (hostname: string) => string | undefined):
       else callback(null, address, family);
     });
   };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one implementation stands for all overloads
   return answer as unknown as Lookup;
 }
 

@@ -1,0 +1,86 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+
+export type TestResponse = {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** `short`: the peer ended (FIN) before the announced length; `reset`: it reset the connection (RST). */
+  readonly ended: 'complete' | 'short' | 'reset';
+};
+
+export type TestRequest = {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: Uint8Array | string;
+  /** Raw request target in place of the URL's own, for paths that a URL parser would tidy up. */
+  readonly target?: string;
+  /** Hangs up after this many body bytes. */
+  readonly hangUpAfterBytes?: number;
+};
+
+export type TestClient = {
+  /** One request; redirects are not followed. */
+  send(url: string, request?: TestRequest): Promise<TestResponse>;
+  close(): void;
+};
+
+/**
+ * A plain HTTP/1.1 client. `route` plays resolver and firewall: it says where a name and port lead to, or throws.
+ * Default: the port of the URL on loopback, whatever the name.
+ */
+export function createTestClient(options: {
+  readonly ca?: string;
+  readonly route?: (hostname: string, port: number) => { address: string; port: number };
+}): TestClient {
+  const agents = {
+    'http:': new HttpAgent({ keepAlive: true }),
+    'https:': new HttpsAgent({ keepAlive: true, ...(options.ca === undefined ? {} : { ca: options.ca }) }),
+  };
+  const route = options.route ?? ((_hostname: string, port: number) => ({ address: '127.0.0.1', port }));
+  return {
+    send: (text, wanted = {}) =>
+      new Promise((resolve, reject) => {
+        const url = new URL(text);
+        const secure = url.protocol === 'https:';
+        const where = route(url.hostname, Number(url.port || (secure ? 443 : 80)));
+        let reset = false;
+        let answered = false;
+        const outgoing = (secure ? httpsRequest : httpRequest)({
+          agent: agents[secure ? 'https:' : 'http:'],
+          host: where.address,
+          port: where.port,
+          servername: url.hostname,
+          method: wanted.method ?? 'GET',
+          path: wanted.target ?? `${url.pathname}${url.search}`,
+          headers: { host: url.host, ...wanted.headers },
+        });
+        outgoing.on('response', (response) => {
+          answered = true;
+          const chunks: Buffer[] = [];
+          let size = 0;
+          response.on('data', (chunk: Buffer) => {
+            chunks.push(chunk);
+            size += chunk.length;
+            if (size >= (wanted.hangUpAfterBytes ?? Infinity)) outgoing.destroy();
+          });
+          // The response's own error is "aborted" for FIN and RST alike; the request's error tells them apart.
+          response.on('error', () => {});
+          response.on('close', () => {
+            const ended = response.complete ? 'complete' : reset ? 'reset' : 'short';
+            const { statusCode: status = 0, headers } = response;
+            resolve({ status, headers, body: Buffer.concat(chunks), ended });
+          });
+        });
+        outgoing.on('error', (error) => {
+          reset = true;
+          if (!answered) reject(error);
+        });
+        outgoing.end(wanted.body);
+      }),
+    close() {
+      agents['http:'].destroy();
+      agents['https:'].destroy();
+    },
+  };
+}
