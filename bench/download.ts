@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+const GIBIBYTE = 1024 ** 3;
+/** A quarter of a GiB over loopback takes well under a second. */
+const CURL_ARGUMENTS = ['-sS', '--ipv4', '--location', '--max-time', '120'];
+/** What curl sends to standard output is the blob itself, once, to compare it. */
+const MAX_BUFFER_BYTES = 2 * GIBIBYTE;
+
+export type Target = {
+  /** Names below `localhost` are loopback to curl (RFC 6761). */
+  url: string;
+  headers: readonly string[];
+  /** 206 for a ranged request. */
+  status: 200 | 206;
+};
+
+/** Downloads the blob `count` times, `concurrency` at once, each by a curl of its own; gives the seconds it took. */
+export async function downloadMany(
+  target: Target,
+  wanted: { count: number; concurrency: number; bytes: number },
+): Promise<number> {
+  const before = performance.now();
+  let left = wanted.count;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await downloadOnce(target, wanted.bytes);
+    }
+  };
+  await Promise.all(Array.from({ length: wanted.concurrency }, worker));
+  return (performance.now() - before) / 1_000;
+}
+
+/** Downloads the blob once and throws unless its digest is right: a fast proxy of wrong bytes is no result. */
+export async function checkContent(target: Target, digest: string): Promise<void> {
+  const { stdout } = await run('curl', [...CURL_ARGUMENTS, ...fields(target), target.url], {
+    encoding: 'buffer',
+    maxBuffer: MAX_BUFFER_BYTES,
+  });
+  const got = `sha256:${createHash('sha256').update(stdout).digest('hex')}`;
+  if (got !== digest) throw new Error(`${target.url} gave ${stdout.length} bytes of ${got}, not ${digest}`);
+}
+
+async function downloadOnce(target: Target, bytes: number): Promise<void> {
+  const { stdout } = await run('curl', [
+    ...CURL_ARGUMENTS,
+    ...fields(target),
+    '--output',
+    '/dev/null',
+    '--write-out',
+    '%{http_code} %{size_download}',
+    target.url,
+  ]);
+  const expected = `${target.status} ${bytes}`;
+  if (stdout !== expected) throw new Error(`${target.url} gave "${stdout}", not "${expected}"`);
+}
+
+function fields(target: Target): string[] {
+  return target.headers.flatMap((header) => ['--header', header]);
+}

@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+import { downloadMany } from './download.ts';
+import type { Options } from './options.ts';
+import { cpuSeconds, resetPeak, residentBytes } from './process-figures.ts';
+import type { Subject } from './subject.ts';
+import type { Workspace } from './workspace.ts';
+
+const run = promisify(execFile);
+
+const GIBIBYTE = 1024 ** 3;
+const KIBIBYTE = 1024;
+const SAMPLE_INTERVAL_MS = 250;
+
+export type StreamFigures = { cpuSecondsPerGibibyte: number; gibibytesPerSecond: number; peakBytes: number };
+
+/** One round of downloads through one subject. */
+export async function measureStream(
+  subject: Subject,
+  blobBytes: number,
+  options: Options,
+): Promise<StreamFigures> {
+  const { pid } = subject.server;
+  resetPeak(pid);
+  const before = cpuSeconds(pid);
+  const seconds = await downloadMany(subject.target, {
+    count: options.downloads,
+    concurrency: options.concurrency,
+    bytes: blobBytes,
+  });
+  const gibibytes = (options.downloads * blobBytes) / GIBIBYTE;
+  return {
+    cpuSecondsPerGibibyte: (cpuSeconds(pid) - before) / gibibytes,
+    gibibytesPerSecond: gibibytes / seconds,
+    peakBytes: residentBytes(pid).peak,
+  };
+}
+
+/** CPU seconds per GiB of hashing as many bytes as one round delivers, in a process of its own. */
+export async function measureHash(workspace: Workspace, options: Options): Promise<number> {
+  const { blob } = workspace;
+  const { stdout } = await run(process.execPath, [
+    join(import.meta.dirname, 'sha256.ts'),
+    blob.file,
+    String(options.downloads),
+  ]);
+  const { cpuSeconds: seconds, digests } = JSON.parse(stdout);
+  if (!Array.isArray(digests) || digests.join() !== blob.digest.slice('sha256:'.length)) {
+    throw new Error(`the hash of the blob is ${String(digests)}, not ${blob.digest}`);
+  }
+  return Number(seconds) / ((options.downloads * blob.bytes) / GIBIBYTE);
+}
+
+export type SlowFigures = {
+  idleBytes: number;
+  medianBytes: number;
+  peakBytes: number;
+  deliveredBytes: number;
+};
+
+/** Resident memory of a subject's process while many clients read the blob slowly. */
+export async function measureSlowClients(subject: Subject, options: Options): Promise<SlowFigures> {
+  const { pid } = subject.server;
+  const { host, port, pathname } = new URL(subject.target.url);
+  resetPeak(pid);
+  const idleBytes = residentBytes(pid).now;
+  const child = run(process.execPath, [
+    join(import.meta.dirname, 'slow-clients.ts'),
+    ...[host, port, pathname, options.slowClients].map(String),
+    ...[options.slowKibibytesPerSecond * KIBIBYTE, options.slowSeconds].map(String),
+  ]);
+  const samples: number[] = [];
+  const stop = new AbortController();
+  const sampling = (async () => {
+    while (!stop.signal.aborted) {
+      samples.push(residentBytes(pid).now);
+      await delay(SAMPLE_INTERVAL_MS);
+    }
+  })();
+  const { stdout } = await child.finally(() => stop.abort());
+  await sampling;
+  const { served, failures, leastBytes, bytes } = JSON.parse(stdout);
+  if (served !== options.slowClients || failures.length > 0 || leastBytes === 0) {
+    throw new Error(`not every slow client was served by ${subject.name}: ${stdout}`);
+  }
+  const peakBytes = residentBytes(pid).peak;
+  const medianBytes = samples.toSorted((a, b) => a - b).at(samples.length >> 1) ?? 0;
+  return { idleBytes, medianBytes, peakBytes, deliveredBytes: Number(bytes) };
+}

@@ -1,0 +1,66 @@
+import { createHash, randomFillSync } from 'node:crypto';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const MEBIBYTE = 1024 * 1024;
+/** `f_type` of a tmpfs, from statfs(2). */
+const TMPFS_MAGIC = 0x01021994;
+const SHARED_MEMORY = '/dev/shm';
+
+/** The repository that the origin serves. */
+export const REPOSITORY = 'bench/blob';
+
+export type Workspace = {
+  /** Everything that the benchmark writes is below it. */
+  directory: string;
+  /** False: no tmpfs was found, the blob lies on a disk and its page cache. */
+  inMemory: boolean;
+  /** Root of the origin's files. */
+  originDirectory: string;
+  blob: { file: string; bytes: number; digest: string; path: string };
+  remove: () => void;
+};
+
+/** Makes the directory and a blob of random bytes, laid out as the blob path of the distribution-spec. */
+export function createWorkspace(blobMebibytes: number): Workspace {
+  const inMemory = isTmpfs(SHARED_MEMORY);
+  const directory = mkdtempSync(join(inMemory ? SHARED_MEMORY : tmpdir(), 'berth-bench-'));
+  const originDirectory = join(directory, 'origin');
+  const blobsDirectory = join(originDirectory, 'v2', REPOSITORY, 'blobs');
+  mkdirSync(blobsDirectory, { recursive: true });
+  const { content, digest } = createContent(blobMebibytes);
+  const file = join(blobsDirectory, digest);
+  const descriptor = openSync(file, 'w');
+  for (const piece of content()) writeSync(descriptor, piece);
+  closeSync(descriptor);
+  return {
+    directory,
+    inMemory,
+    originDirectory,
+    blob: { file, bytes: blobMebibytes * MEBIBYTE, digest, path: `/v2/${REPOSITORY}/blobs/${digest}` },
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+/** One random mebibyte, told apart by its number: different everywhere, and cheap to make. */
+function createContent(mebibytes: number): { content: () => Generator<Buffer>; digest: string } {
+  const seed = randomFillSync(Buffer.alloc(MEBIBYTE));
+  function* content(): Generator<Buffer> {
+    for (let number = 0; number < mebibytes; number += 1) {
+      seed.writeUInt32BE(number);
+      yield seed;
+    }
+  }
+  const hash = createHash('sha256');
+  for (const piece of content()) hash.update(piece);
+  return { content, digest: `sha256:${hash.digest('hex')}` };
+}
+
+function isTmpfs(directory: string): boolean {
+  try {
+    return statfsSync(directory).type === TMPFS_MAGIC;
+  } catch {
+    return false;
+  }
+}
