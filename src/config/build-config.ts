@@ -1,0 +1,128 @@
+import { parseHost } from '../http/host.ts';
+import type {
+  ClientPolicy,
+  Config,
+  ListenerConfig,
+  RedirectHost,
+  RegistryConfig,
+  UpstreamAuth,
+  UpstreamConfig,
+} from './config.ts';
+import {
+  deliveryOf,
+  type FileClients,
+  type FileConfig,
+  type FileList,
+  type FileListener,
+  type FileRedirectHost,
+  type FileRegistry,
+  type FileUpstream,
+} from './file-config.ts';
+
+/** Makes a path of the configuration absolute. */
+export type ResolvePath = (path: string) => string;
+
+/**
+ * The configuration out of a file in which no problem was found.
+ * @throws TypeError where a required field is missing after all: a check that lacks, not something the reader did.
+ */
+export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config {
+  return {
+    listeners: all(file.listeners).map((listener) => buildListener(listener, resolvePath)),
+    metrics: file.metrics,
+    ticket: { ...file.ticket, keyFile: resolvePath(file.ticket.keyFile) },
+    cache: file.cache,
+    limits: file.limits,
+    timeouts: file.timeouts,
+    log: file.log,
+    registries: all(file.registries).map((registry) => buildRegistry(registry, resolvePath)),
+  };
+}
+
+function buildListener(file: FileListener, resolvePath: ResolvePath): ListenerConfig {
+  return {
+    address: file.address,
+    port: present(file.port),
+    clientAddress: file.clientAddress,
+    trustedProxies: all(file.trustedProxies),
+    tls:
+      file.tls === null
+        ? null
+        : {
+            certificates: all(file.tls.certificates).map(({ cert, key }) => ({
+              cert: resolvePath(present(cert)),
+              key: resolvePath(present(key)),
+            })),
+            clientCaFile: file.tls.clientCaFile === null ? null : resolvePath(file.tls.clientCaFile),
+          },
+  };
+}
+
+function buildRegistry(file: FileRegistry, resolvePath: ResolvePath): RegistryConfig {
+  const delivery = deliveryOf(file);
+  return {
+    name: present(file.name),
+    loginServer: present(parseHost(present(file.loginServer), file.scheme)),
+    aliases: all(file.aliases).map((alias) => present(parseHost(alias, file.scheme))),
+    scheme: file.scheme,
+    upstream: buildUpstream(present(file.upstream), resolvePath),
+    namespaces: all(file.namespaces).map((namespace) => present(parseHost(namespace, 'https'))),
+    delivery,
+    push: file.push,
+    dataEndpoint: delivery === 'inline' ? null : file.dataEndpoint,
+    redirectHosts: all(file.redirectHosts).map(buildRedirectHost),
+    regions: all(file.regions).map(({ name, match }) => ({
+      name: present(name),
+      match: all(match).map(canonicalPattern),
+    })),
+    authorizationTtlSeconds: file.authorizationTtlSeconds,
+    publicProbe: file.publicProbe,
+    clients: file.clients === null ? null : buildClients(file.clients, resolvePath),
+  };
+}
+
+function buildRedirectHost(file: FileRedirectHost): RedirectHost {
+  if (typeof file === 'string') return { host: canonicalPattern(file), pathPattern: null };
+  return { host: canonicalPattern(present(file.host)), pathPattern: file.pathPattern };
+}
+
+function buildUpstream(file: FileUpstream, resolvePath: ResolvePath): UpstreamConfig {
+  return {
+    url: new URL(present(file.url)).origin,
+    tokenHosts: all(file.tokenHosts).map((host) => present(parseHost(host, 'https'))),
+    caFile: file.caFile === null ? null : resolvePath(file.caFile),
+    proxy: file.proxy,
+    auth: buildAuth(file, resolvePath),
+    allowedPrivateAddresses: all(file.allowedPrivateAddresses),
+  };
+}
+
+function buildAuth({ auth }: FileUpstream, resolvePath: ResolvePath): UpstreamAuth | null {
+  if (auth === null) return null;
+  if (auth.file !== undefined) return { kind: 'file', file: resolvePath(auth.file) };
+  const { command, timeoutSeconds } = present(auth.exec);
+  return { kind: 'exec', command: all(command), timeoutSeconds };
+}
+
+function buildClients(file: FileClients, resolvePath: ResolvePath): ClientPolicy {
+  return {
+    anonymous: file.anonymous,
+    htpasswdFile: file.htpasswd === null ? null : resolvePath(present(file.htpasswd.file)),
+    mtls: file.mtls,
+    networks: all(file.networks),
+  };
+}
+
+/** As `matchHostPattern` wants it: hosts come without the https port. */
+function canonicalPattern(pattern: string): string {
+  return pattern.toLowerCase().replace(/:443$/, '');
+}
+
+function all<T>(list: FileList<T> | undefined): readonly T[] {
+  return present(list).map(present);
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('a required field is missing from a checked configuration');
+  return value;
+}

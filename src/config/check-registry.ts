@@ -1,0 +1,111 @@
+import { canonicalNamespace } from '../endpoints/namespace.ts';
+import { checkClients } from './check-clients.ts';
+import { checkHostPattern, checkPathPattern } from './check-redirect-host.ts';
+import { checkHostList, checkUpstream } from './check-upstream.ts';
+import { deliveryOf, type FileConfig, type FileRegistry } from './file-config.ts';
+import type { ConfigPath, Finding } from './problem.ts';
+
+/** Everything about one registry that does not depend on the others' hosts. */
+export function checkRegistry(
+  registry: FileRegistry,
+  config: FileConfig,
+  path: ConfigPath,
+): readonly Finding[] {
+  return [
+    ...(registry.upstream === undefined ? [] : checkUpstream(registry.upstream, [...path, 'upstream'])),
+    ...checkNamespaces(registry, [...path, 'namespaces']),
+    ...checkDelivery(registry, path),
+    ...checkRedirectHosts(registry, [...path, 'redirectHosts']),
+    ...checkRegions(registry, [...path, 'regions']),
+    ...checkClients(registry, config, path),
+  ];
+}
+
+function checkNamespaces(registry: FileRegistry, path: ConfigPath): readonly Finding[] {
+  const findings = [...checkHostList(registry.namespaces, path)];
+  const seen = new Map<string, string>();
+  for (const [index, namespace] of registry.namespaces.entries()) {
+    const canonical = namespace === undefined ? undefined : canonicalNamespace(namespace);
+    if (canonical === undefined || namespace === undefined) continue;
+    const other = seen.get(canonical);
+    if (other !== undefined) {
+      const message = `"${namespace}" is claimed twice: "${other}" is the same source host`;
+      findings.push({ path: [...path, index], message, hint: 'remove one' });
+    }
+    seen.set(canonical, namespace);
+  }
+  return findings;
+}
+
+function checkDelivery(registry: FileRegistry, path: ConfigPath): readonly Finding[] {
+  const findings: Finding[] = [];
+  const { delivery, dataEndpointEnabled } = registry;
+  if (delivery !== undefined && dataEndpointEnabled !== undefined) {
+    if (delivery !== (dataEndpointEnabled ? 'dedicated' : 'passthrough')) {
+      findings.push({
+        path: [...path, 'dataEndpointEnabled'],
+        message: `${dataEndpointEnabled} contradicts delivery: ${delivery}`,
+        hint: 'keep only delivery',
+      });
+    }
+  }
+  if (deliveryOf(registry) !== 'dedicated') return findings;
+  const wayOut = 'or choose delivery: inline, which needs none';
+  if (registry.dataEndpoint === null) {
+    const hint = `add a pattern such as "{registry}.{region}.data.registry.example", ${wayOut}`;
+    findings.push({
+      path: [...path, 'dataEndpoint'],
+      message: 'is missing, and delivery: dedicated needs it',
+      hint,
+    });
+  }
+  if (registry.regions.length === 0) {
+    const hint = `add at least one region, such as { name: eastus }, ${wayOut}`;
+    findings.push({
+      path: [...path, 'regions'],
+      message: 'is empty, and delivery: dedicated needs one',
+      hint,
+    });
+  }
+  if (registry.redirectHosts.length === 0) {
+    const hint = `list the storage hosts, such as "*.blob.core.windows.net", ${wayOut}`;
+    findings.push({
+      path: [...path, 'redirectHosts'],
+      message: 'is empty, so that every redirect to storage would be refused',
+      hint,
+    });
+  }
+  return findings;
+}
+
+function checkRedirectHosts(registry: FileRegistry, path: ConfigPath): readonly Finding[] {
+  return registry.redirectHosts.flatMap((entry, index) => {
+    if (entry === undefined) return [];
+    if (typeof entry === 'string') return checkHostPattern(entry, [...path, index], 'permits');
+    const { host, pathPattern } = entry;
+    return [
+      ...(host === undefined ? [] : checkHostPattern(host, [...path, index, 'host'], 'permits')),
+      ...(pathPattern === null ? [] : checkPathPattern(pathPattern, [...path, index, 'pathPattern'])),
+    ];
+  });
+}
+
+function checkRegions(registry: FileRegistry, path: ConfigPath): readonly Finding[] {
+  const findings: Finding[] = [];
+  const names = new Set<string>();
+  for (const [index, region] of registry.regions.entries()) {
+    if (region === undefined) continue;
+    for (const [position, pattern] of region.match.entries()) {
+      if (pattern !== undefined) {
+        findings.push(...checkHostPattern(pattern, [...path, index, 'match', position], 'maps'));
+      }
+    }
+    if (region.name === undefined) continue;
+    if (names.has(region.name)) {
+      const hint = 'put all patterns of a region into one match list';
+      findings.push({ path: [...path, index, 'name'], message: `"${region.name}" is there twice`, hint });
+    }
+    names.add(region.name);
+  }
+  return findings;
+}

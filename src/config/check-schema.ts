@@ -1,0 +1,187 @@
+import { Ajv, type ErrorObject } from 'ajv';
+
+import { isRecord, isSize } from './complete.ts';
+import type { JsonSchema } from './json-schema.ts';
+import { nearestName } from './nearest-name.ts';
+import { isNotImplemented } from './not-implemented.ts';
+import { parseSize, SIZE_UNITS } from './parse-size.ts';
+import type { ConfigPath, Finding } from './problem.ts';
+
+/**
+ * What the schema has to say about a value, and the value without the parts it complains about, so that the checks
+ * that follow can still look at the rest.
+ */
+export function checkSchema(
+  schema: JsonSchema,
+  value: unknown,
+): { findings: readonly Finding[]; remaining: unknown } {
+  const sizes = replaceSizes(schema, value, []);
+  const validate = new Ajv({ allErrors: true, allowUnionTypes: true, verbose: true }).compile(schema);
+  const findings: Finding[] = [...sizes.findings];
+  let remaining = sizes.value;
+  if (!validate(sizes.value)) {
+    for (const error of validate.errors ?? []) {
+      const path = pathOf(error, sizes.value);
+      findings.push(describe(error, path));
+      if (error.keyword !== 'required' && error.keyword !== 'additionalProperties') {
+        remaining = without(remaining, path);
+      }
+    }
+  }
+  return { findings, remaining };
+}
+
+/** Sizes as numbers, so that the schema's own limits hold for `4MiB`, too. */
+function replaceSizes(
+  schema: JsonSchema,
+  value: unknown,
+  path: ConfigPath,
+): { value: unknown; findings: readonly Finding[] } {
+  if (isRecord(value) && schema.properties !== undefined) {
+    const copy: Record<string, unknown> = { ...value };
+    const findings: Finding[] = [];
+    for (const [name, field] of Object.entries(schema.properties)) {
+      if (value[name] === undefined) continue;
+      const replaced = replaceSizes(field, value[name], [...path, name]);
+      findings.push(...replaced.findings);
+      if (replaced.value === undefined) delete copy[name];
+      else copy[name] = replaced.value;
+    }
+    return { value: copy, findings };
+  }
+  if (!isSize(schema) || typeof value !== 'string') return { value, findings: [] };
+  const bytes = parseSize(value);
+  if (bytes !== undefined) return { value: bytes, findings: [] };
+  const message = `"${value}" is not a size`;
+  return {
+    value: undefined,
+    findings: [
+      { path, message, hint: `write a number of bytes or one with a unit of ${SIZE_UNITS.join(', ')}` },
+    ],
+  };
+}
+
+function describe(error: ErrorObject, path: ConfigPath): Finding {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `verbose` gives the part of our own schema that the error is about
+  const schema = error.parentSchema as JsonSchema;
+  const shown = show(error.data);
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const name = String(error.params['additionalProperty']);
+      return describeUnknownField([...path, name], name, Object.keys(schema.properties ?? {}));
+    }
+    case 'required': {
+      const name = String(error.params['missingProperty']);
+      const meaning = schema.properties?.[name]?.description;
+      const message = `is missing`;
+      return { path: [...path, name], message, hint: `add it: ${meaning ?? 'it has no default'}` };
+    }
+    case 'type': {
+      const types = [schema.type].flat().map((type) => TYPE_NAMES[type] ?? type);
+      const message = `must be ${types.join(' or ')}, but is ${describeValue(error.data)}`;
+      return { path, message, hint: hintForType(schema, error.data) };
+    }
+    case 'enum': {
+      const allowed = schema.enum ?? [];
+      const nearest = typeof error.data === 'string' ? nearestName(error.data, allowed) : undefined;
+      const hint = nearest === undefined ? `write one of ${allowed.join(', ')}` : `did you mean ${nearest}?`;
+      return { path, message: `${shown} is none of ${allowed.join(', ')}`, hint };
+    }
+    case 'minimum':
+    case 'maximum': {
+      const least = schema.minimum === undefined ? '' : `at least ${schema.minimum}`;
+      const most = schema.maximum === undefined ? '' : `at most ${schema.maximum}`;
+      const hint = `write ${[least, most].filter((text) => text !== '').join(' and ')}`;
+      return { path, message: `${shown} is out of range`, hint };
+    }
+    case 'minItems':
+      return { path, message: 'has no entries', hint: `add one: ${schema.items?.description ?? ''}` };
+    case 'maxItems':
+      return { path, message: `has more than ${schema.maxItems} entries`, hint: 'remove some' };
+    case 'minLength':
+      return { path, message: 'is empty', hint: `fill it in: ${schema.description}` };
+    case 'maxLength':
+      return { path, message: `is longer than ${schema.maxLength} characters`, hint: 'shorten it' };
+    default:
+      return { path, message: `${shown} is not allowed here`, hint: `what it is: ${schema.description}` };
+  }
+}
+
+function describeUnknownField(path: ConfigPath, name: string, known: readonly string[]): Finding {
+  if (isNotImplemented(path)) {
+    const hint = 'remove it: a rule that is not enforced must not look as if it were';
+    return { path, atKey: true, message: 'is not implemented in this version', hint };
+  }
+  const nearest = nearestName(name, known);
+  const hint = nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean ${nearest}?`;
+  return { path, atKey: true, message: 'is not a known field', hint };
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  object: 'a group of fields',
+  array: 'a list',
+  null: 'null',
+};
+
+function describeValue(value: unknown): string {
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a group of fields';
+  return `the ${typeof value === 'string' ? 'text' : typeof value} ${show(value)}`;
+}
+
+function hintForType(schema: JsonSchema, value: unknown): string {
+  const types = [schema.type].flat();
+  if (types.includes('array') && typeof value !== 'object') return 'write it as a list: [value]';
+  if (types.includes('string') && typeof value === 'number') return 'put it in quotes';
+  if (types.includes('integer') && typeof value === 'string' && /^[0-9]+$/.test(value)) {
+    return 'take the quotes away';
+  }
+  return `what it is: ${schema.description}`;
+}
+
+/** A short scalar as the reader wrote it; never the userinfo of a URL. */
+function show(value: unknown): string {
+  if (typeof value === 'string') {
+    const text = value.replace(/\/\/[^/]*@/, '//…@');
+    return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  }
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : describeValue(value);
+}
+
+/** ajv's JSON pointer (RFC 6901) as a path; list positions as numbers. */
+function pathOf(error: ErrorObject, value: unknown): ConfigPath {
+  const path: (string | number)[] = [];
+  let current = value;
+  for (const token of error.instancePath.split('/').slice(1)) {
+    const name = token.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (Array.isArray(current)) {
+      path.push(Number(name));
+      current = current[Number(name)];
+    } else {
+      path.push(name);
+      current = isRecord(current) ? current[name] : undefined;
+    }
+  }
+  return path;
+}
+
+/** A copy with the value at the path taken out; entries of a list keep their positions. */
+function without(value: unknown, path: ConfigPath): unknown {
+  const [head, ...rest] = path;
+  if (head === undefined) return undefined;
+  if (Array.isArray(value) && typeof head === 'number') {
+    return value.map((item: unknown, index) => (index === head ? without(item, rest) : item));
+  }
+  if (isRecord(value) && typeof head === 'string') {
+    const copy = { ...value };
+    const inner = without(copy[head], rest);
+    if (inner === undefined) delete copy[head];
+    else copy[head] = inner;
+    return copy;
+  }
+  return value;
+}

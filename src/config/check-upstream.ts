@@ -1,0 +1,69 @@
+import { parseHost } from '../http/host.ts';
+import { checkCidrs } from './check-cidrs.ts';
+import type { FileAuth, FileList, FileUpstream } from './file-config.ts';
+import type { ConfigPath, Finding } from './problem.ts';
+
+/** URLs, token hosts, credentials and private networks of one upstream. */
+export function checkUpstream(upstream: FileUpstream, path: ConfigPath): readonly Finding[] {
+  return [
+    ...(upstream.url === undefined ? [] : checkOrigin(upstream.url, [...path, 'url'])),
+    ...(upstream.proxy === null ? [] : checkProxy(upstream.proxy, [...path, 'proxy'])),
+    ...checkHostList(upstream.tokenHosts, [...path, 'tokenHosts']),
+    ...(upstream.auth === null ? [] : checkAuth(upstream.auth, [...path, 'auth'])),
+    ...checkCidrs(upstream.allowedPrivateAddresses, [...path, 'allowedPrivateAddresses']),
+  ];
+}
+
+/** Every entry must be `host[:port]`, without a pattern. */
+export function checkHostList(hosts: FileList<string>, path: ConfigPath): readonly Finding[] {
+  return hosts.flatMap((host, index) =>
+    host === undefined || (parseHost(host, 'https') !== undefined && !host.includes('*'))
+      ? []
+      : [
+          {
+            path: [...path, index],
+            message: 'is not a host',
+            hint: 'write host or host:port, without scheme, path or wildcard',
+          },
+        ],
+  );
+}
+
+function checkOrigin(text: string, path: ConfigPath): readonly Finding[] {
+  const findings = [...checkUrl(text, path, 'https://contoso.azurecr.io')];
+  const url = URL.parse(text);
+  if (findings.length > 0 || url === null) return findings;
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    findings.push({
+      path,
+      message: 'has more than a scheme and a host',
+      hint: `write ${url.origin}: a registry's API stands at /v2/ of its host, and the repository's path comes from the client`,
+    });
+  }
+  return findings;
+}
+
+function checkProxy(text: string, path: ConfigPath): readonly Finding[] {
+  return checkUrl(text, path, 'http://proxy.example:3128');
+}
+
+/** The text itself is never shown: it may hold a password. */
+function checkUrl(text: string, path: ConfigPath, example: string): readonly Finding[] {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.host === '') {
+    return [{ path, message: 'is not an http or https URL', hint: `write it like ${example}` }];
+  }
+  if (url.username !== '' || url.password !== '') {
+    const hint =
+      'take the part before @ away; credentials for the registry go into upstream.auth, those for a proxy are not supported';
+    return [{ path, message: 'contains a user name or password', hint }];
+  }
+  return [];
+}
+
+function checkAuth(auth: FileAuth, path: ConfigPath): readonly Finding[] {
+  const ways = Object.keys(auth).length;
+  if (ways === 1) return [];
+  const message = ways === 0 ? 'names no credentials' : 'names both file and exec';
+  return [{ path, message, hint: 'keep exactly one of file and exec, or write auth: null' }];
+}

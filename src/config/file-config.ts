@@ -1,0 +1,91 @@
+import type { Delivery, ListenerConfig, LogLevel } from './config.ts';
+
+/**
+ * The file's own form after `schema.ts` has been applied: defaults filled in, sizes in bytes, values of the wrong kind
+ * taken out. So every field that has no default, and every entry of a list, may be undefined; the checks say what they
+ * can about the rest, and all problems come at once.
+ */
+export type FileConfig = {
+  readonly listeners?: FileList<FileListener>;
+  readonly metrics: { readonly address: string; readonly port: number } | null;
+  readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
+  readonly cache: { readonly memoryMaxBytes: number };
+  readonly limits: {
+    readonly connections: number;
+    readonly headerBytes: number;
+    readonly manifestBytes: number;
+    readonly tokenBytes: number;
+    readonly bufferBytes: number;
+    readonly upstreamConnections: number;
+  };
+  readonly timeouts: {
+    readonly connectSeconds: number;
+    readonly headersSeconds: number;
+    readonly idleSeconds: number;
+    readonly requestHeadersSeconds: number;
+    readonly drainSeconds: number;
+  };
+  readonly log: { readonly level: LogLevel };
+  readonly registries?: FileList<FileRegistry>;
+};
+
+export type FileList<T> = readonly (T | undefined)[];
+
+export type FileListener = {
+  readonly address: string;
+  readonly port?: number;
+  readonly clientAddress: ListenerConfig['clientAddress'];
+  readonly trustedProxies: FileList<string>;
+  readonly tls: {
+    readonly certificates?: FileList<{ readonly cert?: string; readonly key?: string }>;
+    readonly clientCaFile: string | null;
+  } | null;
+};
+
+export type FileRegistry = {
+  readonly name?: string;
+  readonly loginServer?: string;
+  readonly aliases: FileList<string>;
+  readonly scheme: 'https' | 'http';
+  readonly upstream?: FileUpstream;
+  readonly namespaces: FileList<string>;
+  /** Undefined where the file does not say; see `deliveryOf`. */
+  readonly delivery?: Delivery;
+  readonly dataEndpointEnabled?: boolean;
+  readonly push: boolean;
+  readonly dataEndpoint: string | null;
+  readonly redirectHosts: FileList<FileRedirectHost>;
+  readonly regions: FileList<{ readonly name?: string; readonly match: FileList<string> }>;
+  readonly authorizationTtlSeconds: number;
+  readonly publicProbe: boolean;
+  readonly clients: FileClients | null;
+};
+
+export type FileRedirectHost = string | { readonly host?: string; readonly pathPattern: string | null };
+
+export type FileUpstream = {
+  readonly url?: string;
+  readonly tokenHosts: FileList<string>;
+  readonly caFile: string | null;
+  readonly proxy: string | null;
+  readonly auth: FileAuth | null;
+  readonly allowedPrivateAddresses: FileList<string>;
+};
+
+export type FileAuth = {
+  readonly file?: string;
+  readonly exec?: { readonly command?: FileList<string>; readonly timeoutSeconds: number };
+};
+
+export type FileClients = {
+  readonly anonymous: boolean;
+  readonly htpasswd: { readonly file?: string } | null;
+  readonly mtls: boolean;
+  readonly networks: FileList<string>;
+};
+
+/** `delivery`, or what `dataEndpointEnabled` says instead, or the default. */
+export function deliveryOf(registry: FileRegistry): Delivery {
+  if (registry.delivery !== undefined) return registry.delivery;
+  return registry.dataEndpointEnabled === false ? 'passthrough' : 'dedicated';
+}

@@ -1,0 +1,103 @@
+import type { JsonSchema } from './json-schema.ts';
+
+export const LIMITS_SCHEMA: JsonSchema = {
+  type: 'object',
+  description: 'Limits on what peers may use. Sizes are bytes, a number or a size such as `4MiB`.',
+  default: {},
+  additionalProperties: false,
+  properties: {
+    connections: {
+      type: 'integer',
+      description:
+        'Open client connections per listener; further ones are closed. 4096 is about 1000 nodes at four parallel layers each.',
+      default: 4096,
+      minimum: 1,
+      maximum: 1_000_000,
+    },
+    headerBytes: {
+      type: ['integer', 'string'],
+      description:
+        "Bytes of one request's header section; longer: 431. Holds a ticket of 8 KiB beside a bearer token of 8 KiB, twice over.",
+      default: '32KiB',
+      minimum: 8192,
+      maximum: 1_048_576,
+    },
+    manifestBytes: {
+      type: ['integer', 'string'],
+      description:
+        'Bytes of one manifest, either way; the distribution-spec asks registries to take at least 4 MiB.',
+      default: '4MiB',
+      minimum: 65_536,
+      maximum: 67_108_864,
+    },
+    tokenBytes: {
+      type: ['integer', 'string'],
+      description:
+        'Bytes of one token request or answer. The longest known tokens (Entra ID with many groups) have about 16 KiB.',
+      default: '64KiB',
+      minimum: 1024,
+      maximum: 1_048_576,
+    },
+    bufferBytes: {
+      type: ['integer', 'string'],
+      description:
+        'Bytes of pooled transfer buffers, all transfers together; when they are used up, transfers take turns. Room for about 100 transfers at full speed.',
+      default: '128MiB',
+      minimum: 4_194_304,
+    },
+    upstreamConnections: {
+      type: 'integer',
+      description: 'Connections to one upstream host; further requests queue.',
+      default: 256,
+      minimum: 1,
+      maximum: 65_535,
+    },
+  },
+};
+
+export const TIMEOUTS_SCHEMA: JsonSchema = {
+  type: 'object',
+  description: 'Deadlines, all in seconds.',
+  default: {},
+  additionalProperties: false,
+  properties: {
+    connectSeconds: {
+      type: 'integer',
+      description:
+        'To open a connection (TCP and TLS) to an upstream. With `headersSeconds` under 30 s, after which containerd gives up.',
+      default: 5,
+      minimum: 1,
+      maximum: 300,
+    },
+    headersSeconds: {
+      type: 'integer',
+      description: "Until an upstream's header section is in; then 504.",
+      default: 20,
+      minimum: 1,
+      maximum: 300,
+    },
+    idleSeconds: {
+      type: 'integer',
+      description:
+        'Longest silence in a body, either way. There is no limit on the whole: a large blob over a slow line is no fault.',
+      default: 60,
+      minimum: 1,
+      maximum: 3600,
+    },
+    requestHeadersSeconds: {
+      type: 'integer',
+      description: 'For a client to send its header section; then the connection is closed.',
+      default: 15,
+      minimum: 1,
+      maximum: 300,
+    },
+    drainSeconds: {
+      type: 'integer',
+      description:
+        'For transfers under way after SIGTERM; then they are cut. Under the 30 s that Kubernetes waits before SIGKILL.',
+      default: 25,
+      minimum: 0,
+      maximum: 3600,
+    },
+  },
+};

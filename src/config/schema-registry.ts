@@ -1,0 +1,148 @@
+import type { JsonSchema } from './json-schema.ts';
+import { CLIENTS_SCHEMA } from './schema-clients.ts';
+import { UPSTREAM_SCHEMA } from './schema-upstream.ts';
+
+/** One DNS label: names and regions become part of the data endpoints' host names. */
+const LABEL = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$';
+
+export const REGISTRY_SCHEMA: JsonSchema = {
+  type: 'object',
+  description: 'One registry.',
+  additionalProperties: false,
+  required: ['name', 'loginServer', 'upstream'],
+  properties: {
+    name: {
+      type: 'string',
+      description:
+        'Name for commands, logs and `{registry}`: lower-case letters, digits, hyphens, at most 63.',
+      pattern: LABEL,
+    },
+    loginServer: {
+      type: 'string',
+      description: 'Host[:port] that clients write in image names; its own per registry.',
+      minLength: 1,
+      maxLength: 260,
+    },
+    aliases: {
+      type: 'array',
+      description: 'Further hosts[:port] that answer as the login server.',
+      default: [],
+      maxItems: 100,
+      items: { type: 'string', description: 'Host[:port].', minLength: 1, maxLength: 260 },
+    },
+    scheme: {
+      type: 'string',
+      description:
+        'Scheme of the links given out. `http` only where every host of the registry is a loopback name or address (or a reserved `.test` name).',
+      enum: ['https', 'http'],
+      default: 'https',
+    },
+    upstream: UPSTREAM_SCHEMA,
+    namespaces: {
+      type: 'array',
+      description:
+        "Source hosts whose `?ns=` this registry answers, beside the upstream's own host. `docker.io` stands for `registry-1.docker.io` and `index.docker.io`, too.",
+      default: [],
+      maxItems: 100,
+      items: { type: 'string', description: 'Host[:port].', minLength: 1, maxLength: 260 },
+    },
+    delivery: {
+      type: 'string',
+      description:
+        "How a client gets a blob. `dedicated`: 307 to this registry's data endpoint. `inline`: from the login server itself. `passthrough`: the upstream's own redirect, untouched.",
+      enum: ['dedicated', 'inline', 'passthrough'],
+      default: 'dedicated',
+    },
+    dataEndpointEnabled: {
+      type: 'boolean',
+      description: 'Other spelling of `delivery`: true is `dedicated`, false is `passthrough`.',
+    },
+    push: {
+      type: 'boolean',
+      description: 'Whether uploads, mounts and deletes are passed on; false: read-only.',
+      default: true,
+    },
+    dataEndpoint: {
+      type: ['string', 'null'],
+      description:
+        'Host[:port] pattern of the data endpoints, with `{registry}` and `{region}`. Must be neither a login server nor below one: Go clients send their credentials on to such hosts. Needed for `dedicated`; not used by `inline`.',
+      default: null,
+      minLength: 1,
+      maxLength: 260,
+    },
+    redirectHosts: {
+      type: 'array',
+      description:
+        'Where the upstream may redirect to; other redirects are refused with 502. An `http` upstream may name itself over http, and every other host over https only.',
+      default: [],
+      maxItems: 100,
+      items: {
+        type: ['string', 'object'],
+        description:
+          'Host[:port]; `*` stands for one or more characters other than a dot. Or an object with `host` and `pathPattern`.',
+        minLength: 1,
+        maxLength: 260,
+        additionalProperties: false,
+        required: ['host'],
+        properties: {
+          host: {
+            type: 'string',
+            description: 'Host[:port]; `*` stands for one or more characters other than a dot.',
+            minLength: 1,
+            maxLength: 260,
+          },
+          pathPattern: {
+            type: ['string', 'null'],
+            description: 'Regular expression that the whole raw path must match; null: any path.',
+            default: null,
+            minLength: 1,
+            maxLength: 1000,
+          },
+        },
+      },
+    },
+    regions: {
+      type: 'array',
+      description:
+        'Regions with a data endpoint each. A redirect that no `match` names goes to the first, and is counted.',
+      default: [],
+      maxItems: 200,
+      items: {
+        type: 'object',
+        description: 'One region.',
+        additionalProperties: false,
+        required: ['name'],
+        properties: {
+          name: {
+            type: 'string',
+            description: 'Name for `{region}`: lower-case letters, digits, hyphens, at most 63.',
+            pattern: LABEL,
+          },
+          match: {
+            type: 'array',
+            description:
+              'Host patterns of the storage that belongs to this region; they map, they do not permit.',
+            default: [],
+            maxItems: 100,
+            items: { type: 'string', description: 'Host[:port] pattern.', minLength: 1, maxLength: 260 },
+          },
+        },
+      },
+    },
+    authorizationTtlSeconds: {
+      type: 'integer',
+      description:
+        "How long, in seconds, an upstream's decision about one caller, repository and digest is kept; 0: asked every time. Never past the token's expiry; a refusal is kept at most 5 s.",
+      default: 60,
+      minimum: 0,
+      maximum: 3600,
+    },
+    publicProbe: {
+      type: 'boolean',
+      description:
+        'Whether one anonymous question by Berth, per repository and digest, may answer for everybody where the content is public.',
+      default: true,
+    },
+    clients: CLIENTS_SCHEMA,
+  },
+};

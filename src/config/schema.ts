@@ -1,0 +1,108 @@
+import type { JsonSchema } from './json-schema.ts';
+import { LIMITS_SCHEMA, TIMEOUTS_SCHEMA } from './schema-limits.ts';
+import { LISTENER_SCHEMA } from './schema-listener.ts';
+import { REGISTRY_SCHEMA } from './schema-registry.ts';
+
+/**
+ * The configuration file. `config/berth.schema.json` and `docs/configuration.md` are generated from this object, and a
+ * test compares them. Fields of later versions are deliberately not in it: see `not-implemented.ts`.
+ */
+export const CONFIG_SCHEMA: JsonSchema = {
+  type: 'object',
+  description: 'Configuration of Berth, an OCI registry reverse proxy with dedicated data endpoints.',
+  additionalProperties: false,
+  required: ['listeners', 'registries'],
+  properties: {
+    listeners: {
+      type: 'array',
+      description:
+        'Where clients connect. Every listener serves every registry; the Host field chooses which.',
+      minItems: 1,
+      maxItems: 64,
+      items: LISTENER_SCHEMA,
+    },
+    metrics: {
+      type: ['object', 'null'],
+      description: 'Listener of `/metrics`, `/livez` and `/readyz`, plain HTTP; null: none.',
+      default: {},
+      additionalProperties: false,
+      properties: {
+        address: {
+          type: 'string',
+          description: 'IP address to listen on; `::` is every address of both families.',
+          default: '::',
+        },
+        port: {
+          type: 'integer',
+          description: 'TCP port; 0 lets the system choose.',
+          default: 9464,
+          minimum: 0,
+          maximum: 65_535,
+        },
+      },
+    },
+    ticket: {
+      type: 'object',
+      description:
+        'What joins the login server and the data endpoints: the sealed query of a data-endpoint URL.',
+      default: {},
+      additionalProperties: false,
+      properties: {
+        keyFile: {
+          type: 'string',
+          description:
+            'File of the ticket keys, made by `berth ticket-key generate` and the same for every replica. A missing file refuses the start.',
+          default: '/etc/berth/ticket.keys',
+          minLength: 1,
+        },
+        lifetimeSeconds: {
+          type: 'integer',
+          description:
+            "Life of a ticket in seconds; a source that expires earlier shortens it. 20 minutes is what registries' own links live.",
+          default: 1200,
+          minimum: 60,
+          maximum: 86_400,
+        },
+      },
+    },
+    cache: {
+      type: 'object',
+      description:
+        'Copies of manifests. Whether a caller may have one is the upstream’s decision, each time.',
+      default: {},
+      additionalProperties: false,
+      properties: {
+        memoryMaxBytes: {
+          type: ['integer', 'string'],
+          description:
+            'Bytes of manifests kept in memory, a number or a size such as `256MiB`; 0: none is kept.',
+          default: '256MiB',
+          minimum: 0,
+        },
+      },
+    },
+    limits: LIMITS_SCHEMA,
+    timeouts: TIMEOUTS_SCHEMA,
+    log: {
+      type: 'object',
+      description: 'The log: JSON, one line per event, on standard output.',
+      default: {},
+      additionalProperties: false,
+      properties: {
+        level: {
+          type: 'string',
+          description: 'Least severe level that is written; requests are logged at `info`.',
+          enum: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+          default: 'info',
+        },
+      },
+    },
+    registries: {
+      type: 'array',
+      description: 'The registries that this Berth stands in front of.',
+      minItems: 1,
+      maxItems: 1000,
+      items: REGISTRY_SCHEMA,
+    },
+  },
+};

@@ -1,0 +1,43 @@
+import type { RegistryConfig } from '../config/config.ts';
+import { dataEndpointHost } from './endpoints.ts';
+
+/** Which registry, and which of its two doors, a host stands for. */
+export type HostMatch =
+  | { readonly door: 'login_server'; readonly registry: RegistryConfig }
+  | {
+      readonly door: 'data_endpoint';
+      readonly registry: RegistryConfig;
+      readonly region: string;
+      /** The endpoint as the configuration writes it: the name tickets are bound to. */
+      readonly host: string;
+    };
+
+export type HostTable = {
+  /** `host` as `parseHost` gives it; undefined: no registry answers to it (421). */
+  find(host: string): HostMatch | undefined;
+};
+
+/**
+ * The host chooses the registry. A host whose scheme's own port was left out is also found with that port written out,
+ * because a listener behind a TLS terminator sees `name:443` on a plain connection.
+ */
+export function createHostTable(registries: readonly RegistryConfig[]): HostTable {
+  const table = new Map<string, HostMatch>();
+  for (const registry of registries) {
+    const add = (host: string, match: HostMatch): void => {
+      table.set(host, match);
+      if (!/:[0-9]+$/.test(host)) table.set(`${host}:${registry.scheme === 'https' ? 443 : 80}`, match);
+    };
+    for (const host of [registry.loginServer, ...registry.aliases]) {
+      add(host, { door: 'login_server', registry });
+    }
+    // Also while `passthrough`: tickets given out before the switch are served until they expire.
+    if (registry.dataEndpoint !== null) {
+      for (const { name } of registry.regions) {
+        const host = dataEndpointHost(registry, name);
+        add(host, { door: 'data_endpoint', registry, region: name, host });
+      }
+    }
+  }
+  return { find: (host) => table.get(host) };
+}
