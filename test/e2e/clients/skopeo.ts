@@ -1,0 +1,42 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../process.ts';
+import { createSpace } from '../space.ts';
+import type { Client, ClientSetup, PullTarget } from './client.ts';
+import { verifyBlobFolder } from './verify.ts';
+
+async function openSkopeo(setup: ClientSetup): Promise<(args: readonly string[]) => Promise<void>> {
+  const space = await createSpace(setup.namespace, join(setup.directory, 'space'), setup.machinePid);
+  for (const [path, text] of setup.files) await space.write(path, text);
+  const home = join(setup.directory, 'home');
+  await mkdir(home, { recursive: true });
+  const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: home, XDG_RUNTIME_DIR: home };
+  return async (args) => {
+    await run(space.argv([setup.programs.skopeo, ...args]), { env });
+  };
+}
+
+export const skopeo: Client = {
+  name: 'skopeo',
+  configuration: 'podman',
+  async pull(setup, target) {
+    const command = await openSkopeo(setup);
+    const layout = join(setup.directory, 'layout');
+    const login = target.credentials === undefined ? [] : ['--src-creds', target.credentials.join(':')];
+    const source = `docker://${target.registry}/${target.repository}:${target.tag}`;
+    await command(['copy', '--all', '--preserve-digests', ...login, source, `oci:${layout}:${target.tag}`]);
+    await verifyBlobFolder(join(layout, 'blobs', 'sha256'), target.image);
+  },
+};
+
+/** Pulls from one place into a folder and pushes that to another, all platforms, digests kept. */
+export async function skopeoPush(setup: ClientSetup, from: PullTarget, to: PullTarget): Promise<void> {
+  const command = await openSkopeo(setup);
+  const layout = `oci:${join(setup.directory, 'layout')}:${from.tag}`;
+  const login = (flag: string, target: PullTarget) =>
+    target.credentials === undefined ? [] : [flag, target.credentials.join(':')];
+  const url = (target: PullTarget) => `docker://${target.registry}/${target.repository}:${target.tag}`;
+  const copy = ['copy', '--all', '--preserve-digests'];
+  await command([...copy, ...login('--src-creds', from), url(from), layout]);
+  await command([...copy, ...login('--dest-creds', to), layout, url(to)]);
+}

@@ -1,0 +1,33 @@
+/** Every server of the run has an address of its own, so that an address seen in a packet is a host name. */
+export const HOSTS = {
+  upstream: { name: 'contoso.upstream.example', address: '10.213.7.1' },
+  token: { name: 'auth.upstream.example', address: '10.213.7.2' },
+  storage: { name: 'weureplstore76.blob.core.windows.net', address: '10.213.7.3' },
+  login: { name: 'contoso.registry.example', address: '10.213.7.4' },
+  data: { name: 'contoso.westeurope.data.registry.example', address: '10.213.7.5' },
+  mirrorLogin: { name: 'hub.registry.example', address: '10.213.7.6' },
+  mirrorData: { name: 'hub.westeurope.data.registry.example', address: '10.213.7.7' },
+  inline: { name: 'inline.registry.example', address: '10.213.7.8' },
+  passthrough: { name: 'passthrough.registry.example', address: '10.213.7.9' },
+} as const;
+
+/** The network of the run: both namespaces, nothing else. */
+export const SUBNET = '10.213.7.0/24';
+
+/** Answers nothing: a name that is missing above must fail at once and be seen. */
+export const RESOLVER_ADDRESS = '10.213.7.53';
+
+/** Where the clients live. */
+export const CLIENT_ADDRESS = '10.213.7.200';
+
+/** All host names with their addresses. */
+export function allHosts(): { readonly name: string; readonly address: string }[] {
+  return Object.values(HOSTS);
+}
+
+/** Text of `/etc/hosts` inside the namespaces; the machine's own file stays as it is. */
+export function formatHostsFile(): string {
+  const lines = ['127.0.0.1 localhost', '::1 localhost'];
+  for (const { name, address } of allHosts()) lines.push(`${address} ${name}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,119 @@
+import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { run } from './process.ts';
+
+/** Debian packages, each with a program by which it is known to be there. */
+const DEBIAN_PACKAGES: readonly { readonly name: string; readonly program: string }[] = [
+  { name: 'docker.io', program: '/usr/sbin/dockerd' },
+  { name: 'containerd', program: '/usr/bin/containerd' },
+  { name: 'runc', program: '/usr/sbin/runc' },
+  { name: 'skopeo', program: '/usr/bin/skopeo' },
+  { name: 'podman', program: '/usr/bin/podman' },
+  { name: 'iptables', program: '/usr/sbin/iptables' },
+  { name: 'iproute2', program: '/usr/sbin/ip' },
+  { name: 'ca-certificates', program: '/usr/sbin/update-ca-certificates' },
+];
+
+/** Go programs at exact versions. The conformance program has no tags: the version is a commit of 2026-08-31. */
+const GO_PROGRAMS: readonly { readonly name: string; readonly source: string; readonly version: string }[] = [
+  { name: 'registry', source: 'github.com/distribution/distribution/v3/cmd/registry', version: 'v3.1.1' },
+  { name: 'crane', source: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' },
+  {
+    name: 'conformance',
+    source: 'github.com/opencontainers/distribution-spec/conformance',
+    version: 'v0.0.0-20260831232431-97274622c111',
+  },
+];
+
+/** Refuses every start of a service that a package's postinst asks for. */
+const POLICY_FILE = '/usr/sbin/policy-rc.d';
+const POLICY_TEXT = '#!/bin/sh\nexit 101\n';
+
+export type Programs = {
+  readonly dockerd: string;
+  /** Debian's own: another `docker` may come first in PATH. */
+  readonly docker: string;
+  readonly containerd: string;
+  readonly ctr: string;
+  readonly skopeo: string;
+  readonly podman: string;
+  readonly registry: string;
+  readonly crane: string;
+  readonly conformance: string;
+};
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function installDebianPackages(say: (text: string) => void): Promise<void> {
+  const missing: string[] = [];
+  for (const { name, program } of DEBIAN_PACKAGES) {
+    if (!(await exists(program))) missing.push(name);
+  }
+  if (missing.length === 0) return;
+  if (!(await exists('/usr/bin/apt-get'))) {
+    throw new Error(`e2e needs ${missing.join(', ')}: install them by hand, this machine has no apt-get`);
+  }
+  say(`apt-get install ${missing.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l' };
+  const lock = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
+  const before = await readFile(POLICY_FILE, 'utf8').catch(() => undefined);
+  if (before === undefined) {
+    await writeFile(POLICY_FILE, POLICY_TEXT);
+    await chmod(POLICY_FILE, 0o755);
+  }
+  try {
+    // A third-party source that can not be reached must not stop the rest.
+    await run(['apt-get', ...lock, '-q', 'update'], { env, timeoutMs: 300_000, allowCodes: [0, 100] });
+    const install = ['apt-get', ...lock, '-q', 'install', '-y', '--no-install-recommends', ...missing];
+    await run(install, { env, timeoutMs: 900_000 });
+  } finally {
+    if (before === undefined) await rm(POLICY_FILE, { force: true });
+  }
+}
+
+/** Outside the repository: a clean checkout must stay clean, and a second run must not build again. */
+function cacheDirectory(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth-e2e');
+}
+
+async function installGoProgram(
+  bin: string,
+  program: (typeof GO_PROGRAMS)[number],
+  say: (text: string) => void,
+): Promise<string> {
+  const folder = join(bin, `${program.name}-${program.version}`);
+  const path = join(folder, program.name);
+  if (await exists(path)) return path;
+  say(`go install ${program.source}@${program.version}`);
+  await mkdir(folder, { recursive: true });
+  const env = { ...process.env, GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '' };
+  await run(['go', 'install', `${program.source}@${program.version}`], { env, timeoutMs: 900_000 });
+  return path;
+}
+
+/** Installs what is missing and tells where everything is. Needs root, Debian's apt-get and Go 1.24 or newer. */
+export async function installPrograms(say: (text: string) => void): Promise<Programs> {
+  if (process.getuid?.() !== 0) throw new Error('e2e runs real container daemons: start it as root');
+  await installDebianPackages(say);
+  const bin = join(cacheDirectory(), 'bin');
+  const built = new Map<string, string>();
+  for (const program of GO_PROGRAMS) built.set(program.name, await installGoProgram(bin, program, say));
+  const path = (name: string) => built.get(name) ?? name;
+  return {
+    dockerd: '/usr/sbin/dockerd',
+    docker: '/usr/bin/docker',
+    containerd: '/usr/bin/containerd',
+    ctr: '/usr/bin/ctr',
+    skopeo: '/usr/bin/skopeo',
+    podman: '/usr/bin/podman',
+    registry: path('registry'),
+    crane: path('crane'),
+    conformance: path('conformance'),
+  };
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { Agent } from 'node:https';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import {
+  BlobServiceClient,
+  newPipeline,
+  type RequestPolicyFactory,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob';
+import type { TestAuthority } from '../support/ca.ts';
+import { HOSTS } from './hosts-file.ts';
+import { type Daemon, startDaemon, waitUntil } from './process.ts';
+
+export type Storage = {
+  readonly account: string;
+  readonly key: string;
+  readonly container: string;
+  readonly daemon: Daemon;
+};
+
+const START_TIMEOUT_MS = 60_000;
+
+/** Whether something listens at an address's port 443; also used for the other servers of the run. */
+export function listens(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(443, address);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** Azurite at the address of an account's real host name, port 443, with one empty container. */
+export async function startStorage(authority: TestAuthority, directory: string): Promise<Storage> {
+  const host = HOSTS.storage;
+  const account = host.name.split('.')[0] ?? '';
+  const key = randomBytes(64).toString('base64');
+  const leaf = await authority.issue([host.name]);
+  const workspace = join(directory, 'azurite');
+  await mkdir(workspace);
+  const daemon = await startDaemon(
+    'azurite',
+    [
+      process.execPath,
+      createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js'),
+      ...['--blobHost', host.address, '--blobPort', '443', '--cert', leaf.certFile, '--key', leaf.keyFile],
+      ...['--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'],
+    ],
+    {
+      logFile: join(directory, 'azurite.log'),
+      cwd: workspace,
+      env: { PATH: process.env['PATH'], AZURITE_ACCOUNTS: `${account}:${key}` },
+    },
+  );
+  await waitUntil('azurite', () => listens(host.address), { daemon, timeoutMs: START_TIMEOUT_MS });
+  const agent = new Agent({ ca: authority.cert });
+  const withAgent: RequestPolicyFactory = {
+    create: (next) => ({
+      sendRequest: (request) => {
+        request.agent = agent;
+        return next.sendRequest(request);
+      },
+    }),
+  };
+  const pipeline = newPipeline(new StorageSharedKeyCredential(account, key));
+  pipeline.factories.push(withAgent);
+  const container = 'registry';
+  await new BlobServiceClient(`https://${host.name}`, pipeline)
+    .getContainerClient(container)
+    .createIfNotExists();
+  agent.destroy();
+  return { account, key, container, daemon };
+}
