@@ -1,0 +1,72 @@
+import type { Logger } from 'pino';
+import type { ClientPolicy as ClientPolicyConfig } from '../config/config.ts';
+import { createAddressSet } from './address-set.ts';
+import { parseBasicCredentials } from './basic-credentials.ts';
+import { openHtpasswdFile } from './htpasswd-file.ts';
+import { createPasswordCheck, FAILURE_WINDOW_MS } from './password-check.ts';
+
+export type ClientPolicyQuestion = {
+  /** As `clientAddress` gives it. */
+  readonly address: string;
+  /** The request's `Authorization` field. */
+  readonly authorization: string | undefined;
+  /** The client showed a certificate that the listener's `clientCaFile` signed. */
+  readonly clientCertificate: boolean;
+};
+
+export type ClientPolicyDecision =
+  /** `principal` for logs: `network`, `certificate`, `user:<name>` or `anonymous`. */
+  | { readonly kind: 'allowed'; readonly principal: string }
+  /** Credentials are missing or wrong: 401 with a Basic challenge. */
+  | { readonly kind: 'challenge' }
+  /** No credentials would help: 403. */
+  | { readonly kind: 'denied' }
+  /** Too many wrong passwords, or too many checks at once: 429 with `Retry-After`. */
+  | { readonly kind: 'throttled'; readonly retryAfterSeconds: number };
+
+export type ClientPolicy = {
+  decide(question: ClientPolicyQuestion): Promise<ClientPolicyDecision>;
+};
+
+/**
+ * Who may use a registry for which Berth holds credentials of its own (`registries[].clients`). A network or a
+ * certificate is enough by itself. Wrong credentials are challenged even where everybody may pull: `docker login`
+ * must not report success for a mistyped password.
+ *
+ * @throws {HtpasswdFileError} where the htpasswd file is not usable now.
+ */
+export function createClientPolicy(
+  config: ClientPolicyConfig,
+  deps: { readonly now?: () => number; readonly log?: Logger } = {},
+): ClientPolicy {
+  const networks = createAddressSet(config.networks);
+  const passwords =
+    config.htpasswdFile === null
+      ? undefined
+      : createPasswordCheck(openHtpasswdFile(config.htpasswdFile, deps), deps);
+
+  return {
+    async decide({ address, authorization, clientCertificate }) {
+      if (networks.has(address)) return allowed('network');
+      if (config.mtls && clientCertificate) return allowed('certificate');
+      if (passwords !== undefined && authorization !== undefined) {
+        const credentials = parseBasicCredentials(authorization);
+        if (credentials === undefined) return { kind: 'challenge' };
+        switch (await passwords.check(credentials, address)) {
+          case 'right':
+            return allowed(`user:${credentials.user}`);
+          case 'wrong':
+            return { kind: 'challenge' };
+          case 'throttled':
+            return { kind: 'throttled', retryAfterSeconds: FAILURE_WINDOW_MS / 1000 };
+        }
+      }
+      if (config.anonymous) return allowed('anonymous');
+      return { kind: passwords === undefined ? 'denied' : 'challenge' };
+    },
+  };
+}
+
+function allowed(principal: string): ClientPolicyDecision {
+  return { kind: 'allowed', principal };
+}

@@ -1,0 +1,109 @@
+import { readFileSync, type Stats, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { type Htpasswd, parseHtpasswd } from './htpasswd.ts';
+
+/** The message is for the operator as it is: file, what is wrong, what to do. It names no user and no hash. */
+export class HtpasswdFileError extends Error {
+  override readonly name = 'HtpasswdFileError';
+  readonly code = 'invalid_htpasswd_file';
+}
+
+export type HtpasswdFile = {
+  /** The entries as they are now: a change is seen within a second. `version` rises with each change. */
+  current(): Promise<{ readonly htpasswd: Htpasswd; readonly version: number }>;
+};
+
+/** Between two looks at the file's time: a new user can wait so long, and a stat per request is waste. */
+const LOOK_INTERVAL_MS = 1000;
+
+/** Tens of thousands of users. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Opens an htpasswd file and follows its changes. A file that is gone or broken later locks nobody out and lets
+ * nobody in: the last good entries stay, and the log tells it once.
+ *
+ * @throws {HtpasswdFileError} where it is not usable now.
+ */
+export function openHtpasswdFile(
+  path: string,
+  deps: { readonly now?: () => number; readonly log?: Logger | undefined } = {},
+): HtpasswdFile {
+  const now = deps.now ?? Date.now;
+  let stamp: string | undefined;
+  let state: { htpasswd: Htpasswd; version: number };
+  try {
+    const stats = statSync(path);
+    checkStats(path, stats);
+    stamp = formatStamp(stats);
+    state = { htpasswd: parse(path, readFileSync(path, 'utf8')), version: 1 };
+  } catch (error) {
+    throw asFileError(path, error);
+  }
+  let lookedAtMs = now();
+  let look: Promise<void> | undefined;
+  let toldReason: string | undefined;
+
+  async function readIfChanged(): Promise<void> {
+    try {
+      const stats = await stat(path);
+      if (formatStamp(stats) === stamp) return;
+      stamp = formatStamp(stats);
+      checkStats(path, stats);
+      state = { htpasswd: parse(path, await readFile(path, 'utf8')), version: state.version + 1 };
+      toldReason = undefined;
+      deps.log?.info({ file: path, users: state.htpasswd.hashes.size }, 'htpasswd file read again');
+    } catch (error) {
+      // What could not be read may be readable without a change; what was read and is wrong needs one.
+      if (!(error instanceof HtpasswdFileError)) stamp = undefined;
+      const reason = asFileError(path, error).message;
+      if (reason === toldReason) return;
+      toldReason = reason;
+      deps.log?.error({ file: path, reason }, 'htpasswd file not usable: the last good entries stay');
+    }
+  }
+
+  return {
+    async current() {
+      if (look === undefined && now() - lookedAtMs >= LOOK_INTERVAL_MS) {
+        lookedAtMs = now();
+        look = readIfChanged();
+        await look;
+        look = undefined;
+      }
+      await look;
+      return state;
+    },
+  };
+}
+
+function checkStats(path: string, stats: Stats): void {
+  if (!stats.isFile()) throw new HtpasswdFileError(`the htpasswd file ${path} is not a file`);
+  if (stats.size > MAX_FILE_BYTES) {
+    throw new HtpasswdFileError(`the htpasswd file ${path} is larger than ${MAX_FILE_BYTES} bytes`);
+  }
+}
+
+function parse(path: string, text: string): Htpasswd {
+  const parsed = parseHtpasswd(text);
+  if (parsed.kind === 'ok') return parsed.htpasswd;
+  throw new HtpasswdFileError(`the htpasswd file ${path}, line ${parsed.line}: ${parsed.message}`);
+}
+
+/** Size and inode, too: a file can be replaced twice within the resolution of its time. */
+function formatStamp({ mtimeMs, size, ino }: Stats): string {
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+function asFileError(path: string, error: unknown): HtpasswdFileError {
+  if (error instanceof HtpasswdFileError) return error;
+  return new HtpasswdFileError(
+    `the htpasswd file ${path} can not be read (${codeOf(error) ?? 'unknown error'}): check its path, owner and mode`,
+    { cause: error },
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
