@@ -1,9 +1,5 @@
 import { createHash } from 'node:crypto';
 
-/**
- * Ties sealed content to fields that do not stand in it: 16 bytes of SHA-256 over all of them (second preimages
- * cost 2^128), then a mark of 2 bytes for each. The marks decide nothing; they only tell which field differs.
- */
 type BindingFields<Field extends string> = readonly (readonly [Field, string])[];
 
 const WHOLE_BYTES = 16;
@@ -13,6 +9,10 @@ export function bindingBytes(fieldCount: number): number {
   return WHOLE_BYTES + MARK_BYTES * fieldCount;
 }
 
+/**
+ * Ties sealed content to fields that do not stand in it: 16 bytes of SHA-256 over all of them (second preimages
+ * cost 2^128), then a mark of 2 bytes for each. The marks decide nothing; they only tell which field differs.
+ */
 export function createBinding(fields: BindingFields<string>): Buffer {
   const whole = hash(fields.flatMap((field) => field)).subarray(0, WHOLE_BYTES);
   return Buffer.concat([whole, ...fields.map((field) => hash(field).subarray(0, MARK_BYTES))]);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { openTicket } from '../../src/ticket/open-ticket.ts';
 import { MAX_TICKET_CHARACTERS, sealTicket } from '../../src/ticket/seal-ticket.ts';
@@ -117,7 +117,7 @@ t.test('the sealed part of one ticket does not open beside the clear part of ano
 t.test('no text whatever makes it throw', (t) => {
   const [clear = ''] = query.split('&t=');
   const box = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('base64url'));
-  const text = fc.oneof(
+  const texts = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300 }),
     fc.string({ maxLength: 300 }).map((tail) => `${clear}&t=${tail}`),
     box.map((sealed) => `${clear}&t=${sealed}`),
@@ -126,7 +126,7 @@ t.test('no text whatever makes it throw', (t) => {
       .map(([at, more]) => query.slice(0, at) + more + query.slice(at)),
   );
   fc.assert(
-    fc.property(text, (text) => {
+    fc.property(texts, (text) => {
       const reason = reasonOf(text);
       return (
         reason !== 'ok' || new URLSearchParams(text).toString() === new URLSearchParams(query).toString()

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { openTicket } from '../../src/ticket/open-ticket.ts';
 import { MAX_BEARER_BYTES, MAX_TICKET_CHARACTERS, sealTicket } from '../../src/ticket/seal-ticket.ts';
@@ -24,8 +24,8 @@ t.test('what is sealed comes back whole', (t) => {
       bearer,
       fc.option(fc.nat({ max: 2 ** 47 }), { nil: undefined }),
       fc.integer({ min: NOW_SECONDS + 1, max: 2 ** 47 }),
-      (source, bearer, size, expiresAt) => {
-        const ticket = sampleTicket({ source, bearer, size, expiresAt });
+      (from, token, size, expiresAt) => {
+        const ticket = sampleTicket({ source: from, bearer: token, size, expiresAt });
         const opened = openTicket(keys, sealTicket(keys, ticket), { registry, dataEndpoint }, NOW_SECONDS);
         t.same(opened, { kind: 'ok', ticket });
       },
@@ -64,10 +64,6 @@ t.test('a link without bearer stays under 1000 characters', (t) => {
   const delegation =
     '&skoid=11111111-2222-3333-4444-555555555555&sktid=11111111-2222-3333-4444-555555555555' +
     '&skt=2026-12-27T16%3A39%3A11Z&ske=2026-12-28T16%3A39%3A11Z&sks=b&skv=2018-03-28';
-  const lengthOf = (url: string, path: string) => {
-    const ticket = sampleTicket({ source: { kind: 'storage', url, expiresAt: NOW_SECONDS } });
-    return `https://${ticket.dataEndpoint}${path}?${sealTicket(keys, ticket)}`.length;
-  };
   const { repository, digest } = sampleTicket();
   const path = `/v2/${repository}/blobs/${digest}`;
   t.ok(lengthOf(SAS_URL, path) < 850, `${lengthOf(SAS_URL, path)} characters for a service SAS`);
@@ -129,3 +125,8 @@ t.test('what the parsers before must have refused is an error that shows no valu
   }
   t.end();
 });
+
+function lengthOf(url: string, path: string): number {
+  const ticket = sampleTicket({ source: { kind: 'storage', url, expiresAt: NOW_SECONDS } });
+  return `https://${ticket.dataEndpoint}${path}?${sealTicket(keys, ticket)}`.length;
+}
