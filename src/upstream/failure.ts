@@ -9,6 +9,13 @@ export type UpstreamRole = UpstreamLabel;
  */
 export type FailureKind = UpstreamFailureLabel;
 
+export type UpstreamFailureFacts = {
+  readonly status?: number | undefined;
+  readonly refusal?: RedirectRefusal | undefined;
+  readonly retryAfterSeconds?: number | undefined;
+  readonly cause?: unknown;
+};
+
 /** An upstream could not be asked, or did not answer in a way that can be used. Never says "not found". */
 export class UpstreamFailure extends Error {
   override readonly name = 'UpstreamFailure';
@@ -19,19 +26,17 @@ export class UpstreamFailure extends Error {
 
   /** Why a Location was refused, where `kind` is `redirect_refused`. */
   readonly refusal: RedirectRefusal | undefined;
+  /** What the upstream's Retry-After asks for, with a 429 or 503. */
+  readonly retryAfterSeconds: number | undefined;
 
   /** `message` is for the log: hosts and numbers, never a query, a token or a header value. */
-  constructor(
-    kind: FailureKind,
-    where: UpstreamRole,
-    message: string,
-    options?: { status?: number; cause?: unknown; refusal?: RedirectRefusal },
-  ) {
-    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+  constructor(kind: FailureKind, where: UpstreamRole, message: string, options: UpstreamFailureFacts = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
     this.where = where;
-    this.status = options?.status;
-    this.refusal = options?.refusal;
+    this.status = options.status;
+    this.refusal = options.refusal;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
 

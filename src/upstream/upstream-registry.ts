@@ -1,81 +1,29 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { lookup as dnsLookup } from 'node:dns';
+import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
-import type { Digest } from '../oci/digest.ts';
+import type { Limits, RegistryConfig, Timeouts } from '../config/config.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import type { CheckedLocation } from './check-location.ts';
+import { createAuthorizedRequest, type UpstreamRequest } from './authorized-request.ts';
+import { createBearerTokens } from './bearer-tokens.ts';
+import { type CheckedLocation, checkLocation, type LocationRules } from './check-location.ts';
+import type { OpenSocket } from './connector.ts';
+import { createCredentialsSource } from './credentials.ts';
+import { createExchange, type ExchangeMetrics, type UpstreamResponse } from './exchange.ts';
+import { createFollow } from './follow.ts';
+import { type BlobLocation, type BlobQuestion, createLocateBlob } from './locate-blob.ts';
+import { createOwnAuthorization } from './own-authorization.ts';
+import { createPools } from './pools.ts';
+import { parseRawUrl } from './raw-url.ts';
+import { createRealmSource, type Realm } from './realm.ts';
+import { createTokenRequest, type TokenAnswer, type TokenRequest } from './token-request.ts';
+import { tokenScope } from './token-scope.ts';
 
-/** What is sent upstream; hop-by-hop fields, Host and Authorization are left out of `headers` in any case. */
-export type UpstreamRequest = {
-  readonly method: string;
-  /** Raw path and query, sent byte for byte; or an absolute URL (an upload's Location), which is checked first. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
-  readonly body?: Readable | Buffer | undefined;
-  /** The caller's Authorization value; replaced by Berth's own where `upstream.auth` is set. */
-  readonly authorization?: string | undefined;
-  readonly signal: AbortSignal;
-};
-
-/** Whoever gets one owes the body: read it to its end, `dump()` or `destroy()` it. */
-export type UpstreamResponse = {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Readable & { dump(): Promise<void> };
-};
-
-/** Where a blob's bytes are. */
-export type BlobLocation =
-  /** At another host, which needs no credentials (a signed URL). */
-  | {
-      readonly kind: 'storage';
-      /** Byte for byte as the registry wrote it. */
-      readonly url: string;
-      readonly host: string;
-      /** Unix seconds; undefined where the URL does not tell. */
-      readonly expiresAt: number | undefined;
-      readonly size: number | undefined;
-    }
-  /** At the registry itself, with the same credentials. */
-  | { readonly kind: 'registry'; readonly url: string; readonly size: number | undefined }
-  /** Neither: the registry's own answer, to be passed on. */
-  | {
-      readonly kind: 'status';
-      readonly status: number;
-      readonly headers: IncomingHttpHeaders;
-      readonly body: Buffer;
-    };
-
-/** What the upstream's `GET /v2/` asks for. */
-export type Realm =
-  | {
-      readonly kind: 'bearer';
-      /** The token service, checked; as the challenge names it. */
-      readonly url: string;
-      readonly service: string | undefined;
-    }
-  | { readonly kind: 'basic' }
-  | { readonly kind: 'none' };
-
-export type TokenRequest = {
-  readonly path: '/oauth2/token' | '/oauth2/exchange';
-  readonly method: 'GET' | 'POST';
-  /** The client's raw query, without `?`. */
-  readonly query: string;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly body: Buffer | undefined;
-  readonly signal: AbortSignal;
-};
-
-export type TokenAnswer =
-  | {
-      readonly kind: 'answer';
-      readonly status: number;
-      readonly headers: IncomingHttpHeaders;
-      readonly body: Buffer;
-    }
-  /** The upstream asks for no tokens (no challenge, or Basic). */
-  | { readonly kind: 'no_token_service' };
+export type { UpstreamRequest } from './authorized-request.ts';
+export type { UpstreamResponse } from './exchange.ts';
+export type { BlobLocation, BlobQuestion } from './locate-blob.ts';
+export type { Realm } from './realm.ts';
+export type { TokenAnswer, TokenRequest } from './token-request.ts';
 
 /**
  * One upstream registry. Every method rejects with `UpstreamFailure` when the upstream can not be asked or does not
@@ -89,21 +37,106 @@ export type UpstreamRegistry = {
   /** GET or HEAD of a manifest, tags or referrers: follows at most three redirects, each checked. */
   follow(request: Omit<UpstreamRequest, 'body'>): Promise<UpstreamResponse>;
   /** Asks with `Range: bytes=0-0` and without opening the body (docs/adr/0006-upstream.md). */
-  locateBlob(question: {
-    readonly repository: RepositoryName;
-    readonly digest: Digest;
-    readonly authorization: string | undefined;
-    readonly signal: AbortSignal;
-  }): Promise<BlobLocation>;
+  locateBlob(question: BlobQuestion): Promise<BlobLocation>;
   realm(signal: AbortSignal): Promise<Realm>;
   tokenRequest(request: TokenRequest): Promise<TokenAnswer>;
   /** What an anonymous caller would send to pull from the repository; undefined: nothing, or no token is given out. */
   anonymousAuthorization(repository: RepositoryName, signal: AbortSignal): Promise<string | undefined>;
-  /** Berth's own Authorization for a GET of this path (`upstream.auth`); undefined where there is none. For transfers. */
+  /** Berth's own Authorization for a GET of this path (`upstream.auth`), for transfers; undefined where there is none. */
   ownAuthorization(path: string, signal: AbortSignal): Promise<string | undefined>;
   /** The rules of this registry, for whoever meets a redirect (a transfer from storage). */
   checkLocation(location: string | readonly string[] | undefined, base: string | URL): CheckedLocation;
   /** For blob bytes: the registry's own as well as storage's. */
   readonly storage: Dispatcher;
+  /** Ends every connection, also those in use. */
   close(): Promise<void>;
 };
+
+export type UpstreamRegistryDeps = {
+  readonly limits: Pick<Limits, 'upstreamConnections' | 'tokenBytes'>;
+  readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'>;
+  readonly metrics: ExchangeMetrics & Pick<Metrics, 'redirectsRefused'>;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly lookup?: typeof dnsLookup | undefined;
+  readonly openStorageSocket?: OpenSocket | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now?: (() => number) | undefined;
+};
+
+/** Throws when `caFile` can not be read; connects to nothing yet. */
+export function createUpstreamRegistry(
+  registry: RegistryConfig,
+  deps: UpstreamRegistryDeps,
+): UpstreamRegistry {
+  const { upstream } = registry;
+  const { metrics, timeouts } = deps;
+  const now = deps.now ?? Date.now;
+  const target = parseRawUrl(upstream.url);
+  if (target === undefined) throw new Error(`upstream.url of registry ${registry.name} is no http(s) origin`);
+  const { origin, host } = target;
+  const pools = createPools(upstream, deps);
+  const exchanges = {
+    registry: createExchange(pools.registry, 'registry', { timeouts, metrics }),
+    tokenService: createExchange(pools.tokenService, 'token_service', { timeouts, metrics }),
+    storage: createExchange(pools.storage, 'storage', { timeouts, metrics }),
+  };
+  // What Berth asks on its own has no client whose patience would bound it.
+  const options = {
+    now,
+    maxBytes: deps.limits.tokenBytes,
+    deadlineMs: (timeouts.connectSeconds + timeouts.headersSeconds) * 1000,
+  };
+  const realmRules = { upstreamOrigin: origin, tokenHosts: upstream.tokenHosts };
+  const realm = createRealmSource(exchanges.registry, realmRules, options);
+  const locationRules: LocationRules = {
+    redirectHosts: registry.redirectHosts,
+    upstreamOrigin: origin,
+    allowHttp: target.scheme === 'http',
+  };
+  const check: UpstreamRegistry['checkLocation'] = (location, base) => {
+    const checked = checkLocation(location, base, locationRules);
+    if (checked.kind === 'refused') {
+      metrics.redirectsRefused.inc({ reason: checked.reason });
+      deps.log.warn({ registry: registry.name, reason: checked.reason }, 'redirect of the upstream refused');
+    }
+    return checked;
+  };
+  const anonymous = createBearerTokens(exchanges.tokenService, undefined, options);
+  const credentials = upstream.auth === null ? undefined : createCredentialsSource(upstream.auth, host, now);
+  const own =
+    credentials &&
+    createOwnAuthorization(
+      credentials,
+      createBearerTokens(exchanges.tokenService, credentials, options),
+      realm,
+      realmRules,
+    );
+  const send = createAuthorizedRequest({
+    origin,
+    registry: exchanges.registry,
+    elsewhere: exchanges.storage,
+    own,
+    check,
+  });
+
+  return {
+    origin,
+    request: send,
+    follow: createFollow({ origin, send, storage: exchanges.storage, check }),
+    locateBlob: createLocateBlob({ origin, send, check }),
+    realm,
+    tokenRequest: createTokenRequest(exchanges.tokenService, realm, deps.limits.tokenBytes),
+    async anonymousAuthorization(repository, signal) {
+      const asked = await realm(signal);
+      if (asked.kind !== 'bearer') return undefined;
+      return anonymous.get(
+        { url: asked.url, service: asked.service, scope: `repository:${repository}:pull` },
+        signal,
+      );
+    },
+    ownAuthorization: async (path, signal) => own?.forScope(tokenScope('GET', path), signal),
+    checkLocation: check,
+    storage: pools.storage,
+    close: () => pools.close(),
+  };
+}

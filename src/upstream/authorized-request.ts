@@ -1,0 +1,97 @@
+import type { Readable } from 'node:stream';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import type { CheckedLocation } from './check-location.ts';
+import { endBody } from './end-body.ts';
+import type { Exchange, UpstreamResponse } from './exchange.ts';
+import { classifyFailure, UpstreamFailure } from './failure.ts';
+import type { OwnAuthorization } from './own-authorization.ts';
+import { tokenScope } from './token-scope.ts';
+import { foreignHeaders, registryHeaders } from './upstream-headers.ts';
+
+/** What is sent upstream; hop-by-hop fields, Host, Cookie and Authorization are left out of `headers` in any case. */
+export type UpstreamRequest = {
+  readonly method: string;
+  /** Raw path and query, sent byte for byte; or an absolute URL (an upload's Location), which is checked first. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
+  readonly body?: Readable | Buffer | undefined;
+  /** The caller's Authorization value; replaced by Berth's own where `upstream.auth` is set. */
+  readonly authorization?: string | undefined;
+  /** Whose scope own credentials are asked for, where the path does not tell (an upload outside `/v2/`). */
+  readonly repository?: RepositoryName | undefined;
+  readonly signal: AbortSignal;
+};
+
+export type AuthorizedRequestDeps = {
+  readonly origin: string;
+  readonly registry: Exchange;
+  /** For URLs at other hosts: they never see credentials. */
+  readonly elsewhere: Exchange;
+  readonly own: OwnAuthorization | undefined;
+  readonly check: (location: string, base: string) => CheckedLocation;
+};
+
+/** Sends one request with the authorization that belongs to its host; no redirect is followed. */
+export function createAuthorizedRequest(
+  deps: AuthorizedRequestDeps,
+): (request: UpstreamRequest) => Promise<UpstreamResponse> {
+  const { own } = deps;
+
+  async function toRegistry(request: UpstreamRequest, path: string): Promise<UpstreamResponse> {
+    const send = (authorization: string | undefined): Promise<UpstreamResponse> =>
+      deps.registry({
+        method: request.method,
+        origin: deps.origin,
+        path,
+        headers: registryHeaders(request.headers ?? {}, {
+          authorization,
+          hasBody: request.body !== undefined,
+        }),
+        body: request.body,
+        signal: request.signal,
+      });
+    if (own === undefined) return send(request.authorization);
+    const scope = tokenScope(request.method, path) ?? uploadScope(request.repository);
+    const authorization = await own.forScope(scope, request.signal);
+    const response = await send(authorization);
+    // A stream is spent with the first try.
+    if (response.status !== 401 || (request.body !== undefined && !Buffer.isBuffer(request.body)))
+      return response;
+    const fresh = await own.renew(scope, { authorization, headers: response.headers }, request.signal);
+    if (fresh === undefined) return response;
+    await endBody(response);
+    return send(fresh);
+  }
+
+  return async (request) => {
+    try {
+      if (request.path.startsWith('/')) return await toRegistry(request, request.path);
+      const checked = deps.check(request.path, deps.origin);
+      if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
+      if (checked.sameOrigin) return await toRegistry(request, checked.target.path);
+      return await deps.elsewhere({
+        method: request.method,
+        origin: checked.target.origin,
+        path: checked.target.path,
+        headers: foreignHeaders(request.headers ?? {}),
+        body: request.body,
+        signal: request.signal,
+      });
+    } catch (error) {
+      throw classifyFailure(error, 'registry');
+    }
+  };
+}
+
+function uploadScope(repository: RepositoryName | undefined): string | undefined {
+  return repository === undefined ? undefined : `repository:${repository}:pull,push`;
+}
+
+/** A Location that is neither followed nor given out. */
+export function locationFailure(
+  refusal: Extract<CheckedLocation, { kind: 'refused' }>['reason'],
+  where: 'registry' | 'storage',
+): UpstreamFailure {
+  const message = `${where}: a redirect is refused (${refusal}); see redirectHosts of this registry`;
+  return new UpstreamFailure('redirect_refused', where, message, { refusal });
+}

@@ -1,0 +1,42 @@
+import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
+import type { CheckedLocation } from './check-location.ts';
+import { endBody } from './end-body.ts';
+import type { Exchange, UpstreamResponse } from './exchange.ts';
+import { isRedirect, MAX_HOPS } from './is-redirect.ts';
+import { foreignHeaders } from './upstream-headers.ts';
+
+/**
+ * GET or HEAD that follows redirects: manifests, tags and referrers are answered by Berth whole. Credentials go with the
+ * hops that stay at the registry and with no other.
+ */
+export function createFollow(deps: {
+  readonly origin: string;
+  readonly send: (request: UpstreamRequest) => Promise<UpstreamResponse>;
+  readonly storage: Exchange;
+  readonly check: (location: string | undefined, base: string) => CheckedLocation;
+}): (request: Omit<UpstreamRequest, 'body'>) => Promise<UpstreamResponse> {
+  return async (request) => {
+    let url = `${deps.origin}${request.path}`;
+    let response = await deps.send(request);
+    for (let hop = 0; isRedirect(response.status); hop += 1) {
+      await endBody(response);
+      const checked: CheckedLocation =
+        hop < MAX_HOPS
+          ? deps.check(response.headers.location, url)
+          : { kind: 'refused', reason: 'too_many_redirects' };
+      if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
+      url = checked.url;
+      const { origin, path } = checked.target;
+      response = checked.sameOrigin
+        ? await deps.send({ ...request, path })
+        : await deps.storage({
+            method: request.method,
+            origin,
+            path,
+            headers: foreignHeaders(request.headers ?? {}),
+            signal: request.signal,
+          });
+    }
+    return response;
+  };
+}

@@ -1,0 +1,107 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { readBounded } from '../http/bounded-content.ts';
+import { parseContentRange } from '../http/range.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
+import type { CheckedLocation } from './check-location.ts';
+import { contentLength, endBody } from './end-body.ts';
+import type { UpstreamResponse } from './exchange.ts';
+import { classifyFailure } from './failure.ts';
+import { isRedirect, MAX_HOPS } from './is-redirect.ts';
+import { sourceExpiry } from './source-expiry.ts';
+
+/** Where a blob's bytes are. */
+export type BlobLocation =
+  /** At another host, which needs no credentials (a signed URL). */
+  | {
+      readonly kind: 'storage';
+      /** Byte for byte as the registry wrote it. */
+      readonly url: string;
+      readonly host: string;
+      /** Unix seconds; undefined where the URL does not tell. */
+      readonly expiresAt: number | undefined;
+      readonly size: number | undefined;
+    }
+  /** At the registry itself, with the same credentials. */
+  | { readonly kind: 'registry'; readonly url: string; readonly size: number | undefined }
+  /** Neither: the registry's own answer, to be passed on. */
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly headers: IncomingHttpHeaders;
+      readonly body: Buffer;
+    };
+
+export type BlobQuestion = {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly authorization: string | undefined;
+  readonly signal: AbortSignal;
+};
+
+/** Bytes of an error document. */
+const MAX_ERROR_BYTES = 64 * 1024;
+/**
+ * Asks the registry where a blob is, with GET since a signed URL is bound to its method, and for one byte, so that a
+ * registry that serves blobs itself does not open the whole one. Redirects are followed as long as they stay at the
+ * registry; the first one that leaves it is the answer.
+ */
+export function createLocateBlob(deps: {
+  readonly origin: string;
+  readonly send: (request: UpstreamRequest) => Promise<UpstreamResponse>;
+  readonly check: (location: string | undefined, base: string) => CheckedLocation;
+}): (question: BlobQuestion) => Promise<BlobLocation> {
+  return async ({ repository, digest, authorization, signal }) => {
+    let path = `/v2/${repository}/blobs/${digest}`;
+    for (let hop = 0; ; hop += 1) {
+      const url = `${deps.origin}${path}`;
+      const response = await deps.send({
+        method: 'GET',
+        path,
+        headers: { range: 'bytes=0-0', 'accept-encoding': 'identity' },
+        authorization,
+        signal,
+      });
+      if (!isRedirect(response.status)) return readAnswer(response, url);
+      await endBody(response);
+      const checked: CheckedLocation =
+        hop < MAX_HOPS
+          ? deps.check(response.headers.location, url)
+          : { kind: 'refused', reason: 'too_many_redirects' };
+      if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
+      if (!checked.sameOrigin) {
+        const { url: target, host } = checked;
+        return { kind: 'storage', url: target, host, expiresAt: sourceExpiry(target), size: undefined };
+      }
+      path = checked.target.path;
+    }
+  };
+}
+
+async function readAnswer(response: UpstreamResponse, url: string): Promise<BlobLocation> {
+  const { status, headers } = response;
+  if (status === 200 || status === 206) {
+    const size = status === 206 ? completeLength(headers) : contentLength(headers);
+    await endBody(response);
+    return { kind: 'registry', url, size };
+  }
+  if (status === 416) {
+    const size = completeLength(headers);
+    // No byte 0: an empty blob, or a registry that dislikes the range. Only the first tells its length.
+    if (size === 0) {
+      await endBody(response);
+      return { kind: 'registry', url, size };
+    }
+  }
+  try {
+    return { kind: 'status', status, headers, body: await readBounded(response.body, MAX_ERROR_BYTES) };
+  } catch (error) {
+    throw classifyFailure(error, 'registry');
+  }
+}
+
+function completeLength(headers: IncomingHttpHeaders): number | undefined {
+  const value = headers['content-range'];
+  return value === undefined ? undefined : parseContentRange(value)?.completeLength;
+}

@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { readBounded } from '../http/bounded-content.ts';
+import { endBody } from './end-body.ts';
+import type { Exchange } from './exchange.ts';
+import { classifyFailure, UpstreamFailure } from './failure.ts';
+import { isRedirect } from './is-redirect.ts';
+import { parseRawUrl } from './raw-url.ts';
+import type { Realm } from './realm.ts';
+
+/** A client's token request, to be put to the upstream's token service. */
+export type TokenRequest = {
+  readonly path: '/oauth2/token' | '/oauth2/exchange';
+  readonly method: 'GET' | 'POST';
+  /** The client's raw query, without `?`; sent byte for byte. */
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Buffer | undefined;
+  readonly signal: AbortSignal;
+};
+
+export type TokenAnswer =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers: IncomingHttpHeaders;
+      readonly body: Buffer;
+    }
+  /** The upstream asks for no tokens (no challenge, or Basic). */
+  | { readonly kind: 'no_token_service' };
+
+const FORWARDED = ['accept', 'authorization', 'content-type', 'user-agent'] as const;
+
+/**
+ * `/oauth2/token` stands for the realm, whatever its own path is; `/oauth2/exchange` (ACR: Entra token to refresh token)
+ * is a path beside it, on the realm's host. `maxBytes` bounds the answer.
+ */
+export function createTokenRequest(
+  exchange: Exchange,
+  realm: (signal: AbortSignal) => Promise<Realm>,
+  maxBytes: number,
+): (request: TokenRequest) => Promise<TokenAnswer> {
+  return async (request) => {
+    try {
+      const asked = await realm(request.signal);
+      const service = asked.kind === 'bearer' ? parseRawUrl(asked.url) : undefined;
+      if (service === undefined) return { kind: 'no_token_service' };
+      const response = await exchange({
+        method: request.method,
+        origin: service.origin,
+        path: withQuery(request.path === '/oauth2/exchange' ? request.path : service.path, request.query),
+        headers: Object.fromEntries(FORWARDED.flatMap((name) => field(request.headers, name))),
+        body: request.body,
+        signal: request.signal,
+      });
+      if (isRedirect(response.status)) {
+        await endBody(response);
+        // Credentials were sent to a host that was checked; they do not travel on.
+        const message = 'the token service redirects, which is not followed';
+        throw new UpstreamFailure('redirect_refused', 'token_service', message, { status: response.status });
+      }
+      const body = await readBounded(response.body, maxBytes);
+      return { kind: 'answer', status: response.status, headers: response.headers, body };
+    } catch (error) {
+      throw classifyFailure(error, 'token_service');
+    }
+  };
+}
+
+function withQuery(path: string, query: string): string {
+  if (query === '') return path;
+  return `${path}${path.includes('?') ? '&' : '?'}${query}`;
+}
+
+function field(headers: TokenRequest['headers'], name: string): [string, string][] {
+  const value = headers[name];
+  return typeof value === 'string' ? [[name, value]] : [];
+}

@@ -1,0 +1,40 @@
+import { stripHopByHop } from '../http/hop-by-hop.ts';
+
+type Fields = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** What never leaves with a request: it is set anew, or it belongs to the client and Berth alone. */
+const OWN_FIELDS: ReadonlySet<string> = new Set(['host', 'authorization', 'cookie', 'expect']);
+
+/** All that another host than the registry gets to see: no credentials, nothing that storage would act on (`x-ms-*`). */
+const FOREIGN_FIELDS: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'if-none-match',
+  'range',
+  'user-agent',
+]);
+
+/** Header fields for the registry itself. `authorization` undefined: none is sent. */
+export function registryHeaders(
+  fields: Fields,
+  options: { authorization: string | undefined; hasBody: boolean },
+): Record<string, string | string[]> {
+  const kept = Object.entries(stripHopByHop(fields)).filter(
+    ([name]) => !OWN_FIELDS.has(name) && (options.hasBody || name !== 'content-length'),
+  );
+  if (options.authorization !== undefined) kept.push(['authorization', options.authorization]);
+  return Object.fromEntries(kept);
+}
+
+/** Header fields for a host that the registry named: storage, or an upload elsewhere. */
+export function foreignHeaders(fields: Fields): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(stripHopByHop(fields)).filter(
+      ([name]) =>
+        FOREIGN_FIELDS.has(name) ||
+        name === 'content-type' ||
+        name === 'content-length' ||
+        name === 'content-range',
+    ),
+  );
+}
