@@ -115,8 +115,8 @@ function cut(socket: Socket, how: 'fin' | 'reset'): void {
     return;
   }
   // A TLSSocket has no reset of its own (ERR_INVALID_HANDLE_TYPE): the TCP socket below it has.
-  const tcp = '_parent' in socket && socket._parent instanceof Socket ? socket._parent : socket;
-  tcp.resetAndDestroy();
+  const below: unknown = Reflect.get(socket, '_parent');
+  (below instanceof Socket ? below : socket).resetAndDestroy();
 }
 
 type RangeLie = Extract<Fault, { kind: 'liesAboutRange' }>['how'];
