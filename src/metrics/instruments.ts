@@ -20,8 +20,8 @@ export type Gauge<L> = {
   inc(labels: L, amount?: number): void;
   dec(labels: L, amount?: number): void;
   /**
-   * Adds what `read` answers to the gauge at every scrape. Several readers are summed; returns a function that takes
-   * this one away. A gauge that has readers must not be set as well.
+   * Asks `read` at every scrape; several readers are combined (summed, if not said otherwise). Returns a function that
+   * takes this one away. A gauge that has readers must not be set as well.
    */
   collect(read: () => Iterable<readonly [L, number]>): () => void;
   /** What a scrape would show now; for tests. */
@@ -53,7 +53,13 @@ export type Instruments = {
     labels: S,
     initial?: Iterable<Labels<S>>,
   ): Counter<Labels<S>>;
-  gauge<const S extends LabelSets>(name: string, help: string, labels: S): Gauge<Labels<S>>;
+  /** `combine` joins what several readers say about one series; left out: their sum. */
+  gauge<const S extends LabelSets>(
+    name: string,
+    help: string,
+    labels: S,
+    combine?: (a: number, b: number) => number,
+  ): Gauge<Labels<S>>;
   /** Series appear with their first observation: each one is as many lines as there are buckets. */
   histogram<const S extends LabelSets>(
     name: string,
@@ -79,9 +85,9 @@ export function createInstruments(): Instruments {
       descriptions.push({ name, type: 'counter', help, labels });
       return createCounter(registry, name, help, labels, initial ?? combinations(labels));
     },
-    gauge(name, help, labels) {
+    gauge(name, help, labels, combine) {
       descriptions.push({ name, type: 'gauge', help, labels });
-      return createGauge(registry, name, help, labels);
+      return createGauge(registry, name, help, labels, combine ?? ((a, b) => a + b));
     },
     histogram(name, help, labels, buckets) {
       descriptions.push({ name, type: 'histogram', help, labels });
@@ -158,6 +164,7 @@ function createGauge<S extends LabelSets>(
   name: string,
   help: string,
   labels: S,
+  combine: (a: number, b: number) => number,
 ): Gauge<Labels<S>> {
   const readers = new Set<() => Iterable<readonly [Labels<S>, number]>>();
   let collected = false;
@@ -168,8 +175,11 @@ function createGauge<S extends LabelSets>(
     registers: [registry],
     collect() {
       if (!collected) return;
-      for (const series of combinations(labels)) metric.set(series, 0);
-      for (const read of readers) for (const [series, value] of read()) metric.inc(series, value);
+      const said = [...readers].flatMap((read) => [...read()]);
+      for (const series of combinations(labels)) {
+        const values = said.filter(([own]) => sameLabels(own, series)).map(([, value]) => value);
+        metric.set(series, values.length === 0 ? 0 : values.reduce(combine));
+      }
     },
   });
   for (const series of combinations(labels)) metric.set(series, 0);

@@ -66,7 +66,10 @@ export function createMetrics(build: { version: string; revision: string } = { v
     httpIncompleteResponses: make.counter(
       'berth_http_incomplete_responses_total',
       'Responses that ended after their header section and before their last byte.',
-      { server: SERVERS, reason: ['client_closed', 'internal_error', 'drain_deadline', 'cut'] },
+      {
+        server: SERVERS,
+        reason: ['client_closed', 'idle_timeout', 'internal_error', 'drain_deadline', 'cut'],
+      },
     ),
     httpRefusedRequests: make.counter(
       'berth_http_refused_requests_total',
@@ -82,7 +85,7 @@ export function createMetrics(build: { version: string; revision: string } = { v
     policyDecisions: make.counter(
       'berth_policy_decisions_total',
       "Decisions of Berth's own client policy (`clients`).",
-      { decision: ['allowed', 'challenge', 'denied'] },
+      { decision: ['allowed', 'challenge', 'denied', 'throttled'] },
     ),
     tokenRequests: make.counter('berth_token_requests_total', 'Token requests of clients, by outcome.', {
       result: ['ok', 'refused', 'throttled', 'failed'],
@@ -179,6 +182,7 @@ export function createMetrics(build: { version: string; revision: string } = { v
       'berth_tls_certificate_not_after_timestamp_seconds',
       'When the first of the served certificates expires, Unix time; 0 without TLS.',
       {},
+      Math.min,
     ),
     draining: make.gauge('berth_draining', '1 from the signal to stop until the end.', {}),
   };

@@ -1,0 +1,106 @@
+import type { Socket } from 'node:net';
+import type { Exchange } from './exchange.ts';
+import type { ProxySource } from './proxy-protocol.ts';
+
+/** One client connection, with TLS or without. */
+export type Connection = {
+  /** What an end of the connection is done to: the TLS socket, once there is one. */
+  socket: Socket;
+  /** By the PROXY protocol header; undefined without one. */
+  source: ProxySource | undefined;
+  readonly exchanges: Set<Exchange>;
+};
+
+export type Connections = {
+  readonly size: number;
+  add(socket: Socket): Connection;
+  /** The TLS socket over a connection that was added before. */
+  secure(socket: Socket): void;
+  of(socket: Socket): Connection | undefined;
+  begin(exchange: Exchange): void;
+  readonly end: (exchange: Exchange) => void;
+  exchanges(): Iterable<Exchange>;
+  /** Nothing has moved on this socket for the idle timeout: ends it where it is the client that keeps us waiting. */
+  endIdle(socket: Socket): void;
+  /** See `Listener.drain`. */
+  drain(withinMs: number): Promise<void>;
+};
+
+/** The connections of one listener, and how they end. */
+export function createConnections(): Connections {
+  const open = new Set<Connection>();
+  const bySocket = new WeakMap<Socket, Connection>();
+  // A TLS socket does not say over which socket it lies; both tell the same pair of addresses.
+  const byAddresses = new Map<string, Connection>();
+  let draining = false;
+  let onEmpty: (() => void) | undefined;
+
+  function* exchanges(): Generator<Exchange> {
+    for (const connection of open) yield* connection.exchanges;
+  }
+
+  return {
+    get size() {
+      return open.size;
+    },
+    add(socket) {
+      const connection: Connection = { socket, source: undefined, exchanges: new Set() };
+      const addresses = addressPair(socket);
+      open.add(connection);
+      bySocket.set(socket, connection);
+      byAddresses.set(addresses, connection);
+      socket.once('close', () => {
+        open.delete(connection);
+        for (const exchange of connection.exchanges) exchange.connectionClosed();
+        if (byAddresses.get(addresses) === connection) byAddresses.delete(addresses);
+        if (open.size === 0) onEmpty?.();
+      });
+      return connection;
+    },
+    secure(socket) {
+      const connection = byAddresses.get(addressPair(socket));
+      if (connection === undefined) {
+        socket.destroy(); // its own connection has closed meanwhile
+        return;
+      }
+      connection.socket = socket;
+      bySocket.set(socket, connection);
+    },
+    of: (socket) => bySocket.get(socket),
+    begin(exchange) {
+      bySocket.get(exchange.request.socket)?.exchanges.add(exchange);
+      if (draining) exchange.response.shouldKeepAlive = false;
+    },
+    end(exchange) {
+      const connection = bySocket.get(exchange.request.socket);
+      connection?.exchanges.delete(exchange);
+      if (draining && connection?.exchanges.size === 0) connection.socket.destroySoon();
+    },
+    exchanges,
+    endIdle(socket) {
+      const [exchange] = bySocket.get(socket)?.exchanges ?? [];
+      if (exchange === undefined) socket.destroy();
+      // A client that only waits for its answer is not idle: the deadlines of the upstream side bound that.
+      else if (!exchange.request.complete || socket.writableLength > 0) exchange.cut('idle_timeout');
+    },
+    async drain(withinMs) {
+      draining = true;
+      for (const connection of open) if (connection.exchanges.size === 0) connection.socket.destroy();
+      // The client reads `Connection: close` where the header section is still to come.
+      for (const { response } of exchanges()) response.shouldKeepAlive = false;
+      if (open.size === 0) return;
+      const empty = Promise.withResolvers<void>();
+      onEmpty = empty.resolve;
+      const deadline = setTimeout(() => {
+        for (const exchange of exchanges()) exchange.cut('drain_deadline');
+        for (const connection of open) connection.socket.destroy();
+      }, withinMs);
+      await empty.promise;
+      clearTimeout(deadline);
+    },
+  };
+}
+
+function addressPair(socket: Socket): string {
+  return [socket.remoteAddress, socket.remotePort, socket.localAddress, socket.localPort].join(' ');
+}

@@ -1,0 +1,170 @@
+import type { X509Certificate } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Limits, ListenerConfig, Timeouts } from '../config/config.ts';
+import type { ConnectionRefusal, Metrics, ServerLabel } from '../metrics/metrics.ts';
+import { createAddressSet } from '../policy/address-set.ts';
+import { clientAddress } from '../policy/client-address.ts';
+import { handleClientError } from './client-error.ts';
+import { createConnections } from './connections.ts';
+import type { Handle } from './create-router.ts';
+import { createRouter } from './create-router.ts';
+import { describeError } from './describe-error.ts';
+import type { Exchange } from './exchange.ts';
+import { beginExchange } from './exchange.ts';
+import { createProxyProtocolServer } from './proxy-protocol-server.ts';
+import { TimedResponse } from './timed-response.ts';
+import { loadCertificates, tlsOptions } from './tls.ts';
+
+export type ListenerDeps = {
+  readonly limits: Pick<Limits, 'connections' | 'headerBytes'>;
+  readonly timeouts: Pick<Timeouts, 'idleSeconds' | 'requestHeadersSeconds'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /**
+   * Answers one request, through `reply` or, after `reply.hijack()`, through `reply.raw`. The path is `request.raw.url`,
+   * raw and in origin form; the body is `request.raw`, unread. A thrown `OciError` becomes the answer, anything else a
+   * 500; after the header section is out both close the connection.
+   */
+  readonly handle: Handle;
+};
+
+export type Listener = {
+  /** The leaf certificates served; empty for plain HTTP. */
+  readonly certificates: readonly X509Certificate[];
+  /** @throws where the address cannot be listened on; Node's message names it. */
+  listen(): Promise<{ address: string; port: number }>;
+  /**
+   * Stops accepting, closes idle connections at once, lets running exchanges finish and cuts those that have not after
+   * `withinMs`. Resolves when every connection is closed. May be called without `listen`.
+   */
+  drain(withinMs: number): Promise<void>;
+};
+
+/** Longer than load balancers keep idle connections (60 s is common), so that it is they who close them, not we. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** Connections that the system completes while the event loop is busy; Node's default of 511 drops a cluster's start. */
+const BACKLOG_CONNECTIONS = 4096;
+
+/** The server of one configured listener. @throws {CertificateError} where its certificates cannot be served. */
+export async function createListener(config: ListenerConfig, deps: ListenerDeps): Promise<Listener> {
+  const { limits, timeouts, metrics, log } = deps;
+  const trustedProxies = createAddressSet(config.trustedProxies);
+  const connections = createConnections();
+  const certificates = config.tls === null ? undefined : loadCertificates(config.tls);
+  const headerTimeoutMs = timeouts.requestHeadersSeconds * 1000;
+
+  const httpOptions = {
+    ServerResponse: TimedResponse,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: headerTimeoutMs,
+    requestTimeout: 0, // uploads may take hours; a body that stands still ends by the socket's timeout
+    // Node looks for late header sections this often (30 s if not told): a tenth of the limit late is near enough.
+    connectionsCheckingInterval: Math.max(100, headerTimeoutMs / 10),
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requireHostHeader: false, // Node would answer that 400 itself, without a document, log line or count
+  };
+  const server =
+    config.tls === null || certificates === undefined
+      ? createServer(httpOptions)
+      : createTlsServer({ ...httpOptions, ...tlsOptions(config.tls, () => certificates, headerTimeoutMs) });
+  server.setTimeout(timeouts.idleSeconds * 1000);
+  server.on('timeout', (socket) => connections.endIdle(socket));
+  server.on('secureConnection', (socket: TLSSocket) => connections.secure(socket));
+
+  await createRouter(server, {
+    scheme: config.tls === null ? 'http' : 'https',
+    headerBytes: limits.headerBytes,
+    begin,
+    onRefused: (reason) => metrics.httpRefusedRequests.inc({ reason }),
+    onClientError: (error, socket) => handleClientError(error, socket, { connections, metrics, log }),
+    handle: deps.handle,
+  });
+
+  const front = config.clientAddress === 'proxyProtocol' ? frontWithProxyProtocol() : server;
+  if (front === server) server.on('connection', (socket) => connections.add(socket));
+  front.maxConnections = limits.connections;
+  front.on('drop', () => refuseConnection('connection_limit'));
+  const forgetMetrics = [
+    metrics.connectionsOpen.collect(() => [[{}, connections.size]]),
+    metrics.httpRequestsInFlight.collect(() => countByServer(connections.exchanges())),
+    metrics.tlsCertificateNotAfter.collect(() =>
+      (certificates?.leaves ?? []).map((leaf) => [{}, Date.parse(leaf.validTo) / 1000] as const),
+    ),
+  ];
+
+  function begin(request: IncomingMessage, response: TimedResponse, host: string | undefined): Exchange {
+    const { socket, headers } = request;
+    const proxyProtocolAddress = connections.of(socket)?.source?.address;
+    const evidence = { socketAddress: socket.remoteAddress ?? '', proxyProtocolAddress, headers };
+    const facts = {
+      clientAddress: clientAddress(config.clientAddress, trustedProxies, evidence),
+      clientCertificate: socket instanceof TLSSocket && socket.authorized,
+      host,
+    };
+    const exchange = beginExchange(request, response, facts, { log, metrics, onEnd: connections.end });
+    connections.begin(exchange);
+    return exchange;
+  }
+
+  function refuseConnection(reason: ConnectionRefusal, client?: string): void {
+    metrics.connectionsRefused.inc({ reason });
+    // A flood would fill the disk at a higher level; the counter tells of it.
+    log.debug({ client, failure: reason }, 'connection refused');
+  }
+
+  function frontWithProxyProtocol(): Server {
+    return createProxyProtocolServer(server, {
+      isTrusted: (address) => trustedProxies.has(address),
+      headerTimeoutMs,
+      tls: config.tls !== null,
+      onConnection: (socket) => connections.add(socket),
+      onSource: (socket, source) => {
+        const connection = connections.of(socket);
+        if (connection !== undefined) connection.source = source;
+      },
+      onRefused: (reason, socket) => refuseConnection(reason, socket.remoteAddress),
+    });
+  }
+
+  return {
+    certificates: certificates?.leaves ?? [],
+    async listen() {
+      const address = await listenOn(front, config);
+      // Accepting fails where file descriptors run out; unheard, that event would end the process.
+      front.on('error', (error) => log.error({ error: describeError(error) }, 'connection not accepted'));
+      // Node enforces headersTimeout only from the 'listening' event on; behind the PROXY protocol it never has one.
+      if (front !== server) server.emit('listening');
+      return address;
+    },
+    async drain(withinMs) {
+      front.close();
+      await connections.drain(withinMs);
+      if (front !== server) server.close();
+      for (const forget of forgetMetrics) forget();
+    },
+  };
+}
+
+async function listenOn(server: Server, { address, port }: ListenerConfig) {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host: address, port, backlog: BACKLOG_CONNECTIONS }, resolve);
+  await promise;
+  server.off('error', reject);
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('the listener has no port');
+  return { address: bound.address, port: bound.port };
+}
+
+function countByServer(exchanges: Iterable<Exchange>) {
+  const counts = new Map<ServerLabel, number>();
+  for (const { context } of exchanges) {
+    counts.set(context.access.door, (counts.get(context.access.door) ?? 0) + 1);
+  }
+  return [...counts].map(([server, count]) => [{ server }, count] as const);
+}

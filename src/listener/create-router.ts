@@ -1,0 +1,131 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { fastify } from 'fastify';
+import type { RequestRefusal } from '../metrics/metrics.ts';
+import { type OciError, ociError } from '../oci/error.ts';
+import type { Exchange } from './exchange.ts';
+import { failExchange } from './fail-exchange.ts';
+import type { RequestContext } from './request-context.ts';
+import { requestTarget } from './request-target.ts';
+import type { TimedResponse } from './timed-response.ts';
+
+/** Answers one request; see `ListenerDeps.handle`. */
+export type Handle = (request: FastifyRequest, reply: FastifyReply, context: RequestContext) => Promise<void>;
+
+export type RouterDeps = {
+  readonly scheme: 'http' | 'https';
+  /** Longest path that can arrive, in bytes. */
+  readonly headerBytes: number;
+  readonly begin: (request: IncomingMessage, response: TimedResponse, host: string | undefined) => Exchange;
+  readonly onRefused: (reason: RequestRefusal) => void;
+  readonly onClientError: (error: Error, socket: Socket) => void;
+  readonly handle: Handle;
+};
+
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/**
+ * Puts Fastify on `server` with one wildcard route: paths are parsed by `oci/route.ts`, since Fastify's parameters are
+ * decoded before anybody can judge them. Bodies are left unread.
+ */
+export async function createRouter(
+  server: HttpServer<typeof IncomingMessage, typeof TimedResponse>,
+  deps: RouterDeps,
+): Promise<void> {
+  const exchanges = new WeakMap<IncomingMessage, Exchange>();
+  const answered = new WeakSet<IncomingMessage>();
+
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false, // the automatic HEAD would run GET and drain its stream
+    return503OnClosing: false, // a drain lets running connections finish
+    routerOptions: { maxParamLength: deps.headerBytes }, // the default of 100 is shorter than a sha512 digest
+    serverFactory: (route) => {
+      server.on('request', (request, response) => {
+        if (admit(request, response)) route(request, response);
+      });
+      server.on('checkExpectation', (request: IncomingMessage, response: TimedResponse) => {
+        const error = ociError('UNSUPPORTED', {
+          status: 417,
+          message: 'Only Expect: 100-continue is known.',
+        });
+        refuse(begin(request, response).exchange, 'expectation_unknown', error);
+      });
+      return server;
+    },
+    clientErrorHandler: (error, socket) => deps.onClientError(error, socket),
+    // A path with broken percent-encoding is the handler's to refuse, like any other that names nothing.
+    frameworkErrors: (_error, request, reply) => void dispatch(request, reply),
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _body, done) => done(null)); // nothing reads it, so no limit applies
+  app.addHook('onSend', (request, _reply, _payload, done) => {
+    answered.add(request.raw);
+    done();
+  });
+  app.setErrorHandler((error, request, reply) => {
+    reply.hijack();
+    const exchange = exchanges.get(request.raw);
+    if (exchange !== undefined) failExchange(exchange, asOwnError(error));
+  });
+  app.route({ method: [...METHODS], url: '/*', handler: dispatch });
+  await app.ready();
+
+  function begin(request: IncomingMessage, response: TimedResponse) {
+    const target = requestTarget(request, deps.scheme);
+    const exchange = deps.begin(request, response, target.kind === 'target' ? target.host : undefined);
+    exchanges.set(request, exchange);
+    return { exchange, target };
+  }
+
+  /** Starts the exchange; false where it was answered here, before any door. */
+  function admit(request: IncomingMessage, response: TimedResponse): boolean {
+    const { exchange, target } = begin(request, response);
+    if (!METHODS.includes(request.method ?? '')) {
+      refuse(
+        exchange,
+        'method_not_allowed',
+        ociError('UNSUPPORTED', { headers: { allow: METHODS.join(', ') } }),
+      );
+      return false;
+    }
+    if (target.kind === 'refused') {
+      refuse(exchange, target.reason, ociError('UNSUPPORTED', { status: 400, message: target.message }));
+      return false;
+    }
+    request.url = target.path;
+    return true;
+  }
+
+  function refuse(exchange: Exchange, reason: RequestRefusal, error: OciError): void {
+    deps.onRefused(reason);
+    exchange.context.access.failure = reason;
+    failExchange(exchange, error);
+  }
+
+  async function dispatch(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const exchange = exchanges.get(request.raw);
+    if (exchange === undefined) throw new Error('the request did not come through admit()');
+    try {
+      await deps.handle(request, reply, exchange.context);
+      if (!reply.sent && !answered.has(request.raw)) throw new Error('the handler gave no answer');
+    } catch (error) {
+      reply.hijack();
+      failExchange(exchange, error);
+    }
+    return reply;
+  }
+}
+
+/** Fastify's own refusals (a Content-Type that is none, say) repeat what the client sent; only their status is kept. */
+function asOwnError(error: unknown): unknown {
+  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number')
+    return error;
+  if (error.statusCode < 400 || error.statusCode > 499) return error;
+  return ociError('UNSUPPORTED', {
+    status: error.statusCode,
+    message: 'The request is not one that a registry understands.',
+    cause: error,
+  });
+}

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import type { Metrics } from '../metrics/metrics.ts';
+import { codeLabel, methodLabel } from '../metrics/metrics.ts';
+import type { AccessFields, Outcome, RequestContext } from './request-context.ts';
+import type { TimedResponse } from './timed-response.ts';
+
+/** Why we ended an exchange that was neither complete nor given up by the client. */
+export type CutReason = 'internal_error' | 'drain_deadline' | 'idle_timeout';
+
+/** One request and its response, from the header section to the end. */
+export type Exchange = {
+  readonly context: RequestContext;
+  readonly request: IncomingMessage;
+  readonly response: TimedResponse;
+  /** Ends it by closing the connection, and says why for log and metrics. */
+  cut(reason: CutReason): void;
+  /** The connection is closed; a pipelined response whose turn had not come hears nothing of that by itself. */
+  connectionClosed(): void;
+};
+
+export type ExchangeDeps = {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Called once, when the response is complete or cannot be any more. */
+  readonly onEnd: (exchange: Exchange) => void;
+};
+
+export type ExchangeFacts = Pick<RequestContext, 'clientAddress' | 'clientCertificate' | 'host'>;
+
+const END_OUTCOMES: Readonly<Record<CutReason | 'client_closed' | 'cut', Outcome>> = {
+  client_closed: 'client_closed',
+  drain_deadline: 'drain_deadline',
+  idle_timeout: 'client_closed',
+  internal_error: 'failed',
+  cut: 'failed',
+};
+const CLIENT_REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+/** nginx's and caddy's word for a client that left before the answer; it never went out. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** The client's own id where it is safe in a log and a header field, else a new one. */
+export function selectRequestId(own: string | string[] | undefined): string {
+  return typeof own === 'string' && CLIENT_REQUEST_ID.test(own) ? own : randomUUID();
+}
+
+/**
+ * Starts an exchange. Its log line and its metrics come from the response's own `close`, which happens exactly once
+ * whether Fastify, a handler that hijacked the reply or nobody answers.
+ */
+export function beginExchange(
+  request: IncomingMessage,
+  response: TimedResponse,
+  facts: ExchangeFacts,
+  deps: ExchangeDeps,
+): Exchange {
+  const startedAt = performance.now();
+  const { socket } = request;
+  const bytesBefore = socket.bytesWritten;
+  const requestId = selectRequestId(request.headers['x-request-id']);
+  const client = new AbortController();
+  let childLog: Logger | undefined;
+  let ended = false;
+  let cutReason: CutReason | undefined;
+  const access: AccessFields = { door: 'unknown', route: 'unknown' };
+  const context: RequestContext = {
+    requestId,
+    ...facts,
+    access,
+    signal: client.signal,
+    // Most requests log nothing but their one line; a child logger for each is not free.
+    get log() {
+      childLog ??= deps.log.child({ requestId });
+      return childLog;
+    },
+  };
+  const exchange: Exchange = {
+    context,
+    request,
+    response,
+    cut(reason) {
+      cutReason ??= reason;
+      response.destroy();
+      socket.destroy();
+    },
+    connectionClosed: finish,
+  };
+
+  response.setHeader('x-request-id', requestId);
+  response.once('close', finish);
+  return exchange;
+
+  function finish(): void {
+    if (ended) return;
+    ended = true;
+    const complete = response.writableFinished;
+    if (!complete) client.abort();
+    const end = complete ? undefined : (cutReason ?? (hasLeft(socket) ? 'client_closed' : 'cut'));
+    const status =
+      response.headersSent && end !== 'client_closed' ? response.statusCode : CLIENT_CLOSED_REQUEST;
+    const outcome = access.outcome ?? (end === undefined ? outcomeOf(status) : END_OUTCOMES[end]);
+    const durationMs = performance.now() - startedAt;
+    const labels = {
+      server: access.door,
+      route: access.route,
+      method: methodLabel(request.method),
+      code: codeLabel(status),
+    };
+    const { metrics } = deps;
+    metrics.httpRequests.inc(labels);
+    metrics.httpRequestDuration.observe(labels, durationMs / 1000);
+    if (response.headAt !== undefined) {
+      metrics.httpTimeToFirstByte.observe({ server: access.door }, (response.headAt - startedAt) / 1000);
+    }
+    if (end !== undefined && response.headersSent) {
+      metrics.httpIncompleteResponses.inc({ server: access.door, reason: end });
+    }
+    deps.log.info(
+      {
+        requestId,
+        client: facts.clientAddress,
+        ...access,
+        method: request.method,
+        status,
+        outcome,
+        bytes: socket.bytesWritten - bytesBefore,
+        durationMs: round(durationMs),
+        ...(response.headAt === undefined ? {} : { ttfbMs: round(response.headAt - startedAt) }),
+      },
+      'request',
+    );
+    deps.onEnd(exchange);
+  }
+}
+
+/** Whether it was the client that ended the connection: by FIN, by RST, or by not being there for our bytes. */
+function hasLeft(socket: Socket): boolean {
+  return socket.readableEnded || socket.errored !== null;
+}
+
+function outcomeOf(status: number): Outcome {
+  if (status >= 500) return 'failed';
+  if (status >= 400) return 'refused';
+  return status >= 300 && status !== 304 ? 'redirected' : 'ok';
+}
+
+/** Tenths of a millisecond: the log's reader compares, he does not measure. */
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}

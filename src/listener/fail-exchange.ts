@@ -1,0 +1,43 @@
+import { OciError, ociError } from '../oci/error.ts';
+import { codeOf, describeError } from './describe-error.ts';
+import type { Exchange } from './exchange.ts';
+import { sendError } from './send-error.ts';
+
+/**
+ * Ends an exchange that failed: with the error's document while the header section is not out, else by closing the
+ * connection, since a response that merely stops could be taken for a whole one.
+ */
+export function failExchange(exchange: Exchange, error: unknown): void {
+  const { context, response } = exchange;
+  const { access, log, requestId, signal } = context;
+  // What fails once the client has left fails because of that; the access line says so.
+  if (signal.aborted || response.writableFinished) return;
+  access.failure ??= failureWord(error);
+  if (error instanceof OciError) {
+    if (error.cause !== undefined) log.warn({ error: describeError(error) }, 'request failed');
+  } else {
+    log.error({ error: describeError(error, { stack: true }) }, 'request failed for a reason of our own');
+  }
+  if (response.headersSent) {
+    exchange.cut('internal_error');
+    return;
+  }
+  sendError(response, error instanceof OciError ? error : internalError(error), requestId);
+}
+
+function failureWord(error: unknown): string {
+  if (error instanceof OciError) {
+    const causeWord = error.cause instanceof Error ? codeOf(error.cause) : undefined;
+    return causeWord ?? error.code;
+  }
+  return 'internal_error';
+}
+
+/** The specification has no code for faults of a server; the status says what it is (ADR 0003). */
+function internalError(cause: unknown): OciError {
+  return ociError('UNSUPPORTED', {
+    status: 500,
+    message: 'Berth failed to handle this request; its log has the reason under the request id.',
+    cause,
+  });
+}
