@@ -1,7 +1,7 @@
 import { OciError, type OciErrorCode, type OciErrorOptions } from './error.ts';
 
-/** Answers whose status has no code of its own in the distribution-spec. */
-export type StatusWithoutCode = 413 | 414 | 416 | 421 | 431 | 500 | 502 | 503 | 504;
+/** Statuses of answers for which the distribution-spec lists no code. */
+export type StatusWithoutCode = 400 | 404 | 408 | 413 | 414 | 416 | 421 | 431 | 500 | 502 | 503 | 504;
 
 /**
  * The nearest listed code for each of them, decided in `docs/adr/0003-error-codes.md`. An outage never has a code that claims
@@ -10,6 +10,9 @@ export type StatusWithoutCode = 413 | 414 | 416 | 421 | 431 | 500 | 502 | 503 | 
 export const STATUS_ERRORS: Readonly<
   Record<StatusWithoutCode, { readonly code: OciErrorCode; readonly message: string }>
 > = {
+  400: { code: 'UNSUPPORTED', message: 'The request is malformed.' },
+  404: { code: 'UNSUPPORTED', message: 'No endpoint of the registry API has this path.' },
+  408: { code: 'BLOB_UPLOAD_INVALID', message: 'The request did not arrive in time; send it again.' },
   413: { code: 'SIZE_INVALID', message: 'The content is longer than the registry proxy accepts.' },
   414: { code: 'NAME_INVALID', message: 'The request target is longer than the registry proxy accepts.' },
   416: {
