@@ -14,7 +14,7 @@ import {
 import { startOrigin } from './nginx.ts';
 import { parseOptions } from './options.ts';
 import { formatReport } from './report.ts';
-import { NGINX_TUNED, openStand } from './subject.ts';
+import { BASELINE, openStand } from './subject.ts';
 import { createWorkspace } from './workspace.ts';
 
 const options = parseOptions(process.argv.slice(2));
@@ -53,7 +53,7 @@ try {
       machine,
       inMemory: workspace.inMemory,
       options,
-      baseline: NGINX_TUNED,
+      baseline: BASELINE,
       streams,
       hash,
       slow,

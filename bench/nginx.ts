@@ -5,14 +5,18 @@ import { freePort, type ServerProcess, startServer } from './server-process.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
- * `buffered` is nginx at its best for large content: 16 buffers of 64 KiB, no temporary file.
- * `unbuffered` is what many a registry guide says: buffering off, everything else as it comes.
+ * `memory`: nginx at its best for large content, 16 buffers of 64 KiB and nothing written to a file.
+ * `spool`: the same, with nginx's default of writing to a temporary file what a client does not take at once.
+ * `unbuffered`: what many a registry guide says, buffering off and everything else as it comes.
  */
-export type Tuning = 'buffered' | 'unbuffered';
+export type Tuning = 'memory' | 'spool' | 'unbuffered';
+
+const BUFFERS =
+  'proxy_buffering on; proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;';
 
 const DIRECTIVES: Record<Tuning, string> = {
-  buffered: `proxy_buffering on; proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;
-      proxy_max_temp_file_size 0;`,
+  memory: `${BUFFERS} proxy_max_temp_file_size 0;`,
+  spool: BUFFERS,
   unbuffered: 'proxy_buffering off;',
 };
 

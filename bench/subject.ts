@@ -1,6 +1,6 @@
 import { startBerth } from './berth.ts';
 import type { Target } from './download.ts';
-import { type Origin, startNginxProxy } from './nginx.ts';
+import { type Origin, startNginxProxy, type Tuning } from './nginx.ts';
 import type { ServerProcess } from './server-process.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -13,61 +13,50 @@ export type Subject = {
   measuredSlow: boolean;
 };
 
-export const NGINX_TUNED = 'nginx, proxy_buffering on, 16×64k buffers';
+export const BASELINE = 'nginx, 16×64k buffers, no temporary file';
 
 /** The proxies that stand in front of one origin, and the rows they make. */
 export type Stand = { subjects: Subject[]; stop: () => Promise<void> };
 
-/** Starts nginx in both tunings and one Berth. */
+/** Starts nginx in each tuning and one Berth. */
 export async function openStand(workspace: Workspace, origin: Origin): Promise<Stand> {
   const servers: ServerProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop()));
   };
+  const { path } = workspace.blob;
+  const whole = (url: string): Target => ({ url: `${url}${path}`, headers: [], status: 200 });
+  const ranged = (url: string): Target => ({ ...whole(url), headers: ['Range: bytes=0-'], status: 206 });
+  const nginx = async (name: string, tuning: Tuning, measuredSlow: boolean): Promise<Subject> => {
+    const server = await startNginxProxy(workspace, tuning, origin.storagePort);
+    servers.push(server);
+    return { name, server, target: whole(`http://127.0.0.1:${server.port}`), measuredSlow };
+  };
   try {
-    const buffered = await startNginxProxy(workspace, 'buffered', origin.storagePort);
-    servers.push(buffered);
-    const unbuffered = await startNginxProxy(workspace, 'unbuffered', origin.storagePort);
-    servers.push(unbuffered);
+    const subjects = [
+      await nginx(BASELINE, 'memory', true),
+      // Not with slow clients: it would spool the blob once per client, and that into the memory of the machine.
+      await nginx('nginx, 16×64k buffers, temporary file as by default', 'spool', false),
+      await nginx('nginx, proxy_buffering off, default buffers', 'unbuffered', true),
+    ];
     const berth = await startBerth(workspace, origin);
     servers.push(berth);
-    const { path } = workspace.blob;
-    const whole = (url: string): Target => ({ url: `${url}${path}`, headers: [], status: 200 });
-    const ranged = (url: string): Target => ({
-      url: `${url}${path}`,
-      headers: ['Range: bytes=0-'],
-      status: 206,
-    });
-    return {
-      stop,
-      subjects: [
-        {
-          name: NGINX_TUNED,
-          server: buffered,
-          target: whole(`http://127.0.0.1:${buffered.port}`),
-          measuredSlow: true,
-        },
-        {
-          name: 'nginx, proxy_buffering off, default buffers',
-          server: unbuffered,
-          target: whole(`http://127.0.0.1:${unbuffered.port}`),
-          measuredSlow: true,
-        },
-        { name: 'Berth, inline, verified', server: berth, target: whole(berth.inline), measuredSlow: true },
-        {
-          name: 'Berth, inline, not verified (ranged)',
-          server: berth,
-          target: ranged(berth.inline),
-          measuredSlow: false,
-        },
-        {
-          name: 'Berth, dedicated, verified',
-          server: berth,
-          target: whole(berth.dedicated),
-          measuredSlow: false,
-        },
-      ],
-    };
+    subjects.push(
+      { name: 'Berth, inline, verified', server: berth, target: whole(berth.inline), measuredSlow: true },
+      {
+        name: 'Berth, inline, not verified',
+        server: berth,
+        target: ranged(berth.inline),
+        measuredSlow: false,
+      },
+      {
+        name: 'Berth, dedicated, verified',
+        server: berth,
+        target: whole(berth.dedicated),
+        measuredSlow: false,
+      },
+    );
+    return { stop, subjects };
   } catch (error) {
     await stop();
     throw error;
