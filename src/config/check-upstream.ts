@@ -1,4 +1,7 @@
+import { isIP } from 'node:net';
+
 import { parseHost } from '../http/host.ts';
+import { createAddressSet, parseCidr } from '../policy/address-set.ts';
 import { checkCidrs } from './check-cidrs.ts';
 import type { FileAuth, FileList, FileUpstream } from './file-config.ts';
 import type { ConfigPath, Finding } from './problem.ts';
@@ -11,8 +14,37 @@ export function checkUpstream(upstream: FileUpstream, path: ConfigPath): readonl
     ...checkHostList(upstream.tokenHosts, [...path, 'tokenHosts']),
     ...(upstream.auth === null ? [] : checkAuth(upstream.auth, [...path, 'auth'])),
     ...checkCidrs(upstream.allowedPrivateAddresses, [...path, 'allowedPrivateAddresses']),
+    ...checkReachable(upstream, [...path, 'url']),
   ];
 }
+
+/** Where a name leads is seen when connecting; what a literal address is, is known now. */
+function checkReachable(upstream: FileUpstream, path: ConfigPath): readonly Finding[] {
+  const hostname = URL.parse(upstream.url ?? '')?.hostname.replace(/^\[|\]$/g, '') ?? '';
+  const address = hostname === 'localhost' ? '127.0.0.1' : hostname;
+  if (isIP(address) === 0 || !createAddressSet(PRIVATE_NETWORKS).has(address)) return [];
+  const allowed = upstream.allowedPrivateAddresses.filter(
+    (cidr) => cidr !== undefined && parseCidr(cidr) !== undefined,
+  );
+  if (createAddressSet(allowed.filter((cidr) => cidr !== undefined)).has(address)) return [];
+  return [
+    {
+      path,
+      message: `${hostname} is a private address that allowedPrivateAddresses does not cover`,
+      hint: `add "${address}/${isIP(address) === 6 ? 128 : 32}", or its network, to allowedPrivateAddresses`,
+    },
+  ];
+}
+
+/** Loopback and what people write by hand (RFC 1918, RFC 4193); `upstream/address-check.ts` has the whole list. */
+const PRIVATE_NETWORKS = [
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '::1/128',
+  'fc00::/7',
+];
 
 /** Every entry must be `host[:port]`, without a pattern. */
 export function checkHostList(hosts: FileList<string>, path: ConfigPath): readonly Finding[] {

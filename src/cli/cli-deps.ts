@@ -1,0 +1,33 @@
+import type { Logger } from 'pino';
+
+import type { Config, LogLevel } from '../config/config.ts';
+import type { TicketKeys } from '../ticket/ticket-keys.ts';
+
+/** What the commands need of the process around them, and of the application. */
+export type CliDeps = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  /** Width of help texts in characters. */
+  readonly columns: number;
+  /** Writes text as it is; the caller ends its lines. */
+  stdout(text: string): void;
+  stderr(text: string): void;
+  createLogger(level: LogLevel): Logger;
+  createApp(config: Config, deps: { log: Logger; ticketKeys: TicketKeys }): Promise<RunningApp>;
+  /** The loopback addresses of this machine: without IPv6 there is no `::1`. */
+  loopbackAddresses(): readonly string[];
+  /** From the call on, a request to end the process aborts the signal instead of ending it. */
+  stopSignal(): AbortSignal;
+};
+
+/** The part of the application that `serve` drives. */
+export type RunningApp = {
+  start(): Promise<{
+    readonly listeners: readonly BoundAddress[];
+    readonly metrics: BoundAddress | null;
+  }>;
+  /** Drains within the limit. */
+  stop(): Promise<void>;
+};
+
+export type BoundAddress = { readonly address: string; readonly port: number };

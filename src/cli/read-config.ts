@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+
+import type { Config, RegistryConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import type { CliDeps } from './cli-deps.ts';
+import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
+
+/** Where the configuration stands when neither `--config` nor `BERTH_CONFIG` says so. */
+const DEFAULT_FILE = '/etc/berth/berth.yaml';
+
+/** A configuration of a megabyte has thousands of registries; a device or a log given by mistake has more. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Reads and checks the configuration.
+ * @throws ConfigProblems with every problem on a line of its own; CliError where there is no file to read.
+ */
+export async function readConfig(
+  file: string | undefined,
+  deps: Pick<CliDeps, 'env'>,
+): Promise<{ readonly config: Config; readonly fileName: string }> {
+  const fileName = file ?? deps.env['BERTH_CONFIG'] ?? DEFAULT_FILE;
+  const text = await readText(fileName, file === undefined && deps.env['BERTH_CONFIG'] === undefined);
+  const result = loadConfig({ text, fileName, env: deps.env });
+  if (result.kind === 'ok') return { config: result.config, fileName };
+  throw new ConfigProblems(result.problems.map((problem) => formatProblem(problem, fileName)).join('\n'));
+}
+
+async function readText(fileName: string, isDefault: boolean): Promise<string> {
+  let content: Buffer;
+  try {
+    content = await readFile(fileName);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    if (code === 'ENOENT' && isDefault) {
+      throw new CliError(
+        `there is no configuration at ${fileName}: name one with --config FILE or BERTH_CONFIG`,
+      );
+    }
+    const reason = code === 'ENOENT' ? 'does not exist' : `can not be read (${code})`;
+    throw new CliError(`the configuration ${fileName} ${reason}: check its name, owner and mode`);
+  }
+  if (content.length > MAX_FILE_BYTES) {
+    throw new CliError(`the configuration ${fileName} has more than 4 MiB: is it the right file?`);
+  }
+  return content.toString('utf8');
+}
+
+/**
+ * The registry that `--name` names; the only one where it is left out.
+ * @throws CliError with the known names.
+ */
+export function selectRegistry(config: Config, name: string | undefined): RegistryConfig {
+  const names = config.registries.map((registry) => registry.name).join(', ');
+  const [first, ...others] = config.registries;
+  if (name === undefined && first !== undefined && others.length === 0) return first;
+  if (name === undefined) {
+    throw new CliError(`there are several registries: choose one with --name (${names})`, EXIT.wrongUsage);
+  }
+  const found = config.registries.find((registry) => registry.name === name);
+  if (found === undefined) throw new CliError(`there is no registry "${name}": there is ${names}`);
+  return found;
+}

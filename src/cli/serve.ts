@@ -1,0 +1,115 @@
+import { Command } from 'commander';
+
+import type { Config } from '../config/config.ts';
+import { readKeyFile } from '../ticket/key-file.ts';
+import { generateTicketKeys } from '../ticket/ticket-keys.ts';
+import type { BoundAddress, CliDeps, RunningApp } from './cli-deps.ts';
+import { CliError, EXIT } from './cli-error.ts';
+import { flagConfig, type ServeFlags } from './flag-config.ts';
+import { collect, parsePort } from './parse-option.ts';
+import { readConfig } from './read-config.ts';
+import { describeStartError } from './start-error.ts';
+
+type Options = {
+  config?: string;
+  upstream?: string;
+  port: number;
+  push: boolean;
+  allowPrivate: string[];
+  redirectHost: string[];
+  tokenHost: string[];
+};
+
+const DEFAULT_PORT = 5000;
+
+/** `berth serve`: runs the proxy until the process is asked to end. */
+export function createServeCommand(deps: CliDeps): Command {
+  const command = new Command('serve');
+  return command
+    .description(
+      'Runs the proxy: from a configuration, or, with --upstream, as one registry on loopback without any file.',
+    )
+    .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
+    .option('--upstream <url>', 'the registry to stand in front of, such as https://contoso.azurecr.io')
+    .option('--port <port>', 'with --upstream: port on loopback', parsePort, DEFAULT_PORT)
+    .option('--push', 'with --upstream: passes uploads, mounts and deletes on', false)
+    .option(
+      '--allow-private <cidr...>',
+      'with --upstream: networks beyond the public internet that it may resolve to',
+      collect,
+      [],
+    )
+    .option(
+      '--redirect-host <pattern...>',
+      'with --upstream: where it may redirect to (otherwise the well-known storage hosts)',
+      collect,
+      [],
+    )
+    .option('--token-host <host...>', 'with --upstream: further hosts of its token service', collect, [])
+    .action(async (options: Options) => {
+      const alone = ['port', 'push', 'allowPrivate', 'redirectHost', 'tokenHost'].filter(
+        (name) => command.getOptionValueSource(name) === 'cli',
+      );
+      const config = await serveConfig(options, alone, deps);
+      await serve(config, deps);
+    });
+}
+
+async function serveConfig(options: Options, flags: readonly string[], deps: CliDeps): Promise<Config> {
+  const { upstream } = options;
+  if (upstream === undefined) {
+    if (flags.length > 0) {
+      const names = flags.map((name) => `--${name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
+      throw new CliError(`${names.join(', ')} only works with --upstream`, EXIT.wrongUsage);
+    }
+    return (await readConfig(options.config, deps)).config;
+  }
+  if (options.config !== undefined) {
+    throw new CliError('give either --config or --upstream, not both', EXIT.wrongUsage);
+  }
+  const { port, push, allowPrivate, redirectHost, tokenHost } = options;
+  const serveFlags: ServeFlags = {
+    upstream,
+    port,
+    push,
+    allowPrivate,
+    redirectHosts: redirectHost,
+    tokenHosts: tokenHost,
+  };
+  return flagConfig(serveFlags, deps.env, deps.loopbackAddresses());
+}
+
+async function serve(config: Config, deps: CliDeps): Promise<void> {
+  const log = deps.createLogger(config.log.level);
+  const stopped = deps.stopSignal();
+  let app: RunningApp | undefined;
+  let started: Awaited<ReturnType<RunningApp['start']>>;
+  try {
+    const { keyFile } = config.ticket;
+    const ticketKeys = keyFile === null ? generateTicketKeys() : await readKeyFile(keyFile);
+    app = await deps.createApp(config, { log, ticketKeys });
+    started = await app.start();
+  } catch (error) {
+    // Listeners that did open would keep the process alive.
+    await app?.stop().catch(() => {});
+    throw new CliError(describeStartError(error));
+  }
+  const listeners = started.listeners.map(formatAddress);
+  const metrics = started.metrics === null ? null : formatAddress(started.metrics);
+  log.info({ version: deps.version, listeners, metrics }, 'listening');
+  await aborted(stopped);
+  log.info({ drainSeconds: config.timeouts.drainSeconds }, 'stopping: transfers under way may end');
+  await app.stop();
+  log.info('stopped');
+}
+
+function formatAddress({ address, port }: BoundAddress): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

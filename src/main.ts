@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+
+import type { CliDeps } from './cli/cli-deps.ts';
+import { runCli } from './cli/create-program.ts';
+import { createLogger } from './log.ts';
+
+const deps: CliDeps = {
+  env: process.env,
+  version: readVersion(),
+  columns: process.stdout.columns ?? 100,
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  createLogger: (level) => createLogger({ level }),
+  // Only `serve` pays for loading the proxy itself.
+  createApp: async (config, appDeps) => (await import('./app.ts')).createApp(config, appDeps),
+  loopbackAddresses: () => ['127.0.0.1', ...(hasIpv6Loopback() ? ['::1'] : [])],
+  stopSignal,
+};
+
+/** A handle that something forgot must not keep a drained process until it is killed. */
+const EXIT_DEADLINE_MS = 2000;
+
+process.exitCode = await runCli(process.argv.slice(2), deps);
+setTimeout(() => process.exit(), EXIT_DEADLINE_MS).unref();
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  // Once: a second signal ends the process at once, without draining.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const content: unknown = JSON.parse(text);
+  if (typeof content === 'object' && content !== null && 'version' in content) return String(content.version);
+  return 'unknown';
+}
+
+function hasIpv6Loopback(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === '::1'),
+  );
+}
