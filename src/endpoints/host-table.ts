@@ -15,6 +15,8 @@ export type HostMatch =
 export type HostTable = {
   /** `host` as `parseHost` gives it; undefined: no registry answers to it (421). */
   find(host: string): HostMatch | undefined;
+  /** Every name that links are given out for by https: what certificates must cover. */
+  readonly secureHosts: readonly string[];
 };
 
 /**
@@ -23,9 +25,11 @@ export type HostTable = {
  */
 export function createHostTable(registries: readonly RegistryConfig[]): HostTable {
   const table = new Map<string, HostMatch>();
+  const secureHosts: string[] = [];
   for (const registry of registries) {
     const add = (host: string, match: HostMatch): void => {
       table.set(host, match);
+      if (registry.scheme === 'https') secureHosts.push(host);
       if (!/:[0-9]+$/.test(host)) table.set(`${host}:${registry.scheme === 'https' ? 443 : 80}`, match);
     };
     for (const host of [registry.loginServer, ...registry.aliases]) {
@@ -39,5 +43,5 @@ export function createHostTable(registries: readonly RegistryConfig[]): HostTabl
       }
     }
   }
-  return { find: (host) => table.get(host) };
+  return { find: (host) => table.get(host), secureHosts };
 }

@@ -1,0 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { UpstreamRole } from '../upstream/failure.ts';
+import type { Transfer, TransferHandler } from '../upstream/transfer.ts';
+
+/** Where the bytes of one blob come from: a URL that a registry named, with what may be sent along to it. */
+export type BlobSource = {
+  readonly where: UpstreamRole;
+  /** One GET with these fields added; see `startTransfer`. */
+  start(headers: Readonly<Record<string, string>>, handler: TransferHandler): Transfer;
+  /**
+   * The source that this one's redirect names, checked, and without credentials unless it is the same host.
+   * @throws UpstreamFailure `redirect_refused`
+   */
+  redirected(location: IncomingHttpHeaders['location']): BlobSource;
+};

@@ -1,0 +1,70 @@
+import type { Metrics } from '../metrics/metrics.ts';
+import type { BlobSourceRef } from '../ticket/ticket.ts';
+import type { BufferPool } from '../upstream/buffer-pool.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
+import type { RawUrl } from '../upstream/raw-url.ts';
+import { startTransfer } from '../upstream/transfer.ts';
+import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import type { BlobSource } from './blob-source.ts';
+
+export type BlobSourceDeps = {
+  readonly upstream: Pick<UpstreamRegistry, 'storage' | 'checkLocation' | 'origin'>;
+  readonly pool: BufferPool;
+  readonly metrics: Metrics;
+};
+
+/**
+ * The source that a ticket or a location names. Credentials go to the registry's own host alone: a storage host, and
+ * whatever a redirect leads to, gets none.
+ *
+ * @param authorization for a source at the registry itself
+ * @throws UpstreamFailure `redirect_refused` where the rules (of today's configuration) do not allow the URL
+ */
+export function createBlobSource(
+  ref: BlobSourceRef,
+  authorization: string | undefined,
+  deps: BlobSourceDeps,
+): BlobSource {
+  // Checked again although it was before sealing: the configuration may have become narrower since.
+  const checked = deps.upstream.checkLocation(ref.url, deps.upstream.origin);
+  const where = ref.kind === 'registry' ? 'registry' : 'storage';
+  if (checked.kind === 'refused') throw refusal(where, checked.reason);
+  return atUrl(
+    checked.target,
+    where === 'registry' && checked.sameOrigin ? authorization : undefined,
+    where,
+    deps,
+  );
+}
+
+function atUrl(
+  url: RawUrl,
+  authorization: string | undefined,
+  where: 'registry' | 'storage',
+  deps: BlobSourceDeps,
+): BlobSource {
+  return {
+    where,
+    start: (headers, handler) =>
+      startTransfer(
+        deps.upstream.storage,
+        {
+          origin: url.origin,
+          path: url.path,
+          headers: authorization === undefined ? headers : { ...headers, authorization },
+          where,
+        },
+        deps,
+        handler,
+      ),
+    redirected(location) {
+      const checked = deps.upstream.checkLocation(location, `${url.origin}${url.path}`);
+      if (checked.kind === 'refused') throw refusal(where, checked.reason);
+      return atUrl(checked.target, undefined, 'storage', deps);
+    },
+  };
+}
+
+function refusal(where: 'registry' | 'storage', reason: string): UpstreamFailure {
+  return new UpstreamFailure('redirect_refused', where, `the location of the blob is refused: ${reason}`);
+}

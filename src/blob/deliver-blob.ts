@@ -1,0 +1,126 @@
+import type { ServerResponse } from 'node:http';
+import type { Digest } from '../oci/digest.ts';
+import type { BufferPool, Slab } from '../upstream/buffer-pool.ts';
+import type { UpstreamFailure } from '../upstream/failure.ts';
+import { endShort, resetConnection } from './end-connection.ts';
+import { createVerifier, type Verifier } from './hold-back.ts';
+import type { BlobSink, OpenedBlob } from './open-blob.ts';
+
+/** How a delivery ended: one word for the log line and the metric. */
+export type DeliveryOutcome =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'client_closed' }
+  | { readonly kind: 'digest_mismatch' }
+  | { readonly kind: 'incomplete'; readonly failure: UpstreamFailure };
+
+export type DeliveryOptions = {
+  readonly digest: Digest;
+  readonly pool: BufferPool;
+  /** Bytes as they are handed to the client's socket. */
+  readonly sent: { inc(bytes: number): void };
+};
+
+/**
+ * Sends the content of `opened` after the header section, which the caller has written. A whole blob is verified
+ * (docs/request-handling.md D9), a range can not be. Resolves when the response has ended, however it ended; never
+ * rejects.
+ */
+export function deliverBlob(
+  opened: OpenedBlob,
+  response: ServerResponse,
+  options: DeliveryOptions,
+): Promise<DeliveryOutcome> {
+  return new Promise((resolve) => {
+    const delivery = new Delivery(opened, response, options, resolve);
+    opened.pipe(delivery);
+  });
+}
+
+class Delivery implements BlobSink {
+  private readonly opened: OpenedBlob;
+  private readonly response: ServerResponse;
+  private readonly pool: BufferPool;
+  private readonly sent: { inc(bytes: number): void };
+  private readonly resolve: (outcome: DeliveryOutcome) => void;
+  private readonly verifier: Verifier | undefined;
+  /** Slabs of writes that have not called back, in order: Node calls back in the order of the writes. */
+  private readonly written: (Slab | undefined)[] = [];
+  private held: Buffer[] = [];
+  private position = 0;
+  private outcome: DeliveryOutcome | undefined;
+
+  constructor(
+    opened: OpenedBlob,
+    response: ServerResponse,
+    options: DeliveryOptions,
+    resolve: (outcome: DeliveryOutcome) => void,
+  ) {
+    this.opened = opened;
+    this.response = response;
+    this.pool = options.pool;
+    this.sent = options.sent;
+    this.resolve = resolve;
+    // A range that happens to be the whole blob (`bytes=0-`) can be proved as well as the whole.
+    const whole = opened.length === opened.completeLength;
+    this.verifier = whole ? createVerifier(options.digest, opened.length) : undefined;
+    response.on('drain', () => opened.resume());
+    response.once('finish', () => {
+      this.outcome ??= { kind: 'ok' };
+    });
+    response.once('close', () => this.closed());
+  }
+
+  data(chunk: Buffer, slab: Slab | undefined): void {
+    if (this.response.destroyed) {
+      this.pool.unpin(slab);
+      return;
+    }
+    const from = this.position;
+    this.position += chunk.length;
+    this.verifier?.update(chunk);
+    const free = this.verifier === undefined ? chunk.length : Math.max(0, this.verifier.holdBackFrom - from);
+    if (free >= chunk.length) {
+      this.write(chunk, slab);
+      return;
+    }
+    // Copied: at most the hold-back's 64 KiB, and the slab is free at once.
+    this.held.push(Buffer.from(chunk.subarray(free)));
+    if (free > 0) this.write(chunk.subarray(0, free), slab);
+    else this.pool.unpin(slab);
+  }
+
+  end(): void {
+    if (this.verifier !== undefined && !this.verifier.matches()) {
+      this.outcome = { kind: 'digest_mismatch' };
+      resetConnection(this.response);
+      return;
+    }
+    for (const chunk of this.held) this.write(chunk, undefined);
+    this.held = [];
+    this.response.end();
+  }
+
+  failed(failure: UpstreamFailure): void {
+    if (this.response.destroyed) return;
+    this.outcome = { kind: 'incomplete', failure };
+    endShort(this.response);
+  }
+
+  private write(chunk: Buffer, slab: Slab | undefined): void {
+    this.written.push(slab);
+    this.sent.inc(chunk.length);
+    if (!this.response.write(chunk, this.onWritten)) this.opened.pause();
+  }
+
+  private readonly onWritten = (): void => {
+    this.pool.unpin(this.written.shift());
+  };
+
+  private closed(): void {
+    if (this.outcome === undefined) {
+      this.outcome = { kind: 'client_closed' };
+      this.opened.cancel();
+    }
+    this.resolve(this.outcome);
+  }
+}

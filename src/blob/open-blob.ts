@@ -1,0 +1,229 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type ByteRange, formatRange, type RangeSpec, resolveRange } from '../http/range.ts';
+import type { Slab } from '../upstream/buffer-pool.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
+import type { Transfer } from '../upstream/transfer.ts';
+import type { BlobSource } from './blob-source.ts';
+import { readAnswer } from './read-answer.ts';
+
+/** Receives content bytes in order, then `end` or `failed`, once. */
+export type BlobSink = {
+  data(chunk: Buffer, slab: Slab | undefined): void;
+  end(): void;
+  failed(failure: UpstreamFailure): void;
+};
+
+/** A blob, or a range of it, whose bytes flow once `pipe` is called. Either `pipe` or `cancel` must be. */
+export type OpenedBlob = {
+  readonly kind: 'content';
+  readonly completeLength: number;
+  /** Undefined: the whole blob. */
+  readonly range: ByteRange | undefined;
+  /** Bytes that will be delivered. */
+  readonly length: number;
+  pipe(sink: BlobSink): void;
+  pause(): void;
+  resume(): void;
+  cancel(): void;
+};
+
+export type OpenResult = OpenedBlob | { readonly kind: 'unsatisfiable'; readonly completeLength: number };
+
+export type OpenOptions = {
+  readonly source: BlobSource;
+  /** One range; undefined for the whole blob. */
+  readonly range: RangeSpec | undefined;
+  /** Bytes, where an earlier answer told. */
+  readonly knownLength: number | undefined;
+  readonly signal: AbortSignal;
+};
+
+/** Redirects followed from a source's URL; the one that led to it counts, so three in all (DESIGN §1). */
+const MAX_HOPS = 2;
+
+/**
+ * Opens a blob at its source: one absolute range at a time, redirects followed and checked, a source that ignores
+ * Range cut to size on our side. A connection that breaks before the header section is tried once more, since a kept
+ * connection may have been closed under the request.
+ *
+ * @throws UpstreamFailure where the source gives no usable answer; AbortError's reason when `signal` aborts.
+ */
+export async function openBlob(options: OpenOptions): Promise<OpenResult> {
+  let { knownLength } = options;
+  // Not every storage knows suffix ranges (Azure), so the length is asked for first.
+  if (options.range?.kind === 'suffix') knownLength ??= await learnLength(options);
+  let range: ByteRange | { firstPos: number; lastPos: number | undefined } | undefined;
+  if (options.range !== undefined) {
+    if (knownLength !== undefined) {
+      range = resolveRange(options.range, knownLength);
+      if (range === undefined) return { kind: 'unsatisfiable', completeLength: knownLength };
+    } else if (options.range.kind === 'int') {
+      range = options.range;
+    }
+  }
+  const answer = await ask(options, range);
+  const read = readAnswer(answer.status, answer.headers, range, knownLength);
+  if (read.kind === 'content') {
+    return openedBlob(answer, { ...read, whole: options.range === undefined });
+  }
+  answer.cancel();
+  if (read.kind === 'unsatisfiable') return read;
+  if (read.kind === 'length_unknown') {
+    const completeLength = await learnLength(options);
+    return openBlob({ ...options, knownLength: completeLength });
+  }
+  throw new UpstreamFailure(read.failure, options.source.where, read.message, read);
+}
+
+/** The blob's length by a request for its first byte: the cheapest question that every storage answers. */
+export async function learnLength(options: Omit<OpenOptions, 'range' | 'knownLength'>): Promise<number> {
+  const range = { firstPos: 0, lastPos: 0 };
+  const answer = await ask(options, range);
+  const read = readAnswer(answer.status, answer.headers, range, undefined);
+  answer.cancel();
+  if (read.kind === 'content' || read.kind === 'unsatisfiable') return read.completeLength;
+  if (read.kind === 'length_unknown') {
+    throw new UpstreamFailure(
+      'http_protocol_error',
+      options.source.where,
+      'the answer has neither Content-Length nor Content-Range, so the length of the blob can not be known',
+    );
+  }
+  throw new UpstreamFailure(read.failure, options.source.where, read.message, read);
+}
+
+type Answer = {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly transfer: Transfer;
+  sink: BlobSink | undefined;
+  cancel(): void;
+};
+
+async function ask(
+  options: Pick<OpenOptions, 'source' | 'signal'>,
+  range: { firstPos: number; lastPos: number | undefined } | undefined,
+): Promise<Answer> {
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+  if (range !== undefined) headers['range'] = formatRange(range);
+  let source = options.source;
+  for (let hops = 0; ; ) {
+    const answer = await askOnce(source, headers, options.signal).catch((error: unknown) => {
+      if (!(error instanceof UpstreamFailure) || error.kind !== 'connection_terminated') throw error;
+      options.signal.throwIfAborted();
+      return askOnce(source, headers, options.signal);
+    });
+    if (answer.status < 300 || answer.status >= 400 || answer.status === 304) return answer;
+    answer.cancel();
+    source = source.redirected(answer.headers.location);
+    if (++hops > MAX_HOPS) {
+      throw new UpstreamFailure('redirect_refused', source.where, `more than ${MAX_HOPS} redirects in a row`);
+    }
+  }
+}
+
+function askOnce(source: BlobSource, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    let answer: Answer | undefined;
+    const transfer = source.start(headers, {
+      start(status, responseHeaders) {
+        signal.removeEventListener('abort', onAbort);
+        answer = {
+          status,
+          headers: responseHeaders,
+          transfer,
+          sink: undefined,
+          cancel: () => transfer.abort(),
+        };
+        resolve(answer);
+      },
+      data(chunk, slab) {
+        // Nothing flows before `pipe` has set the sink: `startTransfer` pauses at the header section.
+        answer?.sink?.data(chunk, slab);
+      },
+      end: () => answer?.sink?.end(),
+      failed(failure) {
+        signal.removeEventListener('abort', onAbort);
+        if (answer === undefined) reject(failure);
+        else answer.sink?.failed(failure);
+      },
+    });
+    function onAbort(): void {
+      transfer.abort();
+      reject(signal.reason);
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+type Shape = {
+  readonly completeLength: number;
+  readonly firstPos: number;
+  readonly lastPos: number;
+  /** Position of the first byte of the upstream's body. */
+  readonly bodyFrom: number;
+  readonly bodyLength: number;
+  readonly whole: boolean;
+};
+
+function openedBlob(answer: Answer, shape: Shape): OpenedBlob {
+  const length = Math.max(0, shape.lastPos - shape.firstPos + 1);
+  return {
+    kind: 'content',
+    completeLength: shape.completeLength,
+    range: shape.whole ? undefined : { firstPos: shape.firstPos, lastPos: shape.lastPos },
+    length,
+    pipe(sink) {
+      answer.sink = new WindowSink(sink, answer, shape.firstPos - shape.bodyFrom, length);
+      answer.transfer.resume();
+    },
+    pause: () => answer.transfer.pause(),
+    resume: () => answer.transfer.resume(),
+    cancel: () => answer.cancel(),
+  };
+}
+
+/** Lets through `length` bytes after the first `skip`, ends there, and takes a body that ends earlier for a failure. */
+class WindowSink implements BlobSink {
+  private readonly sink: BlobSink;
+  private readonly answer: Answer;
+  private skip: number;
+  private remaining: number;
+  private done = false;
+
+  constructor(sink: BlobSink, answer: Answer, skip: number, length: number) {
+    this.sink = sink;
+    this.answer = answer;
+    this.skip = skip;
+    this.remaining = length;
+  }
+
+  data(chunk: Buffer, slab: Slab | undefined): void {
+    const from = Math.min(this.skip, chunk.length);
+    this.skip -= from;
+    const to = Math.min(chunk.length, from + this.remaining);
+    this.remaining -= to - from;
+    this.sink.data(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to), slab);
+    if (this.remaining === 0 && to < chunk.length) this.finish();
+  }
+
+  end(): void {
+    if (this.remaining === 0) this.finish();
+    else this.failed(new UpstreamFailure('http_response_incomplete', 'storage', 'the body ended early'));
+  }
+
+  failed(failure: UpstreamFailure): void {
+    if (this.done) return;
+    this.done = true;
+    this.sink.failed(failure);
+  }
+
+  private finish(): void {
+    if (this.done) return;
+    this.done = true;
+    this.sink.end();
+    // Where the source ignored Range its tail is still on the way: not worth a byte. Ends nothing that has ended.
+    this.answer.cancel();
+  }
+}

@@ -1,0 +1,110 @@
+import { type BlobSourceDeps, createBlobSource } from '../blob/create-blob-source.ts';
+import type { BlobResponder } from '../blob/respond-blob.ts';
+import type { RegistryConfig } from '../config/config.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
+import { takeResponse } from '../listener/take-response.ts';
+import { ociError } from '../oci/error.ts';
+import { openTicket } from '../ticket/open-ticket.ts';
+import type { Ticket } from '../ticket/ticket.ts';
+import type { TicketKeys } from '../ticket/ticket-keys.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
+import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+
+export type DataEndpointDeps = BlobSourceDeps & {
+  readonly registry: RegistryConfig;
+  readonly upstream: UpstreamRegistry;
+  readonly ticketKeys: () => TicketKeys;
+  readonly responder: BlobResponder;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+};
+
+/**
+ * Door 2: blob bytes for ticket holders, and nothing else (docs/request-handling.md D1–D13). No field of the request but
+ * Range and its conditions is read; in particular no credentials, which some clients send along by mistake.
+ */
+export function createDataEndpoint(
+  deps: DataEndpointDeps,
+): (exchange: DoorRequest, host: string, region: string) => Promise<void> {
+  return async (exchange, host, region) => {
+    const { request, context } = exchange;
+    const { method } = request.raw;
+    context.access.route = 'blob';
+    context.access.region = region;
+    if (method !== 'GET' && method !== 'HEAD') {
+      throw ociError('UNSUPPORTED', {
+        message: 'A data endpoint answers GET and HEAD only; everything else goes to the login server.',
+        headers: { allow: 'GET, HEAD' },
+      });
+    }
+    const ticket = open(exchange, host, deps);
+    context.access.repository = ticket.repository;
+    context.access.digest = ticket.digest;
+    const authorization = await authorizationFor(ticket, deps, context.signal);
+    try {
+      await deps.responder.respond(
+        {
+          method,
+          headers: request.raw.headers,
+          signal: context.signal,
+          takeResponse: () => takeResponse(exchange.reply),
+          ended: (outcome, failure) =>
+            Object.assign(context.access, { outcome, ...(failure && { failure }) }),
+        },
+        {
+          registry: deps.registry.name,
+          digest: ticket.digest,
+          source: createBlobSource(ticket.source, authorization, deps),
+          statedLength: ticket.size,
+        },
+      );
+    } catch (error) {
+      throw refusedBySource(error) ?? error;
+    }
+  };
+}
+
+function open(exchange: DoorRequest, host: string, deps: DataEndpointDeps): Ticket {
+  const { metrics, registry, ticketKeys, now } = deps;
+  const where = { dataEndpoint: host, registry: registry.name };
+  const opened =
+    exchange.path === '/'
+      ? openTicket(ticketKeys(), exchange.query, where, Math.floor(now() / 1000))
+      : ({ kind: 'refused', reason: 'malformed' } as const);
+  if (opened.kind === 'ok') {
+    metrics.ticketVerifications.inc({ result: 'ok' });
+    return opened.ticket;
+  }
+  metrics.ticketVerifications.inc({ result: opened.reason });
+  exchange.context.access.failure = opened.reason;
+  exchange.context.access.outcome = 'refused';
+  throw denied(
+    opened.reason === 'expired'
+      ? 'This link has expired; ask the login server for the blob again.'
+      : 'This link is not valid here; ask the login server for the blob.',
+  );
+}
+
+async function authorizationFor(
+  ticket: Ticket,
+  { upstream }: DataEndpointDeps,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (ticket.source.kind !== 'registry') return undefined;
+  if (ticket.bearer !== undefined) return `Bearer ${ticket.bearer}`;
+  const path = `/v2/${ticket.repository}/blobs/${ticket.digest}`;
+  return upstream.ownAuthorization(path, signal);
+}
+
+/** D11: a source that no longer honours the link sends the client back to the login server, as an expired ticket does. */
+function refusedBySource(error: unknown): Error | undefined {
+  if (!(error instanceof UpstreamFailure) || (error.status !== 401 && error.status !== 403)) return undefined;
+  return denied(
+    'The link behind this one is no longer honoured; ask the login server for the blob again.',
+    error,
+  );
+}
+
+function denied(message: string, cause?: unknown): Error {
+  return ociError('DENIED', { message, cause });
+}

@@ -1,0 +1,63 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { RegistryConfig } from '../config/config.ts';
+import { stripHopByHop } from '../http/hop-by-hop.ts';
+import { rewriteLinks } from '../http/link.ts';
+import { rewriteChallenge } from './rewrite-challenge.ts';
+
+/**
+ * Fields of an upstream's answer that are about the upstream's own host or connection and would be wrong, or say too
+ * much, on ours. `location` is decided by each route.
+ */
+const DROPPED = new Set([
+  'set-cookie',
+  'strict-transport-security',
+  'alt-svc',
+  'public-key-pins',
+  'content-security-policy',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'location',
+  'refresh',
+  'clear-site-data',
+  'x-request-id',
+]);
+
+/**
+ * The fields that a client gets of an upstream's answer: hop-by-hop ones stripped, challenge and links rewritten, the
+ * rest as it came.
+ *
+ * @param ownCredentials the upstream's challenge is about Berth's own credentials, not the client's: none is passed on
+ */
+export function answerHeaders(
+  headers: IncomingHttpHeaders,
+  registry: RegistryConfig,
+  ownCredentials: boolean,
+): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(stripHopByHop(headers))) {
+    if (!DROPPED.has(name)) kept[name] = value;
+  }
+  delete kept['www-authenticate'];
+  const challenge = ownCredentials ? undefined : rewriteChallenge(headers['www-authenticate'], registry);
+  if (challenge !== undefined) kept['www-authenticate'] = challenge;
+  if (headers.link !== undefined) {
+    delete kept['link'];
+    const links = [headers.link].flat().join(', ');
+    const rewritten = rewriteLinks(links, (uri) => localPath(uri, registry) ?? '');
+    if (rewritten !== '') kept['link'] = rewritten;
+  }
+  kept['docker-distribution-api-version'] ??= 'registry/2.0';
+  return kept;
+}
+
+/**
+ * Path and query at the login server for a reference that the upstream gave, absolute or relative (C6); undefined where
+ * it leads out of the registry API.
+ */
+export function localPath(uri: string, registry: RegistryConfig): string | undefined {
+  const base = `${registry.upstream.url}/v2/`;
+  if (!URL.canParse(uri, base)) return undefined;
+  const { hostname, pathname, search } = new URL(uri, base);
+  if (hostname !== new URL(registry.upstream.url).hostname || !pathname.startsWith('/v2/')) return undefined;
+  return `${pathname}${search}`;
+}

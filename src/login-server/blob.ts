@@ -1,0 +1,121 @@
+import { createBlobSource } from '../blob/create-blob-source.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
+import { takeResponse } from '../listener/take-response.ts';
+import type { Route } from '../oci/route.ts';
+import type { BlobLocation } from '../upstream/upstream-registry.ts';
+import { forwardedHeaders, upstreamRequest } from './ask-upstream.ts';
+import type { Caller } from './caller.ts';
+import type { Verdict } from './decisions.ts';
+import type { LoginServerDeps } from './login-server-deps.ts';
+import { redirectToDataEndpoint } from './redirect-blob.ts';
+import { sendAnswer, sendBounded } from './send-answer.ts';
+
+type BlobRoute = Extract<Route, { kind: 'blob' }>;
+type FoundBlob = Exclude<BlobLocation, { kind: 'status' }>;
+
+/** end-2, GET and HEAD, in the registry's delivery (B1–B8). */
+export async function answerBlob(
+  call: DoorRequest,
+  route: BlobRoute,
+  caller: Caller,
+  deps: LoginServerDeps,
+): Promise<void> {
+  const { registry, metrics } = deps;
+  const isGet = call.request.raw.method === 'GET';
+  if (registry.delivery === 'passthrough') {
+    if (isGet) metrics.redirects.inc({ delivery: 'passthrough' });
+    await passThrough(call, caller, deps);
+    return;
+  }
+  const location = await locate(call, route, caller, deps);
+  if (location.kind === 'status') {
+    await sendBounded(call, location, deps, 'BLOB_UNKNOWN');
+    return;
+  }
+  if (isGet && registry.delivery === 'dedicated') {
+    if (redirectToDataEndpoint(call, route, location, caller, deps)) return;
+  }
+  if (isGet) metrics.redirects.inc({ delivery: 'inline' });
+  await deliverInline(call, route, location, caller, deps);
+}
+
+/** B6: the answer that the upstream would have given without us, its redirect untouched. */
+async function passThrough(call: DoorRequest, caller: Caller, deps: LoginServerDeps): Promise<void> {
+  const request = upstreamRequest(call, caller.authorization);
+  const headers = forwardedHeaders(call.request.raw.headers, ['range', 'if-range', 'if-none-match']);
+  const response = await deps.upstream.request({ ...request, headers });
+  const { location } = response.headers;
+  await sendAnswer(call, response, deps, location === undefined ? {} : { location });
+}
+
+/** B1: where the blob is, decided by the upstream for this caller, or for everybody (C7, C8). */
+async function locate(
+  call: DoorRequest,
+  route: BlobRoute,
+  caller: Caller,
+  deps: LoginServerDeps,
+): Promise<BlobLocation> {
+  const { registry, upstream } = deps;
+  const { repository, digest } = route;
+  const ask = async (authorization: string | undefined, signal: AbortSignal): Promise<Verdict<BlobLocation>> => {
+    const value = await upstream.locateBlob({ repository, digest, authorization, signal });
+    if (value.kind === 'status') return { kind: 'refused', status: value.status, value };
+    const expiresAt = value.kind === 'storage' ? value.expiresAt : undefined;
+    return { kind: 'allowed', value, ...(expiresAt !== undefined && { usableUntil: expiresAt * 1000 }) };
+  };
+  const verdict = await deps.blobDecisions.decide(
+    {
+      registry: registry.name,
+      repository,
+      subject: `blob ${digest}`,
+      authorization: caller.authorization,
+      ttlSeconds: registry.authorizationTtlSeconds,
+      readOnly: !registry.push,
+      probe: registry.publicProbe
+        ? async (signal) => ask(await upstream.anonymousAuthorization(repository, signal), signal)
+        : undefined,
+      ask: (signal) => ask(caller.authorization, signal),
+    },
+    call.context.signal,
+  );
+  return verdict.value;
+}
+
+/** B4, B5: HEAD in every delivery, and GET where the login server carries the bytes itself. */
+async function deliverInline(
+  call: DoorRequest,
+  route: BlobRoute,
+  location: FoundBlob,
+  caller: Caller,
+  deps: LoginServerDeps,
+): Promise<void> {
+  const { raw } = call.request;
+  const { context } = call;
+  const path = `/v2/${route.repository}/blobs/${route.digest}`;
+  const authorization =
+    location.kind === 'registry'
+      ? (caller.authorization ?? (await deps.upstream.ownAuthorization(path, context.signal)))
+      : undefined;
+  const ref =
+    location.kind === 'storage'
+      ? { kind: 'storage' as const, url: location.url, expiresAt: location.expiresAt }
+      : { kind: 'registry' as const, url: location.url };
+  await deps.responder.respond(
+    {
+      method: raw.method === 'HEAD' ? 'HEAD' : 'GET',
+      headers: raw.headers,
+      signal: context.signal,
+      takeResponse: () => {
+        call.reply.header('docker-distribution-api-version', 'registry/2.0');
+        return takeResponse(call.reply);
+      },
+      ended: (outcome, failure) => Object.assign(context.access, { outcome, ...(failure && { failure }) }),
+    },
+    {
+      registry: deps.registry.name,
+      digest: route.digest,
+      source: createBlobSource(ref, authorization, deps),
+      statedLength: location.size,
+    },
+  );
+}

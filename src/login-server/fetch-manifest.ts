@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import type { StoredManifest } from '../cache/manifest-store.ts';
+import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts';
+import type { Reference } from '../oci/reference.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
+import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
+import { type BoundedAnswer, readAnswer } from './ask-upstream.ts';
+import type { LoginServerDeps } from './login-server-deps.ts';
+import type { ManifestAnswer } from './manifest-answer.ts';
+
+export type FetchedManifest =
+  | { readonly kind: 'manifest'; readonly manifest: StoredManifest }
+  | { readonly kind: 'answer'; readonly answer: BoundedAnswer };
+
+type Question = Omit<UpstreamRequest, 'body' | 'method'>;
+
+/**
+ * Fetches a manifest whole and verifies it (C3): against the digest asked for, or for a tag against the one that the
+ * upstream states, or else it takes the digest of what came.
+ *
+ * @throws UpstreamFailure where it is too long or has another digest
+ */
+export async function fetchManifest(
+  question: Question,
+  reference: Reference,
+  deps: LoginServerDeps,
+): Promise<FetchedManifest> {
+  const response = await deps.upstream.follow({ ...question, method: 'GET' });
+  if (response.status !== 200) return { kind: 'answer', answer: await readAnswer(response) };
+  const content = await readContent(response, deps);
+  const expected = reference.kind === 'digest' ? reference.digest : statedDigest(response);
+  const digest = expected ?? (`sha256:${createHash('sha256').update(content).digest('hex')}` as Digest);
+  if (createHash(digestAlgorithm(digest)).update(content).digest('hex') !== digestHex(digest)) {
+    deps.metrics.blobDigestMismatches.inc({ stage: 'manifest' });
+    throw new UpstreamFailure(
+      'http_protocol_error',
+      'registry',
+      `the manifest's content does not have the digest ${digest}`,
+    );
+  }
+  const manifest = { digest, content, mediaType: mediaTypeOf(response) };
+  deps.manifests.set(deps.registry.name, manifest);
+  return { kind: 'manifest', manifest };
+}
+
+/** What HEAD says of a manifest (C1, C2); undefined where the upstream's HEAD is of no use and only a GET can tell. */
+export async function headManifest(
+  question: Question,
+  reference: Reference,
+  deps: LoginServerDeps,
+): Promise<ManifestAnswer | undefined> {
+  const response = await deps.upstream.follow({ ...question, method: 'HEAD' });
+  await response.body.dump();
+  const { status, headers } = response;
+  if (status === 405 || status === 501) return undefined;
+  if (status !== 200) return { kind: 'answer', answer: { status, headers, body: Buffer.alloc(0) } };
+  const digest = reference.kind === 'digest' ? reference.digest : statedDigest(response);
+  const length = Number(headers['content-length']);
+  if (digest === undefined || !Number.isSafeInteger(length) || headers['content-length'] === undefined) return undefined;
+  return { kind: 'manifest', digest, length, mediaType: mediaTypeOf(response) };
+}
+
+async function readContent(response: UpstreamResponse, deps: LoginServerDeps): Promise<Buffer> {
+  try {
+    return await readBounded(response.body, deps.manifestBytes);
+  } catch (error) {
+    if (!(error instanceof ContentTooLarge)) throw error;
+    throw new UpstreamFailure(
+      'content_too_large',
+      'registry',
+      `the manifest has more than ${deps.manifestBytes} bytes (limits.manifestBytes)`,
+      { cause: error },
+    );
+  }
+}
+
+function statedDigest(response: UpstreamResponse): Digest | undefined {
+  const stated = response.headers['docker-content-digest'];
+  const parsed = typeof stated === 'string' ? parseDigest(stated) : undefined;
+  return parsed?.kind === 'ok' ? parsed.digest : undefined;
+}
+
+function mediaTypeOf(response: UpstreamResponse): string {
+  return response.headers['content-type'] ?? 'application/octet-stream';
+}

@@ -1,0 +1,27 @@
+import type { BlobSourceDeps } from '../blob/create-blob-source.ts';
+import type { BlobResponder } from '../blob/respond-blob.ts';
+import type { ManifestStore } from '../cache/manifest-store.ts';
+import type { RegistryConfig } from '../config/config.ts';
+import type { ClientPolicy } from '../policy/client-policy.ts';
+import type { TicketKeys } from '../ticket/ticket-keys.ts';
+import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import type { Decisions } from './decisions.ts';
+import type { ManifestAnswer } from './manifest-answer.ts';
+
+/** What the login server of one registry works with. */
+export type LoginServerDeps = BlobSourceDeps & {
+  readonly registry: RegistryConfig;
+  readonly upstream: UpstreamRegistry;
+  readonly blobDecisions: Decisions<BlobLocation>;
+  readonly manifestDecisions: Decisions<ManifestAnswer>;
+  readonly manifests: ManifestStore;
+  readonly responder: BlobResponder;
+  /** Undefined: the upstream decides with the caller's own credentials. */
+  readonly clients: ClientPolicy | undefined;
+  readonly ticketKeys: () => TicketKeys;
+  readonly ticketLifetimeSeconds: number;
+  readonly manifestBytes: number;
+  readonly tokenBytes: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+};

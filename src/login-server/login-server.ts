@@ -1,0 +1,86 @@
+import { answersNamespace } from '../endpoints/namespace.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
+import { ociError } from '../oci/error.ts';
+import { allowedMethods, parseRoute, type Route } from '../oci/route.ts';
+import { answerBlob } from './blob.ts';
+import { admitCaller, refuseAnonymousWrite } from './caller.ts';
+import { answerListing } from './listing.ts';
+import type { LoginServerDeps } from './login-server-deps.ts';
+import { answerManifest } from './manifest.ts';
+import { answerPing } from './ping.ts';
+import { answerToken } from './token.ts';
+import { answerUpload } from './upload.ts';
+import { answerWrite } from './write.ts';
+
+/** Door 1: authentication and content discovery, and the way to every blob (docs/request-handling.md A, C, B, P). */
+export function createLoginServer(deps: LoginServerDeps): (call: DoorRequest) => Promise<void> {
+  return async (call) => {
+    const route = routeOf(call);
+    checkNamespace(call, deps);
+    const writes = isWrite(route, call.request.raw.method);
+    if (writes && !deps.registry.push) {
+      throw ociError('UNSUPPORTED', {
+        message: 'This registry is read-only here; push to the registry behind it.',
+        headers: { allow: 'GET, HEAD', connection: 'close' },
+      });
+    }
+    if (route.kind === 'token') {
+      await answerToken(call, route, deps);
+      return;
+    }
+    const caller = await admitCaller(call, deps);
+    if (writes && !caller.mayWrite) refuseAnonymousWrite(deps);
+    switch (route.kind) {
+      case 'ping':
+        return answerPing(call, caller, deps);
+      case 'catalog':
+      case 'tags':
+      case 'referrers':
+        return answerListing(call, caller, deps);
+      case 'manifest':
+        if (writes) return answerWrite(call, route.repository, caller, deps);
+        return answerManifest(call, route, caller, deps);
+      case 'blob':
+        if (writes) return answerWrite(call, route.repository, caller, deps);
+        return answerBlob(call, route, caller, deps);
+      case 'uploads':
+      case 'upload':
+        return answerUpload(call, route, caller, deps);
+    }
+  };
+}
+
+/** H4: what the path asks for, refused with the code that says what is wrong with it. */
+function routeOf(call: DoorRequest): Route {
+  const route = parseRoute(call.path);
+  const { access } = call.context;
+  if (route.kind === 'unknown') {
+    throw ociError('UNSUPPORTED', { status: 404, message: 'No endpoint of the registry API has this path.' });
+  }
+  if (route.kind === 'invalid') throw ociError(route.code, { message: route.message });
+  access.route = route.kind;
+  if ('repository' in route) access.repository = route.repository;
+  if ('digest' in route) access.digest = route.digest;
+  if (route.kind === 'manifest') {
+    access.reference = route.reference.kind === 'tag' ? route.reference.tag : route.reference.digest;
+  }
+  const allowed = allowedMethods(route);
+  if (!allowed.includes(call.request.raw.method ?? '')) {
+    throw ociError('UNSUPPORTED', { headers: { allow: allowed.join(', ') } });
+  }
+  return route;
+}
+
+/** H3: a mirror's client names the registry it means; answering for another one would serve the wrong content. */
+function checkNamespace(call: DoorRequest, deps: LoginServerDeps): void {
+  const ns = new URLSearchParams(call.query).get('ns');
+  if (ns !== null && !answersNamespace(deps.registry, ns)) {
+    throw ociError('NAME_UNKNOWN', { message: 'This registry proxy does not answer for the registry named by ns.' });
+  }
+}
+
+function isWrite(route: Route, method: string | undefined): boolean {
+  if (route.kind === 'ping' || route.kind === 'token') return false;
+  // The state of an upload (end-13) is of use only to whoever writes.
+  return route.kind === 'upload' || (method !== 'GET' && method !== 'HEAD');
+}

@@ -1,0 +1,69 @@
+import type { DoorRequest } from '../listener/door-request.ts';
+import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
+import { ociError } from '../oci/error.ts';
+import type { Route } from '../oci/route.ts';
+import { answerHeaders } from './answer-headers.ts';
+import { forwardedHeaders } from './ask-upstream.ts';
+import type { LoginServerDeps } from './login-server-deps.ts';
+
+/**
+ * A2, A3: the client's question goes to the token service that the upstream's own challenge names, as it is; so does the
+ * answer. Credentials in it are between the two: nothing is kept here.
+ */
+export async function answerToken(
+  call: DoorRequest,
+  route: Extract<Route, { kind: 'token' }>,
+  deps: LoginServerDeps,
+): Promise<void> {
+  const { raw } = call.request;
+  if (deps.clients !== undefined) {
+    throw ociError('UNSUPPORTED', {
+      status: 404,
+      message: 'This registry takes a user name and password directly; it gives out no tokens.',
+    });
+  }
+  const answer = await deps.upstream.tokenRequest({
+    path: route.path,
+    method: raw.method === 'POST' ? 'POST' : 'GET',
+    query: call.query,
+    headers: { ...forwardedHeaders(raw.headers), authorization: raw.headers.authorization },
+    body: raw.method === 'POST' ? await readForm(call, deps) : undefined,
+    signal: call.context.signal,
+  });
+  if (answer.kind === 'no_token_service') {
+    deps.metrics.tokenRequests.inc({ result: 'refused' });
+    throw ociError('UNSUPPORTED', {
+      status: 404,
+      message: 'The upstream registry gives out no tokens; send requests without one, or with Basic credentials.',
+    });
+  }
+  deps.metrics.tokenRequests.inc({ result: resultOf(answer.status) });
+  call.reply.code(answer.status);
+  // A token is for one caller: neither a proxy nor a browser on the way may keep it.
+  call.reply.headers({
+    ...answerHeaders(answer.headers, deps.registry, false),
+    'content-length': String(answer.body.length),
+    'cache-control': 'no-store',
+  });
+  await call.reply.send(answer.body);
+}
+
+async function readForm(call: DoorRequest, deps: LoginServerDeps): Promise<Buffer> {
+  try {
+    return await readBounded(call.request.raw, deps.tokenBytes);
+  } catch (error) {
+    if (!(error instanceof ContentTooLarge)) throw error;
+    throw ociError('SIZE_INVALID', {
+      status: 413,
+      message: `A token request has at most ${deps.tokenBytes} bytes.`,
+      headers: { connection: 'close' },
+      cause: error,
+    });
+  }
+}
+
+function resultOf(status: number): 'ok' | 'refused' | 'throttled' | 'failed' {
+  if (status < 300) return 'ok';
+  if (status === 429) return 'throttled';
+  return status < 500 ? 'refused' : 'failed';
+}

@@ -1,0 +1,96 @@
+import type { DoorRequest } from '../listener/door-request.ts';
+import { ociError } from '../oci/error.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import type { Route } from '../oci/route.ts';
+import { openUpload, sealUpload } from '../ticket/seal-upload.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
+import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
+import { localPath } from './answer-headers.ts';
+import { forwardedQuery, requestBody, upstreamRequest } from './ask-upstream.ts';
+import type { Caller } from './caller.ts';
+import type { LoginServerDeps } from './login-server-deps.ts';
+import { sendAnswer } from './send-answer.ts';
+import { forgetRepository, refuseRedirectedWrite } from './write.ts';
+
+type UploadRoute = Extract<Route, { kind: 'uploads' | 'upload' }>;
+
+/** end-4, end-5, end-6, end-11, end-13, end-14: uploads and mounts, their locations sealed (P1–P7). */
+export async function answerUpload(
+  call: DoorRequest,
+  route: UploadRoute,
+  caller: Caller,
+  deps: LoginServerDeps,
+): Promise<void> {
+  const { repository } = route;
+  const request = upstreamRequest(call, caller.authorization);
+  const path = route.kind === 'upload' ? openLocation(call, route, deps) : request.path;
+  const response = await deps.upstream.request({
+    ...request,
+    path,
+    headers: { ...request.headers, 'content-range': call.request.raw.headers['content-range'] },
+    body: requestBody(call),
+  });
+  if (request.method !== 'GET' && request.method !== 'HEAD') forgetRepository(repository, deps);
+  refuseRedirectedWrite(response, call, deps);
+  const location = clientLocation(response, call, repository, path, deps);
+  deps.metrics.uploads.inc({ result: resultOf(request.method, response.status, route) });
+  await sendAnswer(call, response, deps, location === undefined ? {} : { location });
+}
+
+/** P3: path and query of the upload at the upstream, the client's own query added to it. */
+function openLocation(
+  call: DoorRequest,
+  route: Extract<Route, { kind: 'upload' }>,
+  deps: LoginServerDeps,
+): string {
+  const where = { registry: deps.registry.name, repository: route.repository };
+  const opened = openUpload(deps.ticketKeys(), where, route.location);
+  if (opened.kind === 'refused') {
+    deps.metrics.uploads.inc({ result: 'refused' });
+    call.context.access.failure = opened.reason;
+    throw ociError('BLOB_UPLOAD_UNKNOWN');
+  }
+  const query = forwardedQuery(call.query);
+  return opened.url.includes('?') ? `${opened.url}${query.replace('?', '&')}` : `${opened.url}${query}`;
+}
+
+/**
+ * P2, P7: the `Location` of the answer as the client may use it. A finished blob has a plain path; an upload that goes on is
+ * sealed, since the upstream's may lie anywhere on its host and hold a signature.
+ * @throws UpstreamFailure where it names another host
+ */
+function clientLocation(
+  response: UpstreamResponse,
+  call: DoorRequest,
+  repository: RepositoryName,
+  requestPath: string,
+  deps: LoginServerDeps,
+): string | undefined {
+  const { location } = response.headers;
+  if (location === undefined) return undefined;
+  const { registry } = deps;
+  const base = new URL(requestPath, registry.upstream.url);
+  const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
+  // The scheme may differ: a registry behind a TLS terminator often says http. Only host and path are used.
+  if (target === undefined || target.hostname !== base.hostname) {
+    response.body.destroy();
+    deps.metrics.redirectsRefused.inc({ reason: 'host_not_listed' });
+    call.context.log.warn({ audit: 'upload_location', registry: registry.name }, 'upload location refused');
+    throw new UpstreamFailure('redirect_refused', 'registry', 'the upload location is not on the upstream host');
+  }
+  if (response.status === 201) return localPath(location, registry) ?? `/v2/${repository}/blobs/`;
+  const url = `${target.pathname}${target.search}`;
+  return `/v2/${repository}/blobs/uploads/${sealUpload(deps.ticketKeys(), { registry: registry.name, repository, url })}`;
+}
+
+function resultOf(
+  method: string,
+  status: number,
+  route: UploadRoute,
+): 'started' | 'continued' | 'completed' | 'mounted' | 'cancelled' | 'refused' | 'failed' {
+  if (status >= 500) return 'failed';
+  if (status >= 400) return 'refused';
+  if (method === 'DELETE') return 'cancelled';
+  if (status === 201) return route.kind === 'uploads' && method === 'POST' ? 'mounted' : 'completed';
+  return route.kind === 'uploads' ? 'started' : 'continued';
+}

@@ -1,0 +1,74 @@
+import type { Duplex } from 'node:stream';
+import type { BufferPool, Slab } from './buffer-pool.ts';
+
+/**
+ * Node's `onread` option for one socket: reads land in the pool's slabs and their slices are pushed into the socket's
+ * own stream, where undici reads them as usual. Only for sockets whose content is blob bytes; see `buffer-pool.ts`.
+ */
+export type SlabReader = {
+  readonly onread: { buffer: () => Buffer; callback: (bytes: number, buffer: Uint8Array) => boolean };
+  /** Must be called once with the socket made with `onread`, before any byte can arrive. */
+  attach(socket: Duplex): void;
+};
+
+/** Bytes. Below this a read is not worth its system call, and the connection moves on to another slab. */
+const MIN_READ = 16 * 1024;
+/** A slab filled in at most this many reads counts as full: its connection is fast enough for a larger one. */
+const FAST_READS = 4;
+
+export function createSlabReader(pool: BufferPool): SlabReader {
+  let slab: Slab | undefined;
+  let used = 0;
+  let reads = 0;
+  let socket: Duplex | undefined;
+  // Slabs the connection has left while its stream still held slices of them.
+  let waiting: Slab[] = [];
+
+  const drained = () => socket === undefined || socket.readableLength === 0 || socket.destroyed;
+
+  function leave(left: Slab): void {
+    pool.retire(left, drained);
+    if (left.drained !== undefined) waiting.push(left);
+  }
+
+  function offerAgain(): void {
+    if (waiting.length === 0) return;
+    const again = waiting;
+    waiting = [];
+    // A slab that went back meanwhile has no `drained` (or another connection's) and is skipped.
+    for (const left of again) if (left.drained === drained) leave(left);
+  }
+
+  function buffer(): Buffer {
+    offerAgain();
+    if (slab === undefined) {
+      slab = pool.take(0, false);
+    } else if (slab.buffer.length - used < Math.min(MIN_READ, slab.buffer.length)) {
+      const previous = slab;
+      slab = pool.take(previous.buffer.length, reads <= FAST_READS);
+      leave(previous);
+      used = 0;
+      reads = 0;
+    }
+    return used === 0 ? slab.buffer : slab.buffer.subarray(used);
+  }
+
+  return {
+    onread: {
+      buffer,
+      callback(bytes, target) {
+        used += bytes;
+        reads += 1;
+        return (socket as Duplex).push(target.subarray(0, bytes));
+      },
+    },
+    attach(made) {
+      socket = made;
+      made.once('close', () => {
+        if (slab !== undefined) leave(slab);
+        slab = undefined;
+        offerAgain();
+      });
+    },
+  };
+}
