@@ -11,7 +11,8 @@ import { createSpace } from './space.ts';
 // The outer half: installs programs, makes the two network namespaces, runs `run.ts` inside the servers' one and
 // takes everything down again, whatever happened to that process.
 
-const { say } = createReport((line) => console.log(line));
+const report = createReport((line) => console.log(line));
+const say = (text: string) => report.say(text);
 const programs = await installPrograms(say);
 await removeStaleNetworks();
 

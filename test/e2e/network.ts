@@ -29,14 +29,8 @@ export async function createNetwork(network: Network): Promise<void> {
   const pair = ['veth-s', 'netns', servers, 'type', 'veth', 'peer', 'name', 'veth-c', 'netns', clients];
   await run(['ip', 'link', 'add', ...pair]);
   // The counters below are for IPv4: there must be no second way.
-  const noIpv6 = [
-    'sysctl',
-    '-q',
-    '-w',
-    'net.ipv6.conf.all.disable_ipv6=1',
-    'net.ipv6.conf.default.disable_ipv6=1',
-  ];
-  await run(inNamespace(clients, noIpv6));
+  const noIpv6 = 'for each in all default; do echo 1 > /proc/sys/net/ipv6/conf/$each/disable_ipv6; done';
+  await run(inNamespace(clients, ['sh', '-c', noIpv6]));
   const addresses = [...allHosts().map((host) => host.address), RESOLVER_ADDRESS];
   const commands = [
     ...addresses.map((address) => `-n ${servers} address add ${address}/24 dev veth-s`),

@@ -58,11 +58,13 @@ export function createObserver(namespace: string): Observer {
       } catch (error) {
         failure = error;
       }
-      const reached = [...(await counted())].flatMap(([name, packets]) => (packets > 0 ? [name] : [])).sort();
+      const reached = [...(await counted())]
+        .flatMap(([name, packets]) => (packets > 0 ? [name] : []))
+        .toSorted();
       const connected = reached.filter((name) => allowed.includes(name));
       const refused = reached.filter((name) => !allowed.includes(name));
       if (failure !== undefined) {
-        const text = failure instanceof Error ? failure.message : String(failure);
+        const text = failure instanceof Error ? failure.message : 'not an Error';
         throw new Error(`${text}\n    [connected: ${connected.join(', ')}; refused: ${refused.join(', ')}]`);
       }
       return { connected, refused };

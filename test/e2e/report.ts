@@ -12,6 +12,7 @@ export type Report = {
   check(name: string, run: () => Promise<string | undefined>): Promise<boolean>;
   /** A case that can not be run counts as failed: a skipped one would look like a green one. */
   fail(name: string, why: string): void;
+  failed(): boolean;
   /** Prints the table, then the line `N passed, N failed, N skipped`; true when nothing failed. */
   finish(): boolean;
 };
@@ -49,6 +50,7 @@ export function createReport(print: (line: string) => void): Report {
     fail(name, why) {
       note({ name, ok: false, seconds: 0, note: why });
     },
+    failed: () => outcomes.some((outcome) => !outcome.ok),
     finish() {
       const width = Math.max(0, ...outcomes.map((outcome) => outcome.name.length));
       print('');

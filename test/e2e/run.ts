@@ -1,10 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { createTestAuthority } from '../support/ca.ts';
+import { type Berth, startBerth } from './berth.ts';
 import { startDistribution } from './distribution.ts';
 import { buildImages, pushImages } from './images.ts';
 import { createObserver } from './observe.ts';
 import { createReport } from './report.ts';
+import { berthConformanceScenario, directConformanceScenario } from './scenario-conformance.ts';
+import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
 import { directScenario } from './scenario-direct.ts';
+import { privateScenario } from './scenario-private.ts';
+import { processScenario } from './scenario-process.ts';
+import { pushScenario } from './scenario-push.ts';
 import { startStorage } from './storage.ts';
 import { startTokenService } from './token-service.ts';
 import { createHttp } from './upload-image.ts';
@@ -12,13 +18,16 @@ import type { Settings, World } from './world.ts';
 
 // The inner half, inside the servers' network namespace: starts the servers, runs the scenarios, ends what it started.
 
+/** Lines of Berth's log that are shown when something failed. */
+const SHOWN_LOG_LINES = 40;
+
 const [settingsFile = '', ...only] = process.argv.slice(2);
 const settings: Settings = JSON.parse(await readFile(settingsFile, 'utf8'));
 const report = createReport((line) => console.log(line));
 const ends: (() => Promise<unknown>)[] = [];
 
 async function endAll(): Promise<void> {
-  for (const end of ends.splice(0).reverse()) {
+  for (const end of ends.splice(0).toReversed()) {
     await end().catch((error: unknown) => report.say(`while ending: ${String(error)}`));
   }
 }
@@ -30,11 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-const SCENARIOS: readonly (readonly [string, (world: World) => Promise<void>])[] = [
-  ['direct', directScenario],
-];
-
-try {
+async function startServers(): Promise<World> {
   const { directory, programs, network } = settings;
   const authority = await createTestAuthority();
   ends.push(() => authority.remove());
@@ -42,13 +47,8 @@ try {
   ends.push(() => storage.daemon.end());
   const tokens = await startTokenService(authority);
   ends.push(() => tokens.close());
-  const distribution = await startDistribution({
-    program: programs.registry,
-    authority,
-    storage,
-    tokens,
-    directory,
-  });
+  const program = programs.registry;
+  const distribution = await startDistribution({ program, authority, storage, tokens, directory });
   ends.push(() => distribution.end());
   const http = createHttp(authority);
   ends.push(async () => http.close());
@@ -56,18 +56,33 @@ try {
   const images = buildImages();
   await pushImages(http, tokens, images);
   report.say('images are pushed');
-  const world: World = {
-    ...settings,
-    report,
-    authority,
-    http,
-    tokens,
-    images,
-    observer: createObserver(network.clients),
-  };
-  for (const [name, scenario] of SCENARIOS) {
-    if (only.length === 0 || only.includes(name)) await scenario(world);
-  }
+  return { ...settings, report, authority, http, tokens, images, observer: createObserver(network.clients) };
+}
+
+/** Words on the command line choose scenarios; without any, all are run. */
+function wanted(name: string): boolean {
+  return only.length === 0 || only.includes(name);
+}
+
+async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
+  if (wanted('dedicated')) await dedicatedScenario(world, berth);
+  if (wanted('mirror')) await mirrorScenario(world, berth);
+  if (wanted('other')) await otherDeliveriesScenario(world, berth);
+  if (wanted('push')) await pushScenario(world, berth);
+  if (wanted('private')) await privateScenario(world, berth);
+}
+
+try {
+  const world = await startServers();
+  if (wanted('direct')) await directScenario(world);
+  const direct = wanted('conformance') ? await directConformanceScenario(world) : undefined;
+  const berth = await startBerth(world.authority, world.directory);
+  ends.push(() => berth.daemon.end());
+  report.say('Berth is up');
+  await runBerthScenarios(world, berth);
+  if (wanted('conformance')) await berthConformanceScenario(world, berth, direct);
+  if (wanted('process')) await processScenario(world, berth);
+  if (report.failed()) console.log((await berth.readLog()).split('\n').slice(-SHOWN_LOG_LINES).join('\n'));
 } catch (error) {
   report.fail('set-up', error instanceof Error ? (error.stack ?? error.message) : String(error));
 } finally {

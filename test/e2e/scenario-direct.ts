@@ -1,15 +1,8 @@
-import type { Client } from './clients/client.ts';
-import { containerd } from './clients/containerd.ts';
-import { crane } from './clients/crane.ts';
-import { dockerd } from './clients/dockerd.ts';
+import { CLIENTS } from './clients/all.ts';
 import { handWrittenFiles } from './clients/hand-written.ts';
-import { podman } from './clients/podman.ts';
-import { skopeo } from './clients/skopeo.ts';
 import { HOSTS } from './hosts-file.ts';
 import { expectEqual } from './report.ts';
 import { type World, withClientSetup } from './world.ts';
-
-export const CLIENTS: readonly Client[] = [dockerd, containerd, skopeo, podman, crane];
 
 /**
  * Each client past Berth, from the registry itself. It shows that the parts work, and that the observation sees a storage host
@@ -25,7 +18,7 @@ export async function directScenario(world: World): Promise<void> {
       const seen = await world.observer.observe(hosts, () =>
         withClientSetup(world, client.name, files, (setup) => client.pull(setup, target)),
       );
-      expectEqual(seen, { connected: [...hosts].sort(), refused: [] }, 'hosts');
+      expectEqual(seen, { connected: hosts.toSorted(), refused: [] }, 'hosts');
       return `hosts: ${seen.connected.join(' ')}`;
     });
   }

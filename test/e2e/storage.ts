@@ -48,8 +48,14 @@ export async function startStorage(authority: TestAuthority, directory: string):
     [
       process.execPath,
       createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js'),
-      ...['--blobHost', host.address, '--blobPort', '443', '--cert', leaf.certFile, '--key', leaf.keyFile],
-      ...['--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'],
+      `--blobHost=${host.address}`,
+      '--blobPort=443',
+      `--cert=${leaf.certFile}`,
+      `--key=${leaf.keyFile}`,
+      '--inMemoryPersistence',
+      '--skipApiVersionCheck',
+      '--disableTelemetry',
+      '--silent',
     ],
     {
       logFile: join(directory, 'azurite.log'),

@@ -1,6 +1,7 @@
 import { createSign, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
 import type { TestAuthority } from '../support/ca.ts';
 import { HOSTS } from './hosts-file.ts';
 
@@ -48,8 +49,8 @@ function accessOf(user: string | undefined, scopes: readonly string[]) {
 }
 
 function sign(key: KeyObject, claims: object): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const text = `${part({ typ: 'JWT', alg: 'ES256', kid: KEY_ID })}.${part(claims)}`;
+  const parts = [{ typ: 'JWT', alg: 'ES256', kid: KEY_ID }, claims];
+  const text = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
   const signature = createSign('sha256').update(text).sign({ key, dsaEncoding: 'ieee-p1363' });
   return `${text}.${signature.toString('base64url')}`;
 }
@@ -80,16 +81,11 @@ function callerOf(
     const [name = '', ...password] = Buffer.from(basic, 'base64').toString('utf8').split(':');
     return checkPassword(name, password.join(':'));
   }
-  switch (form.get('grant_type')) {
-    case 'password':
-      return checkPassword(form.get('username') ?? '', form.get('password') ?? '');
-    case 'refresh_token': {
-      const user = refreshTokens.get(form.get('refresh_token') ?? '');
-      return user === undefined ? { kind: 'refused' } : { kind: 'ok', user };
-    }
-    default:
-      return { kind: 'ok', user: undefined };
-  }
+  const grant = form.get('grant_type');
+  if (grant === 'password') return checkPassword(form.get('username') ?? '', form.get('password') ?? '');
+  if (grant !== 'refresh_token') return { kind: 'ok', user: undefined };
+  const user = refreshTokens.get(form.get('refresh_token') ?? '');
+  return user === undefined ? { kind: 'refused' } : { kind: 'ok', user };
 }
 
 /** A token service of the distribution kind (GET with Basic, POST form, refresh tokens), on a host of its own. */

@@ -33,9 +33,8 @@ export function createHttp(authority: TestAuthority): Http {
           url,
           { method, agent, headers: { ...length, ...options.headers }, timeout: IDLE_TIMEOUT_MS },
           (response) => {
-            buffer(response).then((body) => {
-              resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
-            }, reject);
+            const { statusCode: status = 0, headers } = response;
+            resolve(buffer(response).then((body) => ({ status, headers, body })));
           },
         );
         outgoing.once('timeout', () => outgoing.destroy(new Error(`${method} ${url}: silent for 30 s`)));
@@ -59,11 +58,16 @@ export async function bearer(
   if (credentials !== undefined) {
     headers['authorization'] = `Basic ${Buffer.from(credentials.join(':')).toString('base64')}`;
   }
-  const answer = await http.send('GET', `${realm}?${query}`, { headers });
-  const document: unknown = JSON.parse(answer.body.toString('utf8'));
-  if (typeof document === 'object' && document !== null && 'token' in document)
-    return `Bearer ${document.token}`;
-  throw new Error(`token service answered ${answer.status} without a token`);
+  const answer = await http.send('GET', `${realm}?${query.toString()}`, { headers });
+  const document: { readonly token?: string } = JSON.parse(answer.body.toString('utf8'));
+  if (document.token === undefined)
+    throw new Error(`token service answered ${answer.status} without a token`);
+  return `Bearer ${document.token}`;
+}
+
+function want(answer: Answer, status: number, what: string): void {
+  if (answer.status === status) return;
+  throw new Error(`${what}: ${answer.status} ${answer.body.toString('utf8').slice(0, 300)}`);
 }
 
 /** Pushes every blob and manifest of an image, then the index under `tag`. */
@@ -79,10 +83,6 @@ export async function uploadImage(
 ): Promise<void> {
   const base = `https://${where.registry}/v2/${where.repository}`;
   const headers = { authorization: where.authorization };
-  const want = (answer: Answer, status: number, what: string) => {
-    if (answer.status === status) return;
-    throw new Error(`${what}: ${answer.status} ${answer.body.toString('utf8').slice(0, 300)}`);
-  };
   for (const blob of image.blobs) {
     const start = await http.send('POST', `${base}/blobs/uploads/`, { headers });
     want(start, 202, `start an upload to ${where.repository}`);

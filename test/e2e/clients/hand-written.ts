@@ -19,5 +19,7 @@ export async function handWrittenFiles(
       return new Map([[`containers/certs.d/${registry}/ca.crt`, ca]]);
     case 'none':
       return new Map();
+    default:
+      return configuration satisfies never;
   }
 }

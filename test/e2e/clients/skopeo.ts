@@ -22,21 +22,31 @@ export const skopeo: Client = {
   async pull(setup, target) {
     const command = await openSkopeo(setup);
     const layout = join(setup.directory, 'layout');
-    const login = target.credentials === undefined ? [] : ['--src-creds', target.credentials.join(':')];
-    const source = `docker://${target.registry}/${target.repository}:${target.tag}`;
-    await command(['copy', '--all', '--preserve-digests', ...login, source, `oci:${layout}:${target.tag}`]);
+    await command([
+      'copy',
+      '--all',
+      '--preserve-digests',
+      ...loginFlags('--src-creds', target),
+      urlOf(target),
+      `oci:${layout}:${target.tag}`,
+    ]);
     await verifyBlobFolder(join(layout, 'blobs', 'sha256'), target.image);
   },
 };
+
+function loginFlags(flag: string, { credentials }: PullTarget): string[] {
+  return credentials === undefined ? [] : [flag, credentials.join(':')];
+}
+
+function urlOf(target: PullTarget): string {
+  return `docker://${target.registry}/${target.repository}:${target.tag}`;
+}
 
 /** Pulls from one place into a folder and pushes that to another, all platforms, digests kept. */
 export async function skopeoPush(setup: ClientSetup, from: PullTarget, to: PullTarget): Promise<void> {
   const command = await openSkopeo(setup);
   const layout = `oci:${join(setup.directory, 'layout')}:${from.tag}`;
-  const login = (flag: string, target: PullTarget) =>
-    target.credentials === undefined ? [] : [flag, target.credentials.join(':')];
-  const url = (target: PullTarget) => `docker://${target.registry}/${target.repository}:${target.tag}`;
   const copy = ['copy', '--all', '--preserve-digests'];
-  await command([...copy, ...login('--src-creds', from), url(from), layout]);
-  await command([...copy, ...login('--dest-creds', to), layout, url(to)]);
+  await command([...copy, ...loginFlags('--src-creds', from), urlOf(from), layout]);
+  await command([...copy, ...loginFlags('--dest-creds', to), layout, urlOf(to)]);
 }

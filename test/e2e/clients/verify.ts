@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { TestBlob, TestImage, TestManifest } from '../../support/image.ts';
-import { expect, expectEqual } from '../report.ts';
+import { expectEqual } from '../report.ts';
 
 async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');
@@ -23,14 +23,6 @@ export async function verifyBlobFolder(folder: string, image: TestImage): Promis
     const hex = blob.digest.replace('sha256:', '');
     expectEqual(await hashFile(join(folder, hex)), hex, `content of ${blob.digest}`);
   }
-}
-
-/** What the configuration blob says its layers hash to when unpacked. */
-export function diffIds(manifest: TestManifest): string[] {
-  const config: unknown = JSON.parse(manifest.config.bytes.toString('utf8'));
-  expect(typeof config === 'object' && config !== null && 'rootfs' in config, 'config without rootfs');
-  const { rootfs } = config as { rootfs: { diff_ids: string[] } };
-  return rootfs.diff_ids;
 }
 
 /** sha256 of the one file in each layer: its tar has a 512-byte header, which carries the size in octal. */

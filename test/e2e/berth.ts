@@ -1,0 +1,132 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TestAuthority } from '../support/ca.ts';
+import { HOSTS, SUBNET } from './hosts-file.ts';
+import { type Daemon, type Output, run, startDaemon, waitUntil } from './process.ts';
+import { listens } from './storage.ts';
+
+export type RegistryName = 'contoso' | 'hub' | 'inline' | 'passthrough';
+
+export type Endpoints = {
+  readonly loginServer: string;
+  /** Exact host names, or a wildcard where data endpoints are off. */
+  readonly dataEndpoints: readonly string[];
+};
+
+export type Berth = {
+  readonly daemon: Daemon;
+  /** The command line tool itself, with `--config` added. */
+  command(args: readonly string[]): Promise<Output>;
+  /** What `berth show-endpoints` prints. */
+  endpoints(name: RegistryName): Promise<Endpoints>;
+  readLog(): Promise<string>;
+  metrics(): Promise<string>;
+};
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const START_TIMEOUT_MS = 30_000;
+const METRICS_PORT = 9464;
+
+/** One registry per delivery, and one that stands in for Docker Hub; one listener per host, each on its own address. */
+async function writeConfig(authority: TestAuthority, directory: string): Promise<string> {
+  const upstream = {
+    url: `https://${HOSTS.upstream.name}`,
+    tokenHosts: [HOSTS.token.name],
+    caFile: authority.caFile,
+    allowedPrivateAddresses: [SUBNET],
+  };
+  const common = { upstream, redirectHosts: ['*.blob.core.windows.net'] };
+  const data = {
+    dataEndpoint: '{registry}.{region}.data.registry.example',
+    regions: [{ name: 'westeurope', match: ['weu*.blob.core.windows.net'] }],
+  };
+  const registries: readonly ({ readonly name: RegistryName } & Readonly<Record<string, unknown>>)[] = [
+    { name: 'contoso', loginServer: HOSTS.login.name, delivery: 'dedicated', ...common, ...data },
+    {
+      name: 'hub',
+      loginServer: HOSTS.mirrorLogin.name,
+      delivery: 'dedicated',
+      push: false,
+      namespaces: ['docker.io'],
+      ...common,
+      ...data,
+    },
+    { name: 'inline', loginServer: HOSTS.inline.name, delivery: 'inline', ...common },
+    { name: 'passthrough', loginServer: HOSTS.passthrough.name, delivery: 'passthrough', ...common },
+  ];
+  const doors = [
+    HOSTS.login,
+    HOSTS.data,
+    HOSTS.mirrorLogin,
+    HOSTS.mirrorData,
+    HOSTS.inline,
+    HOSTS.passthrough,
+  ];
+  const listeners = [];
+  for (const { name, address } of doors) {
+    const leaf = await authority.issue([name]);
+    const certificates = [{ cert: leaf.certFile, key: leaf.keyFile }];
+    listeners.push({ address, port: 443, tls: { certificates } });
+  }
+  const config = {
+    listeners,
+    metrics: { address: '127.0.0.1', port: METRICS_PORT },
+    ticket: { keyFile: join(directory, 'ticket.keys') },
+    log: { level: 'info' },
+    registries,
+  };
+  const file = join(directory, 'berth.yaml');
+  // JSON is YAML, too.
+  await writeFile(file, JSON.stringify(config, null, 2));
+  return file;
+}
+
+type Shown = {
+  readonly loginServer: string;
+  readonly dataEndpoints: readonly { readonly endpoint: string }[];
+};
+
+function readEndpoints(stdout: string): Endpoints {
+  const shown: Shown = JSON.parse(stdout);
+  const dataEndpoints = shown.dataEndpoints.map(({ endpoint }) => endpoint);
+  return { loginServer: shown.loginServer, dataEndpoints };
+}
+
+async function fetchText(path: string): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${METRICS_PORT}${path}`);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.text();
+}
+
+/** Checks the configuration, makes the ticket keys and starts `berth serve`, all by Berth's own commands. */
+export async function startBerth(authority: TestAuthority, directory: string): Promise<Berth> {
+  const configFile = await writeConfig(authority, directory);
+  const env = { PATH: process.env['PATH'], NODE_ENV: 'production' };
+  const berth = (args: readonly string[]) => run([process.execPath, MAIN, ...args], { env });
+  await berth(['check', configFile]);
+  await berth(['ticket-key', 'generate', '--config', configFile]);
+  const logFile = join(directory, 'berth.log');
+  const argv = [process.execPath, MAIN, 'serve', '--config', configFile];
+  const daemon = await startDaemon('berth', argv, { logFile, env });
+  try {
+    const ready = async () => {
+      await fetchText('/readyz');
+      return listens(HOSTS.passthrough.address);
+    };
+    await waitUntil('berth', ready, { daemon, timeoutMs: START_TIMEOUT_MS });
+  } catch (error) {
+    await daemon.end();
+    const log = await readFile(logFile, 'utf8');
+    throw new Error(`${String(error)}\n${log.slice(-2000)}`, { cause: error });
+  }
+  const command = (args: readonly string[]) => berth([...args, '--config', configFile]);
+  return {
+    daemon,
+    command,
+    endpoints: async (name) =>
+      readEndpoints((await command(['show-endpoints', '--name', name, '-o', 'json'])).stdout),
+    readLog: () => readFile(logFile, 'utf8'),
+    metrics: () => fetchText('/metrics'),
+  };
+}
