@@ -1,7 +1,9 @@
 import type { Berth, RegistryName } from './berth.ts';
 import type { Client, ClientFiles } from './clients/client.ts';
 
-/** PLACEHOLDER */
+type WrittenFile = { readonly path: string; readonly content: string };
+
+/** The client's own configuration files, exactly as `berth client-config` writes them. */
 export async function berthFiles(
   berth: Berth,
   configuration: Client['configuration'],
@@ -9,10 +11,14 @@ export async function berthFiles(
   caFile: string,
 ): Promise<ClientFiles> {
   if (configuration === 'none') return new Map();
-  const { stdout } = await berth.command(['client-config', configuration, '--name', name, '--ca', caFile]);
-  return parseFiles(stdout);
-}
-
-function parseFiles(_stdout: string): ClientFiles {
-  throw new Error('not yet');
+  const words = ['client-config', configuration, '--name', name, '--ca', caFile, '-o', 'json'];
+  const { stdout } = await berth.command(words);
+  const written: readonly WrittenFile[] = JSON.parse(stdout);
+  const files = new Map<string, string>();
+  for (const { path, content } of written) {
+    if (!path.startsWith('/etc/'))
+      throw new Error(`client-config ${configuration}: ${path} is not below /etc`);
+    files.set(path.slice('/etc/'.length), content);
+  }
+  return files;
 }

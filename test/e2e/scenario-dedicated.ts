@@ -6,6 +6,7 @@ import { containerd } from './clients/containerd.ts';
 import { crane } from './clients/crane.ts';
 import { dockerd } from './clients/dockerd.ts';
 import { podman } from './clients/podman.ts';
+import { skopeo } from './clients/skopeo.ts';
 import { HOSTS } from './hosts-file.ts';
 import { expectEqual } from './report.ts';
 import { type World, withClientSetup } from './world.ts';
@@ -48,14 +49,21 @@ export async function dedicatedScenario(world: World, berth: Berth): Promise<voi
   await pullCase(world, berth, { title, client: dockerd, registry: 'contoso', target: big, hosts });
 }
 
-/** Clients that are told to use Berth for `docker.io`: what is typed does not name Berth at all. */
+/** Clients that are told to use Berth for another registry's name: what is typed does not name Berth at all. */
 export async function mirrorScenario(world: World, berth: Berth): Promise<void> {
-  const { loginServer, dataEndpoints } = await berth.endpoints('hub');
-  const hosts = [loginServer, ...dataEndpoints];
-  const target = { registry: 'docker.io', repository: 'library/app', tag: '1', image: world.images.app };
-  for (const client of [dockerd, containerd, podman]) {
-    const title = `mirror: ${client.name} pulls from docker.io through its mirror`;
-    await pullCase(world, berth, { title, client, registry: 'hub', target, hosts });
+  const image = world.images.app;
+  const dockerHub = { registry: 'docker.io', repository: 'library/app', tag: '1', image };
+  const source = { registry: HOSTS.upstream.name, repository: 'public/app', tag: '1', image };
+  for (const [client, registry, target] of [
+    [dockerd, 'hub', dockerHub],
+    [containerd, 'hub', dockerHub],
+    [podman, 'hub', dockerHub],
+    [containerd, 'contoso', source],
+    [skopeo, 'contoso', source],
+  ] as const) {
+    const { loginServer, dataEndpoints } = await berth.endpoints(registry);
+    const title = `mirror: ${client.name} pulls from ${target.registry} through Berth`;
+    await pullCase(world, berth, { title, client, registry, target, hosts: [loginServer, ...dataEndpoints] });
   }
 }
 
