@@ -14,14 +14,18 @@ import { createDecisions } from './login-server/decisions.ts';
 import { createLoginServer } from './login-server/login-server.ts';
 import type { ManifestAnswer } from './login-server/manifest-answer.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { ociError } from './oci/error.ts';
+import { statusError } from './oci/status-error.ts';
 import { createClientPolicy } from './policy/client-policy.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { createBufferPool } from './upstream/buffer-pool.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import { failureToOciError } from './upstream/failure-to-oci-error.ts';
 import { createSlabSocket } from './upstream/slab-socket.ts';
-import { type BlobLocation, createUpstreamRegistry, type UpstreamRegistry } from './upstream/upstream-registry.ts';
+import {
+  type BlobLocation,
+  createUpstreamRegistry,
+  type UpstreamRegistry,
+} from './upstream/upstream-registry.ts';
 
 export type AppDeps = {
   readonly log: Logger;
@@ -62,10 +66,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     const call = createDoorRequest(...request);
     const match = call.context.host === undefined ? undefined : hosts.find(call.context.host);
     if (match === undefined) {
-      throw ociError('UNSUPPORTED', {
-        status: 421,
-        message: 'No registry answers to this host here; check the name, or the loginServer and aliases configured.',
-      });
+      throw statusError(421);
     }
     await enter(call, match);
   }
@@ -97,7 +98,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       const bound: BoundAddress[] = [];
       for (const listener of listeners) bound.push(await listener.listen());
       if (config.metrics !== null) {
-        health = await createHealthListener(config.metrics, { metrics, ready: () => !draining });
+        health = createHealthListener(config.metrics, { metrics, checks: { draining: () => !draining } });
       }
       return { listeners: bound, metrics: health === undefined ? null : await health.listen() };
     },

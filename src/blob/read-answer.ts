@@ -52,7 +52,7 @@ export function readAnswer(
   if (status === 200) return readWhole(headers, asked, knownLength, failed);
   if (status === 206 && asked !== undefined) return readPartial(headers, asked, knownLength, failed);
   if (status === 416 && asked !== undefined) {
-    const range = parseContentRange(String(headers['content-range'] ?? ''));
+    const range = parseContentRange(`${headers['content-range'] ?? ''}`);
     const completeLength = range?.kind === 'unsatisfied' ? range.completeLength : knownLength;
     if (completeLength === undefined) return { kind: 'length_unknown' };
     if (asked.firstPos < completeLength) return failed('416 for a range that the blob has');
@@ -85,7 +85,7 @@ function readPartial(
   knownLength: number | undefined,
   failed: (message: string) => ReadAnswer,
 ): ReadAnswer {
-  const range = parseContentRange(String(headers['content-range'] ?? ''));
+  const range = parseContentRange(`${headers['content-range'] ?? ''}`);
   if (range?.kind !== 'range') return failed('206 without a usable Content-Range');
   const completeLength = range.completeLength ?? knownLength;
   if (completeLength === undefined) return failed('Content-Range without a complete length');

@@ -3,7 +3,7 @@ import { ifRangeMatches, matchesEntityTag } from '../http/entity-tag.ts';
 import { formatContentRange, parseRange, type RangeSpec } from '../http/range.ts';
 import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
-import { ociError } from '../oci/error.ts';
+import { statusError } from '../oci/status-error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { BlobLengths } from './blob-lengths.ts';
@@ -153,8 +153,7 @@ function selectRange(
 
 function rangeNotSatisfiable(completeLength: number, metrics: Metrics): Error {
   metrics.rangeRequests.inc({ type: 'unsatisfiable' });
-  return ociError('UNSUPPORTED', {
-    status: 416,
+  return statusError(416, {
     message: `The blob has ${completeLength} bytes; none of the ranges asked for lies within.`,
     headers: { 'content-range': `bytes */${completeLength}` },
   });

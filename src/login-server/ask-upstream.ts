@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { DoorRequest } from '../listener/door-request.ts';
 import { readBounded } from '../http/bounded-content.ts';
-import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
-import type { UpstreamRequest } from '../upstream/upstream-registry.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
+import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 
 /**
  * Fields of a client's request that are not the upstream's business: who the client is, how it came here, and what only
@@ -59,7 +58,8 @@ export function upstreamRequest(
 export function requestBody(call: DoorRequest): Readable | undefined {
   const { headers } = call.request.raw;
   const length = headers['content-length'];
-  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return undefined;
+  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
+    return undefined;
   return call.request.raw;
 }
 

@@ -57,7 +57,10 @@ async function locate(
 ): Promise<BlobLocation> {
   const { registry, upstream } = deps;
   const { repository, digest } = route;
-  const ask = async (authorization: string | undefined, signal: AbortSignal): Promise<Verdict<BlobLocation>> => {
+  const ask = async (
+    authorization: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Verdict<BlobLocation>> => {
     const value = await upstream.locateBlob({ repository, digest, authorization, signal });
     if (value.kind === 'status') return { kind: 'refused', status: value.status, value };
     const expiresAt = value.kind === 'storage' ? value.expiresAt : undefined;

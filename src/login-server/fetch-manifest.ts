@@ -57,7 +57,8 @@ export async function headManifest(
   if (status !== 200) return { kind: 'answer', answer: { status, headers, body: Buffer.alloc(0) } };
   const digest = reference.kind === 'digest' ? reference.digest : statedDigest(response);
   const length = Number(headers['content-length']);
-  if (digest === undefined || !Number.isSafeInteger(length) || headers['content-length'] === undefined) return undefined;
+  if (digest === undefined || !Number.isSafeInteger(length) || headers['content-length'] === undefined)
+    return undefined;
   return { kind: 'manifest', digest, length, mediaType: mediaTypeOf(response) };
 }
 

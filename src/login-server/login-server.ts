@@ -2,6 +2,7 @@ import { answersNamespace } from '../endpoints/namespace.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { ociError } from '../oci/error.ts';
 import { allowedMethods, parseRoute, type Route } from '../oci/route.ts';
+import { statusError } from '../oci/status-error.ts';
 import { answerBlob } from './blob.ts';
 import { admitCaller, refuseAnonymousWrite } from './caller.ts';
 import { answerListing } from './listing.ts';
@@ -55,7 +56,7 @@ function routeOf(call: DoorRequest): Route {
   const route = parseRoute(call.path);
   const { access } = call.context;
   if (route.kind === 'unknown') {
-    throw ociError('UNSUPPORTED', { status: 404, message: 'No endpoint of the registry API has this path.' });
+    throw statusError(404);
   }
   if (route.kind === 'invalid') throw ociError(route.code, { message: route.message });
   access.route = route.kind;
@@ -75,7 +76,9 @@ function routeOf(call: DoorRequest): Route {
 function checkNamespace(call: DoorRequest, deps: LoginServerDeps): void {
   const ns = new URLSearchParams(call.query).get('ns');
   if (ns !== null && !answersNamespace(deps.registry, ns)) {
-    throw ociError('NAME_UNKNOWN', { message: 'This registry proxy does not answer for the registry named by ns.' });
+    throw ociError('NAME_UNKNOWN', {
+      message: 'This registry proxy does not answer for the registry named by ns.',
+    });
   }
 }
 

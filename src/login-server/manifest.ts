@@ -1,6 +1,6 @@
 import type { StoredManifest } from '../cache/manifest-store.ts';
-import type { DoorRequest } from '../listener/door-request.ts';
 import { matchesEntityTag } from '../http/entity-tag.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Route } from '../oci/route.ts';
 import { upstreamRequest } from './ask-upstream.ts';
@@ -56,7 +56,10 @@ async function askByDigest(
   else call.context.access.cache = 'miss';
   metrics.manifestCacheRequests.inc({ result: hasCopy ? 'hit' : byHead ? 'bypass' : 'miss' });
   const question = upstreamRequest(call, undefined);
-  const ask = async (authorization: string | undefined, signal: AbortSignal): Promise<Verdict<ManifestAnswer>> => {
+  const ask = async (
+    authorization: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Verdict<ManifestAnswer>> => {
     const asked = { ...question, authorization, signal };
     const headed = byHead ? await headManifest(asked, route.reference, deps) : undefined;
     if (headed !== undefined) return verdictOf(headed);
@@ -90,7 +93,8 @@ async function askByTag(
 ): Promise<ManifestAnswer> {
   const question = upstreamRequest(call, caller.authorization);
   const headed = await headManifest(question, route.reference, deps);
-  const hasCopy = headed?.kind === 'manifest' && deps.manifests.get(deps.registry.name, headed.digest) !== undefined;
+  const hasCopy =
+    headed?.kind === 'manifest' && deps.manifests.get(deps.registry.name, headed.digest) !== undefined;
   deps.metrics.manifestCacheRequests.inc({ result: hasCopy ? 'hit' : 'miss' });
   call.context.access.cache = hasCopy ? 'hit' : 'miss';
   if (headed !== undefined && (headed.kind === 'answer' || hasCopy || question.method === 'HEAD')) {
@@ -112,7 +116,12 @@ function describe({ digest, mediaType, content }: StoredManifest): ManifestAnswe
 
 type Sendable =
   | StoredManifest
-  | { readonly digest: Digest; readonly mediaType: string; readonly length: number; readonly content: undefined };
+  | {
+      readonly digest: Digest;
+      readonly mediaType: string;
+      readonly length: number;
+      readonly content: undefined;
+    };
 
 async function sendManifest(call: DoorRequest, manifest: Sendable): Promise<void> {
   const { reply, request } = call;

@@ -1,5 +1,5 @@
-import type { DoorRequest } from '../listener/door-request.ts';
 import { dataEndpointHost, regionForHost } from '../endpoints/endpoints.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
 import type { Route } from '../oci/route.ts';
 import { sealTicket, TicketSealError } from '../ticket/seal-ticket.ts';
 import type { Ticket } from '../ticket/ticket.ts';
@@ -24,8 +24,8 @@ export function redirectToDataEndpoint(
   deps: LoginServerDeps,
 ): boolean {
   const { registry, metrics } = deps;
-  const bearer = bearerFor(location, caller);
-  if (bearer === 'not_sealable') return false;
+  const credentials = sealableCredentials(location, caller);
+  if (credentials === 'not_sealable') return false;
   const region = regionOf(location, deps);
   const dataEndpoint = dataEndpointHost(registry, region);
   const nowSeconds = Math.floor(deps.now() / 1000);
@@ -42,7 +42,7 @@ export function redirectToDataEndpoint(
       location.kind === 'storage'
         ? { kind: 'storage', url: location.url, expiresAt: location.expiresAt }
         : { kind: 'registry', url: location.url },
-    bearer,
+    bearer: credentials.bearer,
     expiresAt: ticketExpiry(nowSeconds, deps.ticketLifetimeSeconds, sourceExpiry),
   };
   const query = seal(ticket, deps);
@@ -71,17 +71,19 @@ export function ticketExpiry(
   sourceExpiresAt: number | undefined,
 ): number {
   const left = sourceExpiresAt === undefined ? UNKNOWN_EXPIRY_SECONDS : sourceExpiresAt - nowSeconds;
-  const usable = sourceExpiresAt === undefined ? left : Math.max(left - SOURCE_MARGIN_SECONDS, Math.floor(left / 2));
+  const usable =
+    sourceExpiresAt === undefined ? left : Math.max(left - SOURCE_MARGIN_SECONDS, Math.floor(left / 2));
   return nowSeconds + Math.min(lifetimeSeconds, Math.max(usable, 1));
 }
 
 /** B7: a source at the registry itself needs the caller's token at each request; Basic credentials never enter a link. */
-function bearerFor(
+function sealableCredentials(
   location: Exclude<BlobLocation, { kind: 'status' }>,
   caller: Caller,
-): string | undefined | 'not_sealable' {
-  if (location.kind === 'storage' || caller.authorization === undefined) return undefined;
-  return /^Bearer +(\S+)$/i.exec(caller.authorization)?.[1] ?? 'not_sealable';
+): { readonly bearer: string | undefined } | 'not_sealable' {
+  if (location.kind === 'storage' || caller.authorization === undefined) return { bearer: undefined };
+  const bearer = /^Bearer +(\S+)$/i.exec(caller.authorization)?.[1];
+  return bearer === undefined ? 'not_sealable' : { bearer };
 }
 
 function regionOf(location: Exclude<BlobLocation, { kind: 'status' }>, deps: LoginServerDeps): string {

@@ -1,5 +1,5 @@
-import { formatChallenge, isScheme, parseChallenges } from '../http/challenge.ts';
 import type { RegistryConfig } from '../config/config.ts';
+import { formatChallenge, isScheme, parseChallenges } from '../http/challenge.ts';
 
 /**
  * The upstream's challenge with the login server's own token endpoint as its realm (A1). `service` and `scope` stay:

@@ -70,7 +70,7 @@ function keptFields(headers: Readonly<Record<string, string | string[]>>): Recor
  */
 export function closeAfterUnreadBody(call: DoorRequest): void {
   const { raw } = call.request;
-  const hasBody = raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length'] ?? 0) > 0;
+  const hasBody =
+    raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length'] ?? 0) > 0;
   if (hasBody && !raw.complete) call.reply.header('connection', 'close');
 }
-

@@ -1,7 +1,7 @@
-import type { DoorRequest } from '../listener/door-request.ts';
 import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
-import { ociError } from '../oci/error.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
 import type { Route } from '../oci/route.ts';
+import { statusError } from '../oci/status-error.ts';
 import { answerHeaders } from './answer-headers.ts';
 import { forwardedHeaders } from './ask-upstream.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
@@ -17,8 +17,7 @@ export async function answerToken(
 ): Promise<void> {
   const { raw } = call.request;
   if (deps.clients !== undefined) {
-    throw ociError('UNSUPPORTED', {
-      status: 404,
+    throw statusError(404, {
       message: 'This registry takes a user name and password directly; it gives out no tokens.',
     });
   }
@@ -32,9 +31,9 @@ export async function answerToken(
   });
   if (answer.kind === 'no_token_service') {
     deps.metrics.tokenRequests.inc({ result: 'refused' });
-    throw ociError('UNSUPPORTED', {
-      status: 404,
-      message: 'The upstream registry gives out no tokens; send requests without one, or with Basic credentials.',
+    throw statusError(404, {
+      message:
+        'The upstream registry gives out no tokens; send requests without one, or with Basic credentials.',
     });
   }
   deps.metrics.tokenRequests.inc({ result: resultOf(answer.status) });
@@ -53,8 +52,7 @@ async function readForm(call: DoorRequest, deps: LoginServerDeps): Promise<Buffe
     return await readBounded(call.request.raw, deps.tokenBytes);
   } catch (error) {
     if (!(error instanceof ContentTooLarge)) throw error;
-    throw ociError('SIZE_INVALID', {
-      status: 413,
+    throw statusError(413, {
       message: `A token request has at most ${deps.tokenBytes} bytes.`,
       headers: { connection: 'close' },
       cause: error,

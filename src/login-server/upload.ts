@@ -76,7 +76,11 @@ function clientLocation(
     response.body.destroy();
     deps.metrics.redirectsRefused.inc({ reason: 'host_not_listed' });
     call.context.log.warn({ audit: 'upload_location', registry: registry.name }, 'upload location refused');
-    throw new UpstreamFailure('redirect_refused', 'registry', 'the upload location is not on the upstream host');
+    throw new UpstreamFailure(
+      'redirect_refused',
+      'registry',
+      'the upload location is not on the upstream host',
+    );
   }
   if (response.status === 201) return localPath(location, registry) ?? `/v2/${repository}/blobs/`;
   const url = `${target.pathname}${target.search}`;

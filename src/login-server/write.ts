@@ -36,11 +36,18 @@ export function forgetRepository(repository: RepositoryName, deps: LoginServerDe
  * P4: a client that followed would send its content to a host that no firewall rule names.
  * @throws UpstreamFailure
  */
-export function refuseRedirectedWrite(response: UpstreamResponse, call: DoorRequest, deps: LoginServerDeps): void {
+export function refuseRedirectedWrite(
+  response: UpstreamResponse,
+  call: DoorRequest,
+  deps: LoginServerDeps,
+): void {
   if (response.status < 300 || response.status >= 400 || response.status === 304) return;
   response.body.destroy();
   deps.metrics.redirectsRefused.inc({ reason: 'upload_redirected' });
-  call.context.log.warn({ audit: 'upload_redirected', registry: deps.registry.name }, 'upload redirect refused');
+  call.context.log.warn(
+    { audit: 'upload_redirected', registry: deps.registry.name },
+    'upload redirect refused',
+  );
   throw new UpstreamFailure('redirect_refused', 'registry', 'the upstream wants to redirect a write', {
     status: response.status,
   });

@@ -57,7 +57,13 @@ function createAgent(pool: BufferPool, ca: string | undefined): Agent {
 }
 
 /** One transfer whose chunks are held for a while, as by a slow client, and then hashed and given back. */
-function download(agent: Agent, pool: BufferPool, origin: string, path: string, holdChunks: number): Promise<string> {
+function download(
+  agent: Agent,
+  pool: BufferPool,
+  origin: string,
+  path: string,
+  holdChunks: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const hash = createHash('sha256');
     const held: { chunk: Buffer; slab: Slab | undefined }[] = [];
