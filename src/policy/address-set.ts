@@ -36,16 +36,19 @@ export function formatCidr({ address, prefix }: Cidr): string {
 
 /** @throws {TypeError} where a text is no CIDR; the configuration's loader has refused those with their place. */
 export function createAddressSet(cidrs: readonly string[]): AddressSet {
-  const list = new BlockList();
+  // Two lists: one list alone takes IPv4 addresses to be in `::/0`, as mapped ones.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const text of cidrs) {
     const cidr = parseCidr(text);
     if (cidr === undefined) throw new TypeError(`not a CIDR: ${JSON.stringify(text)}`);
-    list.addSubnet(cidr.address, cidr.prefix, cidr.family);
+    lists[cidr.family].addSubnet(cidr.address, cidr.prefix, cidr.family);
   }
   return {
     has(text) {
       const address = parseAddress(text);
-      return address !== undefined && list.check(address, addressFamily(address));
+      if (address === undefined) return false;
+      const family = addressFamily(address);
+      return lists[family].check(address, family);
     },
   };
 }

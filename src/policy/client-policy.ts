@@ -3,7 +3,7 @@ import type { ClientPolicy as ClientPolicyConfig } from '../config/config.ts';
 import { createAddressSet } from './address-set.ts';
 import { parseBasicCredentials } from './basic-credentials.ts';
 import { openHtpasswdFile } from './htpasswd-file.ts';
-import { createPasswordCheck, FAILURE_WINDOW_MS } from './password-check.ts';
+import { createPasswordCheck, FAILURE_WINDOW_MS, type PasswordCheck } from './password-check.ts';
 
 export type ClientPolicyQuestion = {
   /** As `clientAddress` gives it. */
@@ -29,9 +29,9 @@ export type ClientPolicy = {
 };
 
 /**
- * Who may use a registry for which Berth holds credentials of its own (`registries[].clients`). A network or a
- * certificate is enough by itself. Wrong credentials are challenged even where everybody may pull: `docker login`
- * must not report success for a mistyped password.
+ * Who may use a registry for which Berth holds credentials of its own (`registries[].clients`). A certificate or
+ * a network is enough by itself, whatever credentials come along. Elsewhere wrong credentials are challenged, even
+ * where everybody may pull: `docker login` must not report success for a mistyped password.
  *
  * @throws {HtpasswdFileError} where the htpasswd file is not usable now.
  */
@@ -47,24 +47,32 @@ export function createClientPolicy(
 
   return {
     async decide({ address, authorization, clientCertificate }) {
-      if (networks.has(address)) return allowed('network');
       if (config.mtls && clientCertificate) return allowed('certificate');
-      if (passwords !== undefined && authorization !== undefined) {
-        const credentials = parseBasicCredentials(authorization);
-        if (credentials === undefined) return { kind: 'challenge' };
-        switch (await passwords.check(credentials, address)) {
-          case 'right':
-            return allowed(`user:${credentials.user}`);
-          case 'wrong':
-            return { kind: 'challenge' };
-          case 'throttled':
-            return { kind: 'throttled', retryAfterSeconds: FAILURE_WINDOW_MS / 1000 };
-        }
-      }
+      // Before the network, because who is known by name may do more than who is only let in.
+      const verdict =
+        passwords === undefined || authorization === undefined
+          ? undefined
+          : await checkAuthorization(passwords, authorization, address);
+      if (verdict?.kind === 'allowed') return verdict;
+      if (networks.has(address)) return allowed('network');
+      if (verdict !== undefined) return verdict;
       if (config.anonymous) return allowed('anonymous');
       return { kind: passwords === undefined ? 'denied' : 'challenge' };
     },
   };
+}
+
+async function checkAuthorization(
+  passwords: PasswordCheck,
+  authorization: string,
+  address: string,
+): Promise<ClientPolicyDecision> {
+  const credentials = parseBasicCredentials(authorization);
+  const result = credentials === undefined ? 'wrong' : await passwords.check(credentials, address);
+  if (result === 'throttled') return { kind: 'throttled', retryAfterSeconds: FAILURE_WINDOW_MS / 1000 };
+  return result === 'right' && credentials !== undefined
+    ? allowed(`user:${credentials.user}`)
+    : { kind: 'challenge' };
 }
 
 function allowed(principal: string): ClientPolicyDecision {

@@ -17,11 +17,6 @@ t.test('a binding holds for its own fields', (t) => {
 });
 
 t.test('the first field that differs is named', (t) => {
-  const fieldsOf = (host: string, registry: string) =>
-    [
-      ['host', host],
-      ['registry', registry],
-    ] as const;
   const binding = createBinding(fieldsOf('a', 'b'));
   t.equal(checkBinding(binding, fieldsOf('x', 'b')), 'host');
   t.equal(checkBinding(binding, fieldsOf('a', 'x')), 'registry');
@@ -37,3 +32,10 @@ t.test('marks that agree do not make a binding hold', (t) => {
   t.equal(checkBinding(binding, fields), 'unknown');
   t.end();
 });
+
+function fieldsOf(host: string, registry: string) {
+  return [
+    ['host', host],
+    ['registry', registry],
+  ] as const;
+}

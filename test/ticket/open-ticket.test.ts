@@ -84,10 +84,14 @@ t.test('any altered character is refused', (t) => {
     }
   }
   fc.assert(
-    fc.property(fc.nat({ max: query.length - 1 }), fc.constantFrom(...alphabet), (index, character) => {
-      fc.pre(character !== query[index]);
-      return reasonOf(query.slice(0, index) + character + query.slice(index + 1)) !== 'ok';
-    }),
+    fc.property(
+      fc.nat({ max: query.length - 1 }),
+      fc.constantFrom(...alphabet.split('')),
+      (index, character) => {
+        fc.pre(character !== query[index]);
+        return reasonOf(query.slice(0, index) + character + query.slice(index + 1)) !== 'ok';
+      },
+    ),
     { numRuns: 2000 },
   );
   t.ok(tried > 30_000);

@@ -66,9 +66,9 @@ t.test('one spelling only', (t) => {
     t.equal(openBox(keys, 'ticket/1', other).kind, expected, JSON.stringify(other));
   }
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  const opens = [...alphabet].filter(
-    (last) => openBox(keys, 'ticket/1', text.slice(0, -1) + last).kind === 'ok',
-  );
+  const opens = alphabet
+    .split('')
+    .filter((last) => openBox(keys, 'ticket/1', text.slice(0, -1) + last).kind === 'ok');
   t.same(opens, [text.at(-1)], 'spare bits must be zero');
   t.end();
 });
