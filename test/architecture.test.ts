@@ -1,0 +1,164 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import t from 'tap';
+
+/**
+ * The import direction of docs/adr/0001-house.md: every folder may import itself and what stands in its row, nothing
+ * else. Types count as well: a type that points upwards is a dependency, too.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'main.ts': ['cli', 'app.ts', 'log.ts'],
+  'app.ts': [
+    'login-server',
+    'data-endpoint',
+    'listener',
+    'blob',
+    'upstream',
+    'cache',
+    'ticket',
+    'policy',
+    'endpoints',
+    'config',
+    'metrics',
+    'oci',
+  ],
+  'log.ts': ['config'],
+  cli: ['config', 'endpoints', 'ticket', 'policy', 'listener', 'oci', 'http'],
+  'login-server': [
+    'listener',
+    'blob',
+    'upstream',
+    'cache',
+    'ticket',
+    'policy',
+    'endpoints',
+    'config',
+    'metrics',
+    'oci',
+    'http',
+  ],
+  'data-endpoint': ['listener', 'blob', 'upstream', 'ticket', 'config', 'metrics', 'oci', 'http'],
+  listener: ['policy', 'config', 'metrics', 'oci', 'http'],
+  blob: ['upstream', 'cache', 'ticket', 'metrics', 'oci', 'http'],
+  upstream: ['config', 'metrics', 'oci', 'http'],
+  cache: ['config', 'oci', 'http'],
+  ticket: ['oci', 'http'],
+  policy: ['config', 'http'],
+  endpoints: ['config', 'http'],
+  config: ['endpoints', 'policy', 'http', 'oci'],
+  metrics: [],
+  oci: ['http'],
+  http: [],
+};
+
+/** Modules that only these places may use. */
+const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
+  undici: (file) => file.startsWith('upstream/'),
+  'prom-client': (file) => file.startsWith('metrics/'),
+  commander: (file) => file.startsWith('cli/') || file === 'main.ts',
+  yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
+  ajv: (file) => file.startsWith('config/'),
+  fastify: (file) => file.startsWith('listener/'),
+  'node:fs': readsFiles,
+  'node:fs/promises': readsFiles,
+  'node:child_process': (file) => file === 'upstream/credentials-helper.ts',
+};
+
+/** Where files are the point: certificates, keys, passwords, credentials, authorities, the configuration itself. */
+function readsFiles(file: string): boolean {
+  return [
+    /^cli\//,
+    /^main\.ts$/,
+    /^listener\/tls\.ts$/,
+    /^ticket\/key-file\.ts$/,
+    /^policy\/htpasswd-file\.ts$/,
+    /^upstream\/(credentials-file|pools)\.ts$/,
+  ].some((place) => place.test(file));
+}
+
+const root = join(import.meta.dirname, '..');
+const sources = globSync('src/**/*.ts', { cwd: root }).map((file) => file.slice('src/'.length));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, 'src', file), 'utf8');
+  return [...text.matchAll(/(?:^|\s)(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '');
+}
+
+function placeOf(file: string): string {
+  return file.includes('/') ? (file.split('/')[0] ?? '') : file;
+}
+
+t.test('imports point downwards only', (t) => {
+  t.ok(sources.length > 50, 'the sources were found');
+  for (const file of sources) {
+    const place = placeOf(file);
+    const allowed = MAY_IMPORT[place];
+    if (allowed === undefined) {
+      t.fail(`${file}: ${place} is not in the table; add it with a reason in docs/adr/0001-house.md`);
+      continue;
+    }
+    const wrong = importsOf(file)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => placeOf(normalize(join(dirname(file), name))))
+      .filter((target) => target !== place && !allowed.includes(target));
+    t.strictSame(wrong, [], file);
+  }
+  t.end();
+});
+
+t.test('the two doors take of the listener only what a request is', (t) => {
+  for (const file of sources.filter((name) => /^(login-server|data-endpoint)\//.test(name))) {
+    const used = importsOf(file).filter((name) => name.includes('/listener/'));
+    const allowed = [
+      '../listener/door-request.ts',
+      '../listener/take-response.ts',
+      '../listener/request-context.ts',
+    ];
+    t.strictSame(
+      used.filter((name) => !allowed.includes(name)),
+      [],
+      file,
+    );
+  }
+  t.end();
+});
+
+t.test('some modules are used in one place only', (t) => {
+  for (const file of sources) {
+    for (const name of importsOf(file)) {
+      const isAllowed = RESERVED[name];
+      if (isAllowed !== undefined) t.ok(isAllowed(file), `${file} imports ${name}`);
+    }
+  }
+  t.end();
+});
+
+t.test('only main.ts knows the process', (t) => {
+  for (const file of sources.filter((name) => name !== 'main.ts')) {
+    const text = readFileSync(join(root, 'src', file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    t.notMatch(
+      text,
+      /\bprocess\.(env|argv|exit|on|once|stdout|stderr|stdin|cwd)\b|from 'node:process'/,
+      file,
+    );
+  }
+  t.end();
+});
+
+t.test('no file is longer than 500 lines, the median is below 100', (t) => {
+  const files = globSync('{src,test,bench}/**/*.ts', { cwd: root });
+  const lines = files.map((file) => ({
+    file,
+    count: readFileSync(join(root, file), 'utf8').split('\n').length,
+  }));
+  for (const { file, count } of lines) t.ok(count <= 500, `${file} has ${count} lines`);
+  const counts = lines.map(({ count }) => count).toSorted((a, b) => a - b);
+  t.ok((counts[Math.floor(counts.length / 2)] ?? 0) <= 100, 'median');
+  t.end();
+});
+
+t.test('every source file can be imported', async (t) => {
+  for (const file of sources.filter((name) => name !== 'main.ts')) {
+    await t.resolves(import(join(root, 'src', file)), file);
+  }
+});
