@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPrograms } from './install.ts';
-import { createNetwork, networkOf, removeNetwork, removeStaleNetworks } from './network.ts';
+import { createNetwork, networkOf, removeLeftovers, removeNetwork } from './network.ts';
 import { createReport } from './report.ts';
 import { createSpace } from './space.ts';
 
@@ -14,10 +14,10 @@ import { createSpace } from './space.ts';
 const report = createReport((line) => console.log(line));
 const say = (text: string) => report.say(text);
 const programs = await installPrograms(say);
-await removeStaleNetworks();
+await removeLeftovers(tmpdir());
 
 const network = networkOf(process.pid);
-const directory = await mkdtemp(join(tmpdir(), 'berth-e2e-'));
+const directory = await mkdtemp(join(tmpdir(), `berth-e2e-${process.pid}-`));
 let exitCode = 1;
 try {
   await createNetwork(network);
@@ -26,7 +26,11 @@ try {
   await writeFile(settingsFile, JSON.stringify({ programs, network, directory, machinePid: process.pid }));
   const inner = fileURLToPath(new URL('run.ts', import.meta.url));
   const [file = '', ...args] = space.argv([process.execPath, inner, settingsFile, ...process.argv.slice(2)]);
-  const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    // Whatever a program leaves in its temporary folder goes with this run's own.
+    env: { ...process.env, TMPDIR: directory },
+  });
   // The inner half ends its own programs; this one only passes the word on and then cleans up.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill('SIGTERM'));
   exitCode = await new Promise<number>((resolve, reject) => {

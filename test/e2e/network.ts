@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { allHosts, CLIENT_ADDRESS, RESOLVER_ADDRESS } from './hosts-file.ts';
 import { run } from './process.ts';
 
@@ -67,12 +68,21 @@ export async function removeNetwork(network: Network): Promise<void> {
   }
 }
 
-/** Removes what a run that was killed outright left behind. */
-export async function removeStaleNetworks(): Promise<void> {
+async function isRunning(pid: string): Promise<boolean> {
+  const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return words.includes('e2e');
+}
+
+/** Removes what a run that was killed outright left behind: namespaces, what lives in them, temporary folders. */
+export async function removeLeftovers(temporaryFolder: string): Promise<void> {
   for (const namespace of await namespaces()) {
-    const match = /^berth-e2e-(\d+)-[sc]$/.exec(namespace);
-    if (match?.[1] === undefined) continue;
-    const alive = await readFile(`/proc/${match[1]}/cmdline`, 'utf8').catch(() => '');
-    if (!alive.includes('e2e')) await removeNetwork(networkOf(Number(match[1])));
+    const pid = /^berth-e2e-(\d+)-[sc]$/.exec(namespace)?.[1];
+    if (pid !== undefined && !(await isRunning(pid))) await removeNetwork(networkOf(Number(pid)));
+  }
+  for (const name of await readdir(temporaryFolder)) {
+    const pid = /^berth-e2e-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !(await isRunning(pid))) {
+      await rm(join(temporaryFolder, name), { recursive: true, force: true });
+    }
   }
 }

@@ -39,6 +39,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+// Without the outer half nobody would clean up after this one.
+setInterval(() => {
+  if (process.ppid !== settings.machinePid) process.kill(process.pid, 'SIGTERM');
+}, 1000).unref();
+
 async function startServers(): Promise<World> {
   const { directory, programs, network } = settings;
   const authority = await createTestAuthority();
