@@ -10,9 +10,10 @@ export function matchesEntityTag(ifNoneMatch: string, tag: string): boolean {
   if (ifNoneMatch.length > MAX_LENGTH) return false;
   const opaque = tag.startsWith('W/') ? tag.slice(2) : tag;
   if (!STRONG.test(opaque)) return false;
+  const whole = ifNoneMatch.trim();
+  if (whole === '*') return true;
   // Empty list elements are to be skipped (RFC 9110 section 5.6.1).
-  const text = ifNoneMatch.replace(/^[ \t,]+/, '').trim();
-  if (text === '*') return true;
+  const text = whole.replace(/^[ \t,]+/, '');
   const member = /(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t,]*|$)/y;
   let found = false;
   while (member.lastIndex < text.length) {

@@ -1,7 +1,7 @@
 import { OciError, type OciErrorCode, type OciErrorOptions } from './error.ts';
 
 /** Statuses of answers for which the distribution-spec lists no code. */
-export type StatusWithoutCode = 400 | 404 | 408 | 413 | 414 | 416 | 421 | 431 | 500 | 502 | 503 | 504;
+export type StatusWithoutCode = 400 | 404 | 408 | 413 | 414 | 416 | 417 | 421 | 431 | 500 | 502 | 503 | 504;
 
 /**
  * The nearest listed code for each of them, decided in `docs/adr/0003-error-codes.md`. An outage never has a code that claims
@@ -19,6 +19,7 @@ export const STATUS_ERRORS: Readonly<
     code: 'SIZE_INVALID',
     message: 'The range lies outside the content; see Content-Range for its length.',
   },
+  417: { code: 'UNSUPPORTED', message: 'Only Expect: 100-continue is understood.' },
   421: {
     code: 'NAME_UNKNOWN',
     message: 'No registry is configured for this host name; check the name in the request.',

@@ -23,6 +23,7 @@ await tap.test('If-None-Match', (t) => {
     ['"a', '"a"', false],
     ['"a" "b"', '"a"', false],
     ['*, "b"', '"a"', false],
+    [',*', '"a"', false],
     ['"a", b', '"a"', false],
     ['"a b"', '"a b"', false],
     ['"a"', 'a', false],
