@@ -6,15 +6,18 @@ import type { CliDeps } from './cli/cli-deps.ts';
 import { runCli } from './cli/create-program.ts';
 import { createLogger } from './log.ts';
 
+const version = readVersion();
+
 const deps: CliDeps = {
   env: process.env,
-  version: readVersion(),
+  version,
   columns: process.stdout.columns ?? 100,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   createLogger: (level) => createLogger({ level }),
   // Only `serve` pays for loading the proxy itself.
-  createApp: async (config, appDeps) => (await import('./app.ts')).createApp(config, appDeps),
+  createApp: async (config, appDeps) =>
+    (await import('./app.ts')).createApp(config, { ...appDeps, build: { version, revision: 'unknown' } }),
   loopbackAddresses: () => ['127.0.0.1', ...(hasIpv6Loopback() ? ['::1'] : [])],
   stopSignal,
 };

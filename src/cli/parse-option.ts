@@ -8,6 +8,6 @@ export function parsePort(text: string): number {
 }
 
 /** Values of an option that may be given several times, and several at a time, with or without commas. */
-export function collect(text: string, earlier: readonly string[]): string[] {
+export function collect(text: string, earlier: readonly string[] = []): string[] {
   return [...earlier, ...text.split(',').filter((part) => part !== '')];
 }

@@ -15,9 +15,9 @@ type Options = {
   upstream?: string;
   port: number;
   push: boolean;
-  allowPrivate: string[];
-  redirectHost: string[];
-  tokenHost: string[];
+  allowPrivate?: string[];
+  redirectHost?: string[];
+  tokenHost?: string[];
 };
 
 const DEFAULT_PORT = 5000;
@@ -37,15 +37,13 @@ export function createServeCommand(deps: CliDeps): Command {
       '--allow-private <cidr...>',
       'with --upstream: networks beyond the public internet that it may resolve to',
       collect,
-      [],
     )
     .option(
       '--redirect-host <pattern...>',
       'with --upstream: where it may redirect to (otherwise the well-known storage hosts)',
       collect,
-      [],
     )
-    .option('--token-host <host...>', 'with --upstream: further hosts of its token service', collect, [])
+    .option('--token-host <host...>', 'with --upstream: further hosts of its token service', collect)
     .action(async (options: Options) => {
       const alone = ['port', 'push', 'allowPrivate', 'redirectHost', 'tokenHost'].filter(
         (name) => command.getOptionValueSource(name) === 'cli',
@@ -67,7 +65,7 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
   if (options.config !== undefined) {
     throw new CliError('give either --config or --upstream, not both', EXIT.wrongUsage);
   }
-  const { port, push, allowPrivate, redirectHost, tokenHost } = options;
+  const { port, push, allowPrivate = [], redirectHost = [], tokenHost = [] } = options;
   const serveFlags: ServeFlags = {
     upstream,
     port,

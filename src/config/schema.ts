@@ -68,7 +68,7 @@ export const CONFIG_SCHEMA: JsonSchema = {
     cache: {
       type: 'object',
       description:
-        'Copies of manifests. Whether a caller may have one is the upstream’s decision, each time.',
+        "Copies of manifests. Whether a caller may have one is the upstream's decision, each time.",
       default: {},
       additionalProperties: false,
       properties: {
