@@ -55,7 +55,8 @@ export function createExchange(
     } catch (error) {
       const failure = classifyFailure(error, where);
       // A client that leaves is not a fault of the upstream's.
-      if (!request.signal.aborted) metrics.upstreamFailures.inc({ upstream: where, reason: failure.kind });
+      if (!leftByClient(request.signal))
+        metrics.upstreamFailures.inc({ upstream: where, reason: failure.kind });
       throw failure;
     }
   }
@@ -90,7 +91,7 @@ async function send(
   request: ExchangeRequest,
   startTimeoutMs: number,
 ): Promise<UpstreamResponse> {
-  if (request.signal.aborted) throw leftFailure(where);
+  if (request.signal.aborted) throw endedFailure(where, request.signal);
   const ending = new AbortController();
   return new Promise((resolve, reject) => {
     const end = (failure: UpstreamFailure): void => {
@@ -98,7 +99,7 @@ async function send(
       // undici answers an abort only once the request has a connection.
       reject(failure);
     };
-    const onAbort = (): void => end(leftFailure(where));
+    const onAbort = (): void => end(endedFailure(where, request.signal));
     const release = (): void => {
       clearTimeout(deadline);
       request.signal.removeEventListener('abort', onAbort);
@@ -133,8 +134,15 @@ async function send(
   });
 }
 
-function leftFailure(where: UpstreamRole): UpstreamFailure {
-  return new UpstreamFailure('connection_terminated', where, `${where}: the client left before the answer`);
+/** A signal's end: the client's, or the deadline of a question that Berth asked itself. */
+function endedFailure(where: UpstreamRole, signal: AbortSignal): UpstreamFailure {
+  return leftByClient(signal)
+    ? new UpstreamFailure('connection_terminated', where, `${where}: the client left before the answer`)
+    : new UpstreamFailure('http_response_timeout', where, `${where}: no whole answer in time`);
+}
+
+function leftByClient({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(reason instanceof Error && reason.name === 'TimeoutError');
 }
 
 function observe(count: (bytes: number) => void): Dispatcher.DispatcherComposeInterceptor {

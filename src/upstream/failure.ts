@@ -121,5 +121,7 @@ function errorCode(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown };
   if (typeof code === 'string') return code;
   if (error instanceof AggregateError && error.errors.length > 0) return errorCode(error.errors[0]);
-  return name === 'AbortError' || name === 'TimeoutError' ? 'ABORT_ERR' : '';
+  if (name === 'HTTPParserError') return 'HPE_INVALID';
+  if (name === 'TimeoutError') return 'UND_ERR_HEADERS_TIMEOUT';
+  return name === 'AbortError' ? 'ABORT_ERR' : '';
 }

@@ -10,6 +10,7 @@ import { type CheckedLocation, checkLocation, type LocationRules } from './check
 import type { OpenSocket } from './connector.ts';
 import { createCredentialsSource } from './credentials.ts';
 import { createExchange, type ExchangeMetrics, type UpstreamResponse } from './exchange.ts';
+import { classifyFailure } from './failure.ts';
 import { createFollow } from './follow.ts';
 import { type BlobLocation, type BlobQuestion, createLocateBlob } from './locate-blob.ts';
 import { createOwnAuthorization } from './own-authorization.ts';
@@ -36,7 +37,7 @@ export type UpstreamRegistry = {
   request(request: UpstreamRequest): Promise<UpstreamResponse>;
   /** GET or HEAD of a manifest, tags or referrers: follows at most three redirects, each checked. */
   follow(request: Omit<UpstreamRequest, 'body'>): Promise<UpstreamResponse>;
-  /** Asks with `Range: bytes=0-0` and without opening the body (docs/adr/0006-upstream.md). */
+  /** Asks with `Range: bytes=0-0` and without opening the body (docs/adr/0008-location.md). */
   locateBlob(question: BlobQuestion): Promise<BlobLocation>;
   realm(signal: AbortSignal): Promise<Realm>;
   tokenRequest(request: TokenRequest): Promise<TokenAnswer>;
@@ -124,19 +125,24 @@ export function createUpstreamRegistry(
     request: send,
     follow: createFollow({ origin, send, storage: exchanges.storage, check }),
     locateBlob: createLocateBlob({ origin, send, check }),
-    realm,
+    realm: (signal) => realm(signal).catch(asRegistryFailure),
     tokenRequest: createTokenRequest(exchanges.tokenService, realm, deps.limits.tokenBytes),
     async anonymousAuthorization(repository, signal) {
-      const asked = await realm(signal);
+      const asked = await realm(signal).catch(asRegistryFailure);
       if (asked.kind !== 'bearer') return undefined;
-      return anonymous.get(
-        { url: asked.url, service: asked.service, scope: `repository:${repository}:pull` },
-        signal,
-      );
+      const scope = `repository:${repository}:pull`;
+      const question = { url: asked.url, service: asked.service, scope };
+      return anonymous.get(question, signal).catch(asRegistryFailure);
     },
-    ownAuthorization: async (path, signal) => own?.forScope(tokenScope('GET', path), signal),
+    ownAuthorization: async (path, signal) =>
+      own?.forScope(tokenScope('GET', path), signal).catch(asRegistryFailure),
     checkLocation: check,
     storage: pools.storage,
     close: () => pools.close(),
   };
+}
+
+/** A waiter's own signal rejects with its reason. */
+function asRegistryFailure(error: unknown): never {
+  throw classifyFailure(error, 'registry');
 }
