@@ -21,10 +21,13 @@ export class NameRefused extends Error {
 }
 
 /**
- * Lets through what a rule names; `*` is one label or a part of it. `ports` says where a name's usual port 443 is in
+ * Lets through what a rule names; `*` is one label or a part of it. `portOf` says where a name's port 443 is in
  * this demo, since nobody here may listen on 443.
  */
-export function createFirewall(rules: readonly string[], ports: ReadonlyMap<string, number>): Firewall {
+export function createFirewall(
+  rules: readonly string[],
+  portOf: (hostname: string) => number | undefined,
+): Firewall {
   const refused: string[] = [];
   return {
     rules,
@@ -34,7 +37,7 @@ export function createFirewall(rules: readonly string[], ports: ReadonlyMap<stri
         refused.push(hostname);
         throw new NameRefused(hostname);
       }
-      return { address: '127.0.0.1', port: ports.get(hostname) ?? port };
+      return { address: '127.0.0.1', port: portOf(hostname) ?? port };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { PullFailure } from '../support/oci-client.ts';
+import { NameRefused } from './firewall.ts';
 import { DemoFailure, runDemo } from './run-demo.ts';
 import { createStyle } from './terminal.ts';
 
@@ -14,7 +15,7 @@ setTimeout(() => {
 try {
   await runDemo({ write: (text) => process.stdout.write(text), style });
 } catch (error) {
-  const known = error instanceof DemoFailure || error instanceof PullFailure;
+  const known = [DemoFailure, PullFailure, NameRefused].some((kind) => error instanceof kind);
   const text =
     error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
   process.stderr.write(`\n\nThe demo failed: ${text}\n`);

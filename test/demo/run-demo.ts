@@ -1,6 +1,7 @@
 import { createOciClient, type OciClient, type PulledImage } from '../support/oci-client.ts';
 import { createFirewall, type Firewall, NameRefused } from './firewall.ts';
 import { REPOSITORY, type Scene, setScene, TAG } from './scene.ts';
+import { runShowEndpoints, type ShownEndpoints } from './show-endpoints.ts';
 import { formatBytes, formatTable, type Style } from './terminal.ts';
 
 /** Something is not as the demo claims. */
@@ -30,8 +31,9 @@ export async function runDemo({ write, style, sabotage }: DemoOptions): Promise<
       style.dim('  Every name below resolves to this machine, inside this process; ports are left out.\n'),
     );
     await sabotage?.(scene);
+    const endpoints = await runShowEndpoints(scene.configFile, 'contoso');
     const past = await pullPastBerth(scene, write, style);
-    const through = await pullThroughBerth(scene, write, style);
+    const through = await pullThroughBerth(scene, endpoints, write, style);
     check(
       past.manifest === through.manifest && past.bytes === through.bytes,
       'both pulls gave the same image',
@@ -40,7 +42,7 @@ export async function runDemo({ write, style, sabotage }: DemoOptions): Promise<
     write(
       `\n  ${ok} Both pulls gave the same ${past.blobs.length} blobs, ${formatBytes(past.bytes)}; every digest verified.\n`,
     );
-    await writeElsewhere(scene, write, style);
+    await writeElsewhere(scene, endpoints, write, style);
   } finally {
     await scene.close();
   }
@@ -56,8 +58,8 @@ async function pullPastBerth(scene: Scene, write: DemoOptions['write'], style: S
     check(firewall.refused.length === 0, 'the wildcard was enough');
     writeRules(firewall, write, style);
     write(
-      `    Which accounts a pull needs (${storage.length} here) is not known beforehand, so the rule must be a\n` +
-        `    ${style.bad('wildcard')}: it opens every storage account of every customer of the cloud.\n`,
+      `    Nobody knows beforehand which accounts a pull needs (${storage.length} here), so the rule is\n` +
+        `    a ${style.bad('wildcard')}: it opens every storage account of every customer of the cloud.\n`,
     );
     return pulled;
   });
@@ -65,17 +67,19 @@ async function pullPastBerth(scene: Scene, write: DemoOptions['write'], style: S
 
 async function pullThroughBerth(
   scene: Scene,
+  endpoints: ShownEndpoints,
   write: DemoOptions['write'],
   style: Style,
 ): Promise<PulledImage> {
   write(heading(style, 2, 'Through Berth: delivery `dedicated`'));
   write(`    ${style.dim('$ berth show-endpoints --name contoso')}\n`);
-  const shown = JSON.stringify(scene.endpoints, null, 2).replaceAll(/^/gm, '    ');
-  write(`${shown}\n\n`);
-  const rules = rulesThroughBerth(scene);
+  write(`${endpoints.text.replaceAll(/^/gm, '    ')}
+
+`);
+  const rules = rulesThroughBerth(endpoints);
   check(rules.length === 2, `show-endpoints prints two names, not ${rules.length}`);
   return await withClient(scene, rules, async (client, firewall) => {
-    const pulled = await pull(client, `https://${scene.endpoints.loginServer}`);
+    const pulled = await pull(client, `https://${endpoints.loginServer}`);
     writePull(client, write, style);
     check(
       firewall.refused.length === 0,
@@ -93,7 +97,12 @@ async function pullThroughBerth(
   });
 }
 
-async function writeElsewhere(scene: Scene, write: DemoOptions['write'], style: Style): Promise<void> {
+async function writeElsewhere(
+  scene: Scene,
+  endpoints: ShownEndpoints,
+  write: DemoOptions['write'],
+  style: Style,
+): Promise<void> {
   const { place } = scene.foreign;
   write(heading(style, 3, "Writing to somebody else's storage account"));
   write(
@@ -109,14 +118,14 @@ async function writeElsewhere(scene: Scene, write: DemoOptions['write'], style: 
 
   const other = { ...place, blob: 'secrets-2.tar' };
   const url = scene.azurite.signedUrl(other, { permissions: 'cw' });
-  const exact = await withClient(scene, rulesThroughBerth(scene), (client) => put(client, url));
+  const exact = await withClient(scene, rulesThroughBerth(endpoints), (client) => put(client, url));
   check(exact.kind === 'refused', 'the firewall with exact names refused the write');
   tried.push(['the two exact names', style.good('refused: no rule for this host')]);
 
-  const [data] = scene.endpoints.dataEndpoints;
-  const door = new URL(`https://${data?.endpoint ?? ''}`);
+  const [dataEndpoint = ''] = endpoints.dataEndpoints;
+  const door = new URL(`https://${dataEndpoint}`);
   const { pathname, search, host } = new URL(url);
-  const byDoor = await withClient(scene, rulesThroughBerth(scene), (client) =>
+  const byDoor = await withClient(scene, rulesThroughBerth(endpoints), (client) =>
     put(client, `${door.origin}${pathname}${search}`),
   );
   check(
@@ -125,7 +134,7 @@ async function writeElsewhere(scene: Scene, write: DemoOptions['write'], style: 
   );
   tried.push(['… by the data endpoint', style.good('405 from Berth: blobs are read here, never written')]);
 
-  const fronted = await withClient(scene, rulesThroughBerth(scene), (client) =>
+  const fronted = await withClient(scene, rulesThroughBerth(endpoints), (client) =>
     put(client, `${door.origin}${pathname}${search}`, { host }),
   );
   check(
@@ -171,8 +180,8 @@ function rulesPastBerth(scene: Scene): string[] {
   return [new URL(scene.registry.url).hostname, '*.blob.core.windows.net'];
 }
 
-function rulesThroughBerth({ endpoints }: Scene): string[] {
-  return [endpoints.loginServer, ...endpoints.dataEndpoints.map(({ endpoint }) => endpoint)];
+function rulesThroughBerth({ loginServer, dataEndpoints }: ShownEndpoints): string[] {
+  return [loginServer, ...dataEndpoints];
 }
 
 async function withClient<T>(
@@ -180,8 +189,8 @@ async function withClient<T>(
   rules: readonly string[],
   use: (client: OciClient, firewall: Firewall) => Promise<T>,
 ): Promise<T> {
-  const ports = new Map(rulesThroughBerth(scene).map((name) => [name, scene.berth.port]));
-  const firewall = createFirewall(rules, ports);
+  const { berth } = scene;
+  const firewall = createFirewall(rules, (name) => (berth.owns(name) ? berth.port : undefined));
   const client = createOciClient({ ca: scene.caCertificate, route: firewall.route });
   try {
     return await use(client, firewall);

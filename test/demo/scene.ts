@@ -1,7 +1,8 @@
-import type { RegistryConfig } from '../../src/config/config.ts';
-import { type Endpoints, showEndpoints } from '../../src/endpoints/endpoints.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadConfig } from '../../src/config/load.ts';
 import { type Azurite, type AzuriteBlob, acrBlob, startAzurite } from '../support/azurite.ts';
-import { startBerth, type TestBerth, testRegistry } from '../support/berth.ts';
+import { startBerth, type TestBerth } from '../support/berth.ts';
 import { createTestAuthority } from '../support/ca.ts';
 import { type FixtureRegistry, startFixtureRegistry } from '../support/fixture-registry.ts';
 import { buildImage, type TestImage } from '../support/image.ts';
@@ -21,7 +22,8 @@ export type Scene = {
   readonly azurite: Azurite;
   readonly registry: FixtureRegistry;
   readonly berth: TestBerth;
-  readonly endpoints: Endpoints;
+  /** Berth's configuration file. */
+  readonly configFile: string;
   readonly image: TestImage;
   /** Where a blob of the image is kept. */
   readonly blobPlace: (digest: string) => AzuriteBlob;
@@ -60,23 +62,27 @@ export async function setScene(): Promise<Scene> {
     closers.push(() => registry.close());
     registry.store.putImage(REPOSITORY, image, TAG);
 
-    const config: RegistryConfig = testRegistry({
-      upstream: { url: registry.url, caFile: authority.caFile },
-      storagePorts: [azurite.port],
-    });
-    const berth = await startBerth({ authority, registries: [config] });
+    const leaf = await authority.issue(['contoso.registry.example', '*.eastus.data.registry.example']);
+    const configFile = join(authority.directory, 'berth.yaml');
+    const text = configText({ ...leaf, caFile: authority.caFile, upstream: registry.url, azurite });
+    await writeFile(configFile, text);
+    const loaded = loadConfig({ text, fileName: configFile, env: {} });
+    if (loaded.kind === 'problems') {
+      throw new Error(`${configFile}: ${loaded.problems.map(({ message }) => message).join('; ')}`);
+    }
+    const { config } = loaded;
+    const berth = await startBerth({ authority, registries: config.registries, config });
     closers.push(() => berth.close());
 
     const place = { account: FOREIGN_ACCOUNT, container: 'loot', blob: 'secrets.tar' };
     await azurite.createContainer(place.account, place.container);
     const foreign = { place, url: azurite.signedUrl(place, { permissions: 'cw' }) };
-    const endpoints = showEndpoints(config);
     return {
       caCertificate: authority.cert,
       azurite,
       registry,
       berth,
-      endpoints,
+      configFile,
       image,
       blobPlace,
       foreign,
@@ -86,4 +92,33 @@ export async function setScene(): Promise<Scene> {
     await close();
     throw error;
   }
+}
+
+/** What an operator would write, but for the ports, the authority and the private addresses. */
+function configText(parts: {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+  readonly upstream: string;
+  readonly azurite: Azurite;
+}): string {
+  return `
+listeners:
+  - address: 127.0.0.1
+    port: 0
+    tls: { certificates: [{ cert: "${parts.certFile}", key: "${parts.keyFile}" }] }
+metrics: { address: 127.0.0.1, port: 0 }
+registries:
+  - name: contoso
+    loginServer: contoso.registry.example
+    upstream:
+      url: ${parts.upstream}
+      caFile: "${parts.caFile}"
+      allowedPrivateAddresses: [127.0.0.0/8]
+    delivery: dedicated
+    dataEndpoint: "{registry}.{region}.data.registry.example"
+    redirectHosts: ["${parts.azurite.host('*')}"]
+    regions:
+      - { name: eastus, match: ["eus*.blob.core.windows.net"] }
+`;
 }
