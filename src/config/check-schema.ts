@@ -52,7 +52,7 @@ function replaceSizes(
   if (!isSize(schema) || typeof value !== 'string') return { value, findings: [] };
   const bytes = parseSize(value);
   if (bytes !== undefined) return { value: bytes, findings: [] };
-  const message = `"${value}" is not a size`;
+  const message = `${show(value)} is not a size`;
   return {
     value: undefined,
     findings: [

@@ -1,7 +1,7 @@
-/** The known name that a reader most likely meant, by edit distance (at most a third of the letters wrong). */
+/** The known name that a reader most likely meant, by edit distance (at most half of the letters wrong). */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor(name.length / 2)) + 1;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {

@@ -33,7 +33,7 @@ export function configurationMarkdown(): string {
     [...environmentVariables(CONFIG_SCHEMA)].map(([name, { path }]) => [formatPath(path), name]),
   );
   const sections = [INTRODUCTION, section('', CONFIG_SCHEMA, variables)];
-  return `${sections.join('\n')}`;
+  return sections.join('\n');
 }
 
 function section(path: string, schema: JsonSchema, variables: ReadonlyMap<string, string>): string {

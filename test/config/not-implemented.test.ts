@@ -1,0 +1,48 @@
+import t from 'tap';
+import { configFile, problemLines } from '../support/config-file.ts';
+
+t.test('a field of a later version is refused, with its place', async (t) => {
+  const top = {
+    stateDirectory: '/x',
+    admin: { socket: '/x' },
+    audit: { file: '/x' },
+    workers: 1,
+    cache: { directory: '/x', maxBytes: '20GiB' },
+    listeners: [{ port: 443, network: 'private' }],
+  };
+  const registry = {
+    serveRegions: 'all',
+    rules: { repositories: [] },
+    publicNetworkAccess: true,
+    networkRules: { defaultAction: 'allow' },
+    rollout: { percent: 100 },
+    staleIfErrorSeconds: 0,
+    preset: 'acr',
+    regions: [{ name: 'eastus', upstream: { url: 'https://x.example' } }],
+  };
+  const lines = problemLines(configFile(registry, top));
+  const refused = lines.map(
+    (line) => /^f:1:\d+: ([^:]+): is not implemented in this version; /.exec(line)?.[1],
+  );
+  t.same(
+    new Set(refused),
+    new Set([
+      'stateDirectory',
+      'admin',
+      'audit',
+      'workers',
+      'cache.directory',
+      'cache.maxBytes',
+      'listeners[0].network',
+      'registries[0].serveRegions',
+      'registries[0].rules',
+      'registries[0].publicNetworkAccess',
+      'registries[0].networkRules',
+      'registries[0].rollout',
+      'registries[0].staleIfErrorSeconds',
+      'registries[0].preset',
+      'registries[0].regions[0].upstream',
+    ]),
+  );
+  t.equal(lines.length, 15);
+});
