@@ -1,28 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Metrics, RequestRefusal } from '../metrics/metrics.ts';
-import { ociError } from '../oci/error.ts';
+import { codeLabel } from '../metrics/metrics.ts';
+import { statusError } from '../oci/status-error.ts';
 import type { Connections } from './connections.ts';
 import { selectRequestId } from './exchange.ts';
 import { formatErrorResponse } from './send-error.ts';
 
-type Refusal = { readonly reason: RequestRefusal; readonly status: number; readonly message: string };
-
-const HEADER_TIMEOUT: Refusal = {
-  reason: 'header_timeout',
-  status: 408,
-  message: 'The request header section took too long.',
-};
-const HEADER_TOO_LARGE: Refusal = {
-  reason: 'header_too_large',
-  status: 431,
-  message: 'The request header section is too large.',
-};
-const MALFORMED: Refusal = {
-  reason: 'malformed_request',
-  status: 400,
-  message: 'The request is not valid HTTP/1.1.',
-};
+type Refusal = { readonly reason: RequestRefusal; readonly status: 400 | 408 | 431 };
 
 /**
  * What happens to a connection whose bytes are no request: an answer where none is under way, then the end. Nothing of
@@ -64,13 +49,13 @@ export function handleClientError(
     server: 'unknown',
     route: 'unknown',
     method: 'other',
-    code: refusal.status === 408 ? '408' : refusal.status === 431 ? '431' : '400',
+    code: codeLabel(refusal.status),
   });
-  const answer = ociError('UNSUPPORTED', { status: refusal.status, message: refusal.message });
-  socket.end(formatErrorResponse(answer, requestId), () => socket.destroy());
+  socket.end(formatErrorResponse(statusError(refusal.status), requestId), () => socket.destroy());
 }
 
 function refusalOf(code: string): Refusal {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return HEADER_TIMEOUT;
-  return code === 'HPE_HEADER_OVERFLOW' ? HEADER_TOO_LARGE : MALFORMED;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { reason: 'header_timeout', status: 408 };
+  if (code === 'HPE_HEADER_OVERFLOW') return { reason: 'header_too_large', status: 431 };
+  return { reason: 'malformed_request', status: 400 };
 }

@@ -3,12 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Limits, ListenerConfig, Timeouts } from '../config/config.ts';
 import type { ConnectionRefusal, Metrics, ServerLabel } from '../metrics/metrics.ts';
 import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
+import { createCertificateStore } from './certificate-store.ts';
 import { handleClientError } from './client-error.ts';
 import { createConnections } from './connections.ts';
 import type { Handle } from './create-router.ts';
@@ -18,7 +19,7 @@ import type { Exchange } from './exchange.ts';
 import { beginExchange } from './exchange.ts';
 import { createProxyProtocolServer } from './proxy-protocol-server.ts';
 import { TimedResponse } from './timed-response.ts';
-import { loadCertificates, tlsOptions } from './tls.ts';
+import { tlsOptions } from './tls.ts';
 
 export type ListenerDeps = {
   readonly limits: Pick<Limits, 'connections' | 'headerBytes'>;
@@ -55,7 +56,8 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
   const { limits, timeouts, metrics, log } = deps;
   const trustedProxies = createAddressSet(config.trustedProxies);
   const connections = createConnections();
-  const certificates = config.tls === null ? undefined : loadCertificates(config.tls);
+  const certificates =
+    config.tls === null ? undefined : createCertificateStore(config.tls, { log, now: Date.now });
   const headerTimeoutMs = timeouts.requestHeadersSeconds * 1000;
 
   const httpOptions = {
@@ -71,7 +73,8 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
   const server =
     config.tls === null || certificates === undefined
       ? createServer(httpOptions)
-      : createTlsServer({ ...httpOptions, ...tlsOptions(config.tls, () => certificates, headerTimeoutMs) });
+      : createTlsServer({ ...httpOptions, ...tlsOptions(config.tls, certificates.current, headerTimeoutMs) });
+  if (server instanceof TlsServer) certificates?.onReload((options) => server.setSecureContext(options));
   server.setTimeout(timeouts.idleSeconds * 1000);
   server.on('timeout', (socket) => connections.endIdle(socket));
   server.on('secureConnection', (socket: TLSSocket) => connections.secure(socket));
@@ -93,7 +96,7 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
     metrics.connectionsOpen.collect(() => [[{}, connections.size]]),
     metrics.httpRequestsInFlight.collect(() => countByServer(connections.exchanges())),
     metrics.tlsCertificateNotAfter.collect(() =>
-      (certificates?.leaves ?? []).map((leaf) => [{}, Date.parse(leaf.validTo) / 1000] as const),
+      (certificates?.current().leaves ?? []).map((leaf) => [{}, Date.parse(leaf.validTo) / 1000] as const),
     ),
   ];
 
@@ -132,7 +135,9 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
   }
 
   return {
-    certificates: certificates?.leaves ?? [],
+    get certificates() {
+      return certificates?.current().leaves ?? [];
+    },
     async listen() {
       const address = await listenOn(front, config);
       // Accepting fails where file descriptors run out; unheard, that event would end the process.

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
 import type { RequestRefusal } from '../metrics/metrics.ts';
 import { type OciError, ociError } from '../oci/error.ts';
+import { statusError } from '../oci/status-error.ts';
 import type { Exchange } from './exchange.ts';
 import { failExchange } from './fail-exchange.ts';
 import type { RequestContext } from './request-context.ts';
@@ -91,7 +92,7 @@ export async function createRouter(
       return false;
     }
     if (target.kind === 'refused') {
-      refuse(exchange, target.reason, ociError('UNSUPPORTED', { status: 400, message: target.message }));
+      refuse(exchange, target.reason, statusError(400, { message: target.message }));
       return false;
     }
     request.url = target.path;
@@ -118,14 +119,9 @@ export async function createRouter(
   }
 }
 
-/** Fastify's own refusals (a Content-Type that is none, say) repeat what the client sent; only their status is kept. */
+/** Fastify's own refusals (a Content-Type that is none, say) repeat what the client sent, and are no OCI documents. */
 function asOwnError(error: unknown): unknown {
   if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number')
     return error;
-  if (error.statusCode < 400 || error.statusCode > 499) return error;
-  return ociError('UNSUPPORTED', {
-    status: error.statusCode,
-    message: 'The request is not one that a registry understands.',
-    cause: error,
-  });
+  return error.statusCode >= 400 && error.statusCode < 500 ? statusError(400, { cause: error }) : error;
 }

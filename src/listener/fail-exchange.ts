@@ -1,4 +1,5 @@
-import { OciError, ociError } from '../oci/error.ts';
+import { OciError } from '../oci/error.ts';
+import { statusError } from '../oci/status-error.ts';
 import { codeOf, describeError } from './describe-error.ts';
 import type { Exchange } from './exchange.ts';
 import { sendError } from './send-error.ts';
@@ -22,7 +23,7 @@ export function failExchange(exchange: Exchange, error: unknown): void {
     exchange.cut('internal_error');
     return;
   }
-  sendError(response, error instanceof OciError ? error : internalError(error), requestId);
+  sendError(response, error instanceof OciError ? error : statusError(500), requestId);
 }
 
 function failureWord(error: unknown): string {
@@ -31,13 +32,4 @@ function failureWord(error: unknown): string {
     return causeWord ?? error.code;
   }
   return 'internal_error';
-}
-
-/** The specification has no code for faults of a server; the status says what it is (ADR 0003). */
-function internalError(cause: unknown): OciError {
-  return ociError('UNSUPPORTED', {
-    status: 500,
-    message: 'Berth failed to handle this request; its log has the reason under the request id.',
-    cause,
-  });
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import type { SecureContext, TlsOptions } from 'node:tls';
+import type { SecureContext, SecureContextOptions, TlsOptions } from 'node:tls';
 import { createSecureContext } from 'node:tls';
 import type { TlsConfig } from '../config/config.ts';
 import { hostname } from '../http/host.ts';
@@ -57,29 +57,30 @@ export function uncoveredHosts(leaves: readonly X509Certificate[], hosts: readon
   return hosts.filter((host) => !leaves.some((leaf) => certificateCovers(leaf, host)));
 }
 
-/** Options of Node's TLS server for these certificates. `current` is asked at each handshake. */
+/** Options of Node's TLS server for these certificates. `current` is asked at each handshake that names a server. */
 export function tlsOptions(
   config: TlsConfig,
   current: () => Certificates,
   handshakeTimeoutMs: number,
 ): TlsOptions {
-  const [pair] = config.certificates;
   return {
-    minVersion: 'TLSv1.2',
+    ...contextOptions(config),
     // Blob bytes are one response per connection; HTTP/2 would put them all through one window.
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: handshakeTimeoutMs,
     SNICallback: (serverName, done) => done(null, current().select(serverName)),
-    // For clients that send no name: Node asks the callback only where there is one.
+    // A certificate is one of several ways in (`clients`); whether it is needed is that policy's decision.
+    ...(config.clientCaFile === null ? {} : { requestCert: true, rejectUnauthorized: false }),
+  };
+}
+
+/** What a client that names no server gets: Node asks `SNICallback` only for those that do. */
+export function contextOptions(config: TlsConfig): SecureContextOptions {
+  const [pair] = config.certificates;
+  return {
+    minVersion: 'TLSv1.2',
     ...(pair === undefined ? {} : { cert: read(pair.cert), key: read(pair.key) }),
-    ...(config.clientCaFile === null
-      ? {}
-      : {
-          ca: read(config.clientCaFile),
-          requestCert: true,
-          // A certificate is one of several ways in (`clients`); whether it is needed is that policy's decision.
-          rejectUnauthorized: false,
-        }),
+    ...(config.clientCaFile === null ? {} : { ca: read(config.clientCaFile) }),
   };
 }
 

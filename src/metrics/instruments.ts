@@ -178,7 +178,7 @@ function createGauge<S extends LabelSets>(
       const said = [...readers].flatMap((read) => [...read()]);
       for (const series of combinations(labels)) {
         const values = said.filter(([own]) => sameLabels(own, series)).map(([, value]) => value);
-        metric.set(series, values.length === 0 ? 0 : values.reduce(combine));
+        metric.set(series, values.length === 0 ? 0 : values.reduce((a, b) => combine(a, b)));
       }
     },
   });

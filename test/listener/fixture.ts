@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
-import { Writable } from 'node:stream';
+import { Duplex, Writable } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { connect as connectTls } from 'node:tls';
 import type { Test } from 'tap';
@@ -90,21 +90,36 @@ export type RawConnection = {
   closed(): Promise<string>;
 };
 
+/** With `before`, as a proxy in front sends it: in the same segment as the client's first bytes. */
 export async function openRaw(
   t: Test,
   port: number,
   tls?: ConnectionOptions,
-  before: Buffer = Buffer.alloc(0),
+  before?: Buffer,
 ): Promise<RawConnection> {
   const plain = connect({ port, host: '127.0.0.1' });
-  // As a proxy in front does it: its header first, then whatever the client sends.
-  if (before.length > 0) plain.write(before);
-  const socket = tls === undefined ? plain : connectTls({ ...tls, socket: plain });
-  t.teardown(() => {
-    socket.destroy();
-    plain.destroy();
+  t.teardown(() => plain.destroy());
+  if (tls === undefined) return collect(plain, 'connect');
+  const socket = connectTls({ ...tls, socket: before === undefined ? plain : prefixed(plain, before) });
+  t.teardown(() => socket.destroy());
+  return collect(socket, 'secureConnect');
+}
+
+function prefixed(plain: Socket, before: Buffer): Duplex {
+  let prefix = before;
+  plain.on('data', (chunk: Buffer) => duplex.push(chunk));
+  plain.on('close', () => duplex.destroy());
+  const duplex = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      plain.write(Buffer.concat([prefix, chunk]), done);
+      prefix = Buffer.alloc(0);
+    },
+    final(done) {
+      plain.end(done);
+    },
   });
-  return collect(socket, tls === undefined ? 'connect' : 'secureConnect');
+  return duplex;
 }
 
 export async function collect(socket: Socket, readyEvent: string): Promise<RawConnection> {
