@@ -18,6 +18,8 @@ export type DeliveryOptions = {
   readonly pool: BufferPool;
   /** Bytes as they are handed to the client's socket. */
   readonly sent: { inc(bytes: number): void };
+  /** Called once, as soon as it is known how the delivery ends: before the connection closes and the log line is written. */
+  decided(outcome: DeliveryOutcome): void;
 };
 
 /**
@@ -29,7 +31,7 @@ export function deliverBlob(
   opened: OpenedBlob,
   response: ServerResponse,
   options: DeliveryOptions,
-): Promise<DeliveryOutcome> {
+): Promise<void> {
   return new Promise((resolve) => {
     const delivery = new Delivery(opened, response, options, resolve);
     opened.pipe(delivery);
@@ -41,32 +43,27 @@ class Delivery implements BlobSink {
   private readonly response: ServerResponse;
   private readonly pool: BufferPool;
   private readonly sent: { inc(bytes: number): void };
-  private readonly resolve: (outcome: DeliveryOutcome) => void;
+  private readonly decided: (outcome: DeliveryOutcome) => void;
+  private readonly resolve: () => void;
   private readonly verifier: Verifier | undefined;
   /** Slabs of writes that have not called back, in order: Node calls back in the order of the writes. */
   private readonly written: (Slab | undefined)[] = [];
   private held: Buffer[] = [];
   private position = 0;
-  private outcome: DeliveryOutcome | undefined;
+  private settled = false;
 
-  constructor(
-    opened: OpenedBlob,
-    response: ServerResponse,
-    options: DeliveryOptions,
-    resolve: (outcome: DeliveryOutcome) => void,
-  ) {
+  constructor(opened: OpenedBlob, response: ServerResponse, options: DeliveryOptions, resolve: () => void) {
     this.opened = opened;
     this.response = response;
     this.pool = options.pool;
     this.sent = options.sent;
+    this.decided = options.decided;
     this.resolve = resolve;
     // A range that happens to be the whole blob (`bytes=0-`) can be proved as well as the whole.
     const whole = opened.length === opened.completeLength;
     this.verifier = whole ? createVerifier(options.digest, opened.length) : undefined;
     response.on('drain', () => opened.resume());
-    response.once('finish', () => {
-      this.outcome ??= { kind: 'ok' };
-    });
+    response.once('finish', () => this.settle({ kind: 'ok' }));
     response.once('close', () => this.closed());
   }
 
@@ -91,7 +88,7 @@ class Delivery implements BlobSink {
 
   end(): void {
     if (this.verifier !== undefined && !this.verifier.matches()) {
-      this.outcome = { kind: 'digest_mismatch' };
+      this.settle({ kind: 'digest_mismatch' });
       resetConnection(this.response);
       return;
     }
@@ -102,7 +99,7 @@ class Delivery implements BlobSink {
 
   failed(failure: UpstreamFailure): void {
     if (this.response.destroyed) return;
-    this.outcome = { kind: 'incomplete', failure };
+    this.settle({ kind: 'incomplete', failure });
     endShort(this.response);
   }
 
@@ -117,10 +114,16 @@ class Delivery implements BlobSink {
   };
 
   private closed(): void {
-    if (this.outcome === undefined) {
-      this.outcome = { kind: 'client_closed' };
+    if (!this.settled) {
+      this.settle({ kind: 'client_closed' });
       this.opened.cancel();
     }
-    this.resolve(this.outcome);
+    this.resolve();
+  }
+
+  private settle(outcome: DeliveryOutcome): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.decided(outcome);
   }
 }

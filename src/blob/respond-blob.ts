@@ -93,8 +93,12 @@ export function createBlobResponder(deps: {
             'content-range': formatContentRange({ kind: 'range', ...range, completeLength }),
           },
     );
-    const outcome = await deliverBlob(opened, response, { digest, pool, sent });
-    report(exchange, outcome);
+    await deliverBlob(opened, response, {
+      digest,
+      pool,
+      sent,
+      decided: (outcome) => report(exchange, outcome),
+    });
   }
 
   function report(exchange: BlobExchange, outcome: DeliveryOutcome): void {

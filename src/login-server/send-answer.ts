@@ -51,6 +51,8 @@ function codeOf(status: number, unknown: OciErrorCode): OciErrorCode {
   if (status === 403) return 'DENIED';
   if (status === 404) return unknown;
   if (status === 429) return 'TOOMANYREQUESTS';
+  // Of the listed codes the one that clients retry (docs/adr/0003-error-codes.md).
+  if (status >= 500) return 'BLOB_UPLOAD_INVALID';
   return 'UNSUPPORTED';
 }
 
