@@ -28,7 +28,7 @@ try {
     throw error;
   });
   try {
-    for (const { target } of stand.subjects) await checkContent(target, workspace.blob.digest);
+    for (const { target } of stand.subjects) await checkContent(target, workspace.blob);
 
     const streams = new Map<string, StreamFigures[]>(stand.subjects.map(({ name }) => [name, []]));
     const hash: number[] = [];

@@ -42,8 +42,8 @@ ${formatStreams(results)}
 Median over the rounds (least–most). The ratio is to the first row, nginx at its best, in the same round. The last row hashes the same bytes from
 memory, with nothing else: what verification costs at the least.
 
-*Not verified* is no setting of Berth, which verifies whatever it can. The row asks for the whole blob as a range
-(\`Range: bytes=0-\`); a range cannot be proved alone and is streamed unhashed.
+*Not verified* is no setting of Berth, which verifies whatever it can. The row asks for all bytes but the first
+(\`Range: bytes=1-\`): a range cannot be proved alone and is streamed unhashed. (\`bytes=0-\` is the whole blob, and verified.)
 
 *Dedicated* is the login server's 307 and the data endpoint's answer to the ticket, both counted.
 
