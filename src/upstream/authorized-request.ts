@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import type { CheckedLocation } from './check-location.ts';
+import type { CheckedLocation, CheckLocation } from './check-location.ts';
 import { endBody } from './end-body.ts';
 import type { Exchange, UpstreamResponse } from './exchange.ts';
 import { classifyFailure, UpstreamFailure } from './failure.ts';
@@ -28,7 +28,7 @@ export type AuthorizedRequestDeps = {
   /** For URLs at other hosts: they never see credentials. */
   readonly elsewhere: Exchange;
   readonly own: OwnAuthorization | undefined;
-  readonly check: (location: string, base: string) => CheckedLocation;
+  readonly check: CheckLocation;
 };
 
 /** Sends one request with the authorization that belongs to its host; no redirect is followed. */

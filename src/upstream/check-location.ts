@@ -24,6 +24,20 @@ export type CheckedLocation =
     }
   | { readonly kind: 'refused'; readonly reason: RedirectRefusal };
 
+/**
+ * `checkLocation` under the rules of one registry.
+ *
+ * @param hop redirects followed so far in the same question; `MAX_HOPS` and more are refused
+ */
+export type CheckLocation = (
+  location: string | readonly string[] | undefined,
+  base: string | URL,
+  hop?: number,
+) => CheckedLocation;
+
+/** Redirects followed in one question: registry to mirror to storage to its CDN is the longest seen. */
+export const MAX_HOPS = 3;
+
 /** Bytes. A signed URL with a session token (S3) reaches 3 KiB; Node's own header limit is 16 KiB for all fields. */
 export const MAX_LOCATION_LENGTH = 8192;
 

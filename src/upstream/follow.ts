@@ -1,8 +1,8 @@
 import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
-import type { CheckedLocation } from './check-location.ts';
+import type { CheckLocation } from './check-location.ts';
 import { endBody } from './end-body.ts';
 import type { Exchange, UpstreamResponse } from './exchange.ts';
-import { isRedirect, MAX_HOPS } from './is-redirect.ts';
+import { isRedirect } from './is-redirect.ts';
 import { foreignHeaders } from './upstream-headers.ts';
 
 /**
@@ -13,17 +13,14 @@ export function createFollow(deps: {
   readonly origin: string;
   readonly send: (request: UpstreamRequest) => Promise<UpstreamResponse>;
   readonly storage: Exchange;
-  readonly check: (location: string | undefined, base: string) => CheckedLocation;
+  readonly check: CheckLocation;
 }): (request: Omit<UpstreamRequest, 'body'>) => Promise<UpstreamResponse> {
   return async (request) => {
     let url = `${deps.origin}${request.path}`;
     let response = await deps.send(request);
     for (let hop = 0; isRedirect(response.status); hop += 1) {
       await endBody(response);
-      const checked: CheckedLocation =
-        hop < MAX_HOPS
-          ? deps.check(response.headers.location, url)
-          : { kind: 'refused', reason: 'too_many_redirects' };
+      const checked = deps.check(response.headers.location, url, hop);
       if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
       url = checked.url;
       const { origin, path } = checked.target;

@@ -4,11 +4,11 @@ import { parseContentRange } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
-import type { CheckedLocation } from './check-location.ts';
+import type { CheckLocation } from './check-location.ts';
 import { contentLength, endBody } from './end-body.ts';
 import type { UpstreamResponse } from './exchange.ts';
 import { classifyFailure } from './failure.ts';
-import { isRedirect, MAX_HOPS } from './is-redirect.ts';
+import { isRedirect } from './is-redirect.ts';
 import { sourceExpiry } from './source-expiry.ts';
 
 /** Where a blob's bytes are. */
@@ -50,7 +50,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
 export function createLocateBlob(deps: {
   readonly origin: string;
   readonly send: (request: UpstreamRequest) => Promise<UpstreamResponse>;
-  readonly check: (location: string | undefined, base: string) => CheckedLocation;
+  readonly check: CheckLocation;
 }): (question: BlobQuestion) => Promise<BlobLocation> {
   return async ({ repository, digest, authorization, signal }) => {
     let path = `/v2/${repository}/blobs/${digest}`;
@@ -65,10 +65,7 @@ export function createLocateBlob(deps: {
       });
       if (!isRedirect(response.status)) return readAnswer(response, url);
       await endBody(response);
-      const checked: CheckedLocation =
-        hop < MAX_HOPS
-          ? deps.check(response.headers.location, url)
-          : { kind: 'refused', reason: 'too_many_redirects' };
+      const checked = deps.check(response.headers.location, url, hop);
       if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
       if (!checked.sameOrigin) {
         const { url: target, host } = checked;

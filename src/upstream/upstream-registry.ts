@@ -6,7 +6,13 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { createAuthorizedRequest, type UpstreamRequest } from './authorized-request.ts';
 import { createBearerTokens } from './bearer-tokens.ts';
-import { type CheckedLocation, checkLocation, type LocationRules } from './check-location.ts';
+import {
+  type CheckedLocation,
+  type CheckLocation,
+  checkLocation,
+  type LocationRules,
+  MAX_HOPS,
+} from './check-location.ts';
 import type { OpenSocket } from './connector.ts';
 import { createCredentialsSource } from './credentials.ts';
 import { createExchange, type ExchangeMetrics, type UpstreamResponse } from './exchange.ts';
@@ -46,7 +52,7 @@ export type UpstreamRegistry = {
   /** Berth's own Authorization for a GET of this path (`upstream.auth`), for transfers; undefined where there is none. */
   ownAuthorization(path: string, signal: AbortSignal): Promise<string | undefined>;
   /** The rules of this registry, for whoever meets a redirect (a transfer from storage). */
-  checkLocation(location: string | readonly string[] | undefined, base: string | URL): CheckedLocation;
+  readonly checkLocation: CheckLocation;
   /** For blob bytes: the registry's own as well as storage's. */
   readonly storage: Dispatcher;
   /** Ends every connection, also those in use. */
@@ -94,8 +100,11 @@ export function createUpstreamRegistry(
     upstreamOrigin: origin,
     allowHttp: target.scheme === 'http',
   };
-  const check: UpstreamRegistry['checkLocation'] = (location, base) => {
-    const checked = checkLocation(location, base, locationRules);
+  const check: CheckLocation = (location, base, hop = 0) => {
+    const checked: CheckedLocation =
+      hop < MAX_HOPS
+        ? checkLocation(location, base, locationRules)
+        : { kind: 'refused', reason: 'too_many_redirects' };
     if (checked.kind === 'refused') {
       metrics.redirectsRefused.inc({ reason: checked.reason });
       deps.log.warn({ registry: registry.name, reason: checked.reason }, 'redirect of the upstream refused');
