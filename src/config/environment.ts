@@ -3,6 +3,8 @@ import type { JsonSchema } from './json-schema.ts';
 import { nearestName } from './nearest-name.ts';
 import { type ConfigPath, formatPath, type Problem } from './problem.ts';
 
+const PREFIX = 'BERTH_';
+
 /** Variables that are not fields: `BERTH_CONFIG` names the file. */
 const OTHER_VARIABLES = ['BERTH_CONFIG'];
 
@@ -25,7 +27,7 @@ export function environmentVariables(
       if (field.properties !== undefined) visit(field, fieldPath);
       else if (field.items === undefined) {
         const words = fieldPath.join('_').replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
-        variables.set(`BERTH_${words.toUpperCase()}`, { path: fieldPath, schema: field });
+        variables.set(`${PREFIX}${words.toUpperCase()}`, { path: fieldPath, schema: field });
       }
     }
   };
@@ -44,7 +46,7 @@ export function overlayEnvironment(
   const problems: Problem[] = [];
   let overlaid = value;
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith('BERTH_') || OTHER_VARIABLES.includes(name)) continue;
+    if (!name.startsWith(PREFIX) || OTHER_VARIABLES.includes(name)) continue;
     if (text === undefined || SERVICE_LINK_VALUE.test(text)) continue;
     const variable = known.get(name);
     if (variable !== undefined) {
@@ -58,7 +60,11 @@ export function overlayEnvironment(
 }
 
 function unknownVariable(name: string, known: readonly string[]): Problem {
-  const nearest = nearestName(name, known);
+  // Compared without what all have in common, which would make any two names look alike.
+  const nearest = nearestName(
+    name.slice(PREFIX.length),
+    known.map((other) => other.slice(PREFIX.length)),
+  );
   return {
     path: name,
     line: 0,
@@ -67,7 +73,7 @@ function unknownVariable(name: string, known: readonly string[]): Problem {
     hint:
       nearest === undefined
         ? 'unset it, or set the field in the file (only scalars outside lists have a variable)'
-        : `did you mean ${nearest}?`,
+        : `did you mean ${PREFIX}${nearest}?`,
   };
 }
 

@@ -1,0 +1,79 @@
+import t from 'tap';
+import { flagConfig, type ServeFlags } from '../../src/cli/flag-config.ts';
+
+const FLAGS: ServeFlags = {
+  upstream: 'https://contoso.azurecr.io',
+  port: 5000,
+  push: false,
+  allowPrivate: [],
+  redirectHosts: [],
+  tokenHosts: [],
+};
+const BOTH = ['127.0.0.1', '::1'];
+
+t.test('one registry, inline, on loopback', async (t) => {
+  const config = flagConfig(FLAGS, { BERTH_LOG_LEVEL: 'warn' }, BOTH);
+  t.match(config, {
+    listeners: [
+      { address: '127.0.0.1', port: 5000, tls: null },
+      { address: '::1', port: 5000 },
+    ],
+    metrics: null,
+    ticket: { keyFile: null },
+    log: { level: 'warn' },
+  });
+  const [registry] = config.registries;
+  t.match(registry, {
+    name: 'local',
+    loginServer: 'localhost:5000',
+    aliases: ['127.0.0.1:5000', '[::1]:5000'],
+    scheme: 'http',
+    delivery: 'inline',
+    push: false,
+    dataEndpoint: null,
+    upstream: { url: 'https://contoso.azurecr.io', tokenHosts: [] },
+  });
+  const hosts = registry?.redirectHosts.map(({ host }) => host);
+  t.ok(hosts?.includes('*.blob.core.windows.net'));
+  t.ok(hosts?.includes('pkg-containers.githubusercontent.com'));
+});
+
+t.test('without IPv6 there is no ::1', async (t) => {
+  const config = flagConfig(FLAGS, {}, ['127.0.0.1']);
+  t.equal(config.listeners.length, 1);
+  t.same(config.registries[0]?.aliases, ['127.0.0.1:5000']);
+});
+
+t.test('a host alone is https, and Docker Hub has its own hosts', async (t) => {
+  t.equal(
+    flagConfig({ ...FLAGS, upstream: 'ghcr.io' }, {}, BOTH).registries[0]?.upstream.url,
+    'https://ghcr.io',
+  );
+  for (const upstream of ['docker.io', 'https://index.docker.io', 'registry-1.docker.io']) {
+    t.match(flagConfig({ ...FLAGS, upstream }, {}, BOTH).registries[0]?.upstream, {
+      url: 'https://registry-1.docker.io',
+      tokenHosts: ['auth.docker.io'],
+    });
+  }
+});
+
+t.test('flags are told by their names', async (t) => {
+  const flags = {
+    ...FLAGS,
+    upstream: 'https://a.example/x',
+    allowPrivate: ['x'],
+    redirectHosts: ['*'],
+    tokenHosts: ['http://y'],
+  };
+  t.throws(() => flagConfig(flags, {}, BOTH), {
+    exitCode: 2,
+    message:
+      /^--upstream: has more than.*\n--token-host: is not a host.*\n--allow-private: "x" is not a CIDR.*\n--redirect-host: "\*" permits/,
+  });
+  t.throws(() => flagConfig({ ...FLAGS, upstream: 'http://127.0.0.1:5001' }, {}, BOTH), {
+    message: /^--upstream: 127\.0\.0\.1 is a private address/,
+  });
+  t.match(flagConfig({ ...FLAGS, upstream: 'http://127.0.0.1:1', allowPrivate: ['127.0.0.0/8'] }, {}, BOTH), {
+    registries: [{ upstream: { allowedPrivateAddresses: ['127.0.0.0/8'] } }],
+  });
+});

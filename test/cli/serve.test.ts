@@ -1,0 +1,168 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { CliDeps, RunningApp } from '../../src/cli/cli-deps.ts';
+import { runCli } from '../../src/cli/create-program.ts';
+import type { Config } from '../../src/config/config.ts';
+import { formatTicketKeys, generateTicketKeys, type TicketKeys } from '../../src/ticket/ticket-keys.ts';
+import { testDeps } from '../support/cli-deps.ts';
+import { configFile } from '../support/config-file.ts';
+
+type Call = { config: Config; ticketKeys: TicketKeys };
+
+async function run(args: readonly string[], app: Partial<RunningApp> = {}, overrides: Partial<CliDeps> = {}) {
+  const calls: Call[] = [];
+  const events: string[] = [];
+  const { deps, output } = testDeps({
+    createApp: (config, { ticketKeys }) => {
+      calls.push({ config, ticketKeys });
+      return Promise.resolve({
+        start: () => {
+          events.push('start');
+          return Promise.resolve({ listeners: [{ address: '::', port: 443 }], metrics: null });
+        },
+        stop: () => {
+          events.push('stop');
+          return Promise.resolve();
+        },
+        ...app,
+      });
+    },
+    ...overrides,
+  });
+  const exitCode = await runCli(['serve', ...args], deps);
+  return { exitCode, calls, events, ...output };
+}
+
+t.test('from a configuration: starts, waits for the signal, drains', async (t) => {
+  const directory = t.testdir({});
+  const file = join(directory, 'berth.yaml');
+  const keys = generateTicketKeys();
+  writeFileSync(file, JSON.stringify(configFile({}, { ticket: { keyFile: 'ticket.keys' } })));
+  writeFileSync(join(directory, 'ticket.keys'), formatTicketKeys(keys), { mode: 0o600 });
+  const stop = new AbortController();
+  const started = Promise.withResolvers<void>();
+  const events: string[] = [];
+  const running = run(
+    ['--config', file],
+    {
+      start: () => {
+        started.resolve();
+        return Promise.resolve({
+          listeners: [{ address: '::', port: 443 }],
+          metrics: { address: '127.0.0.1', port: 9464 },
+        });
+      },
+      stop: () => {
+        events.push('stop');
+        return Promise.resolve();
+      },
+    },
+    { stopSignal: () => stop.signal },
+  );
+  await started.promise;
+  t.same(events, []);
+  stop.abort();
+  const { exitCode, calls, log, stderr } = await running;
+  t.equal(exitCode, 0);
+  t.equal(stderr, '');
+  t.same(events, ['stop']);
+  t.equal(calls[0]?.config.registries[0]?.name, 'contoso');
+  t.equal(calls[0]?.ticketKeys.seal.id, keys.seal.id);
+  const lines = log
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.match(lines, [
+    { msg: 'listening', listeners: ['[::]:443'], metrics: '127.0.0.1:9464', version: '0.0.0-test' },
+    { msg: /stopping/, drainSeconds: 25 },
+    { msg: 'stopped' },
+  ]);
+});
+
+t.test('from flags: no file, a key of its own', async (t) => {
+  const one = await run([
+    '--upstream',
+    'ghcr.io',
+    '--port',
+    '5001',
+    '--push',
+    '--token-host',
+    'a.example,b.example',
+  ]);
+  t.equal(one.exitCode, 0);
+  t.match(one.calls[0]?.config, {
+    ticket: { keyFile: null },
+    registries: [
+      {
+        loginServer: 'localhost:5001',
+        push: true,
+        upstream: { url: 'https://ghcr.io', tokenHosts: ['a.example', 'b.example'] },
+      },
+    ],
+  });
+  const two = await run([
+    '--upstream',
+    'ghcr.io',
+    '--redirect-host',
+    'a.example',
+    '--redirect-host',
+    'b.example',
+  ]);
+  t.same(
+    two.calls[0]?.config.registries[0]?.redirectHosts.map(({ host }) => host),
+    ['a.example', 'b.example'],
+  );
+  t.not(one.calls[0]?.ticketKeys.seal.id, two.calls[0]?.ticketKeys.seal.id);
+});
+
+t.test('wrong usage', async (t) => {
+  t.match(await run(['--upstream', 'ghcr.io', '--config', 'x']), {
+    exitCode: 2,
+    stderr: /either --config or --upstream/,
+  });
+  t.match(await run(['--port', '5001', '--allow-private', '10.0.0.0/8']), {
+    exitCode: 2,
+    stderr: 'berth: --port, --allow-private only works with --upstream\n',
+    calls: [],
+  });
+  t.match(await run(['--upstream', 'ghcr.io', '--port', 'http']), { exitCode: 2, stderr: /1 to 65535/ });
+  t.match(await run(['--upstream', 'https://u:p@ghcr.io']), {
+    exitCode: 2,
+    stderr: /^berth: --upstream: contains a user/,
+  });
+});
+
+t.test('a start that fails is one line, exit code 1', async (t) => {
+  const file = join(t.testdir({}), 'berth.yaml');
+  writeFileSync(file, JSON.stringify(configFile({}, { ticket: { keyFile: 'ticket.keys' } })));
+  const missing = await run(['--config', file]);
+  t.match(missing, {
+    exitCode: 1,
+    calls: [],
+    stderr: /^berth: .* make it with "berth ticket-key generate"[^\n]*\n$/,
+  });
+
+  const taken = Object.assign(new Error('listen'), { code: 'EADDRINUSE', address: '127.0.0.1', port: 5000 });
+  const result = await run(['--upstream', 'ghcr.io'], { start: () => Promise.reject(taken) });
+  t.match(result, { exitCode: 1, events: ['stop'] });
+  t.equal(
+    result.stderr,
+    'berth: 127.0.0.1:5000 is taken by another process: stop it, or choose another port\n',
+  );
+
+  const bad = await run(
+    ['--upstream', 'ghcr.io'],
+    {},
+    { createApp: () => Promise.reject(new Error('bad certificate')) },
+  );
+  t.match(bad, { exitCode: 1, stderr: 'berth: bad certificate\n' });
+});
+
+t.test('problems of the configuration go to standard error', async (t) => {
+  const file = join(t.testdir({ 'berth.yaml': 'workers: 1\n' }), 'berth.yaml');
+  const { exitCode, stderr, calls } = await run(['--config', file]);
+  t.equal(exitCode, 1);
+  t.same(calls, []);
+  t.match(stderr.trimEnd().split('\n'), [/:1:1: listeners: /, /:1:1: registries: /, /:1:1: workers: /]);
+});

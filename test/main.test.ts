@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import t, { type Test } from 'tap';
+import { formatTicketKeys, generateTicketKeys } from '../src/ticket/ticket-keys.ts';
+
+const MAIN = join(import.meta.dirname, '../src/main.ts');
+
+function start(t: Test, args: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return { child, exit: once(child, 'exit'), stderr: text(child.stderr) };
+}
+
+function writeConfig(t: Test, listener: Record<string, unknown>): string {
+  const directory = t.testdir({});
+  writeFileSync(join(directory, 'ticket.keys'), formatTicketKeys(generateTicketKeys()), { mode: 0o600 });
+  const file = join(directory, 'berth.yaml');
+  const config = {
+    listeners: [{ address: '127.0.0.1', ...listener }],
+    metrics: null,
+    ticket: { keyFile: 'ticket.keys' },
+    registries: [
+      {
+        name: 'local',
+        loginServer: 'localhost',
+        scheme: 'http',
+        upstream: { url: 'http://127.0.0.1:9', allowedPrivateAddresses: ['127.0.0.0/8'] },
+        delivery: 'inline',
+      },
+    ],
+  };
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
+
+async function statusOf(port: number, host: string): Promise<number | undefined> {
+  const outgoing = request({ host: '127.0.0.1', port, path: '/v2/', headers: { host } });
+  outgoing.end();
+  const [response] = await once(outgoing, 'response');
+  response.resume();
+  return response.statusCode;
+}
+
+t.test('serve runs until SIGTERM, drains and exits 0', async (t) => {
+  const { child, exit, stderr } = start(t, ['serve', '--config', writeConfig(t, { port: 0 })]);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const first = JSON.parse((await lines.next()).value ?? '{}');
+  t.match(first, { msg: 'listening', level: 'info' });
+  const port = Number(String(first.listeners[0]).split(':').at(-1));
+  t.equal(await statusOf(port, 'unknown.example'), 421);
+  t.equal(await statusOf(port, 'localhost'), 502, 'nobody listens at the upstream');
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+  t.equal(await stderr, '');
+});
+
+t.test('a port that is taken is one clear line, exit code 1', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const address = other.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const { child, exit, stderr } = start(t, ['serve', '--config', writeConfig(t, { port })]);
+  child.stdout.resume();
+  t.same(await exit, [1, null]);
+  t.equal(
+    await stderr,
+    `berth: 127.0.0.1:${port} is taken by another process: stop it, or choose another port\n`,
+  );
+});
+
+t.test('a bad certificate is one clear line, exit code 1', async (t) => {
+  const tls = { certificates: [{ cert: 'none.crt', key: 'none.key' }] };
+  const { child, exit, stderr } = start(t, ['serve', '--config', writeConfig(t, { port: 0, tls })]);
+  child.stdout.resume();
+  t.same(await exit, [1, null]);
+  t.match(await stderr, /^berth: [^\n]*none\.crt[^\n]*\n$/);
+});
+
+t.test('check and wrong usage', async (t) => {
+  const good = start(t, ['check', writeConfig(t, { port: 0 })]);
+  good.child.stdout.resume();
+  t.same(await good.exit, [0, null]);
+  const wrong = start(t, ['srve']);
+  wrong.child.stdout.resume();
+  t.same(await wrong.exit, [2, null]);
+  t.match(await wrong.stderr, /unknown command/);
+});
