@@ -123,7 +123,7 @@ export function createMetrics(build: { version: string; revision: string } = { v
     blobTransmitBytes: make.counter(
       'berth_blob_transmit_bytes_total',
       'Bytes of blobs written to clients, counted as they flow, cut transfers included.',
-      { source: ['upstream', 'cache'] },
+      { source: ['upstream'] },
     ),
     blobIncomplete: make.counter(
       'berth_blob_incomplete_total',
@@ -149,7 +149,7 @@ export function createMetrics(build: { version: string; revision: string } = { v
     manifestCacheRequests: make.counter(
       'berth_manifest_cache_requests_total',
       'Manifest requests, by what the memory cache answered (RFC 9211).',
-      { result: ['hit', 'miss', 'stale', 'bypass'] },
+      { result: ['hit', 'miss', 'bypass'] },
     ),
     manifestCacheSizeBytes: make.gauge(
       'berth_manifest_cache_size_bytes',
