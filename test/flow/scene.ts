@@ -128,3 +128,17 @@ export function errorOf(response: TestResponse): {
   );
   return document.errors[0];
 }
+
+/** The access line that fits, once it is written: the client may have its answer a moment earlier. */
+export async function accessLine(
+  scene: Scene,
+  fits: (line: Record<string, unknown>) => boolean,
+): Promise<Record<string, unknown>> {
+  const deadline = Date.now() + 5000;
+  for (;;) {
+    const line = scene.berth.log.find((candidate) => 'status' in candidate && fits(candidate));
+    if (line !== undefined) return line;
+    if (Date.now() > deadline) throw new Error('no such access line within 5 s');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
