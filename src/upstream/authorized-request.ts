@@ -73,7 +73,7 @@ export function createAuthorizedRequest(
         method: request.method,
         origin: checked.target.origin,
         path: checked.target.path,
-        headers: foreignHeaders(request.headers ?? {}),
+        headers: foreignHeaders(request.headers ?? {}, { hasBody: request.body !== undefined }),
         body: request.body,
         signal: request.signal,
       });

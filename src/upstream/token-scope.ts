@@ -1,3 +1,5 @@
+import { parseRepositoryName } from '../oci/repository-name.ts';
+
 /**
  * The scope that a request needs, in the words of the token specification (`type:name:actions`), from its raw path;
  * undefined where the registry asks for none (`/v2/`). A challenge says it as well, but only after a refused request,
@@ -11,8 +13,10 @@ export function tokenScope(method: string, rawPath: string): string | undefined 
   if (repository === undefined) return undefined;
   const isUpload = match?.[2] !== undefined;
   const own = `repository:${repository}:${actions(method, isUpload)}`;
+  // Parsed, since it is the client's: a space in it would be a scope of its own.
   const from = method === 'POST' ? new URLSearchParams(query).get('from') : null;
-  return from === null ? own : `${own} repository:${from}:pull`;
+  const source = from === null ? undefined : parseRepositoryName(from);
+  return source === undefined ? own : `${own} repository:${source}:pull`;
 }
 
 const REPOSITORY_PATH =

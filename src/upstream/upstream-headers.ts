@@ -14,6 +14,9 @@ const FOREIGN_FIELDS: ReadonlySet<string> = new Set([
   'user-agent',
 ]);
 
+/** What describes an upload's content. */
+const CONTENT_FIELDS: ReadonlySet<string> = new Set(['content-length', 'content-range', 'content-type']);
+
 /** Header fields for the registry itself. `authorization` undefined: none is sent. */
 export function registryHeaders(
   fields: Fields,
@@ -27,14 +30,13 @@ export function registryHeaders(
 }
 
 /** Header fields for a host that the registry named: storage, or an upload elsewhere. */
-export function foreignHeaders(fields: Fields): Record<string, string | string[]> {
+export function foreignHeaders(
+  fields: Fields,
+  options: { hasBody: boolean },
+): Record<string, string | string[]> {
   return Object.fromEntries(
     Object.entries(stripHopByHop(fields)).filter(
-      ([name]) =>
-        FOREIGN_FIELDS.has(name) ||
-        name === 'content-type' ||
-        name === 'content-length' ||
-        name === 'content-range',
+      ([name]) => FOREIGN_FIELDS.has(name) || (options.hasBody && CONTENT_FIELDS.has(name)),
     ),
   );
 }

@@ -107,7 +107,8 @@ export function createUpstreamRegistry(
         : { kind: 'refused', reason: 'too_many_redirects' };
     if (checked.kind === 'refused') {
       metrics.redirectsRefused.inc({ reason: checked.reason });
-      deps.log.warn({ registry: registry.name, reason: checked.reason }, 'redirect of the upstream refused');
+      const facts = { audit: 'redirect_refused', registry: registry.name, reason: checked.reason };
+      deps.log.warn(facts, 'redirect of the upstream refused');
     }
     return checked;
   };

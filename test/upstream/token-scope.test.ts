@@ -15,6 +15,7 @@ t.test('scopes', async (t) => {
     ['POST', '/v2/a/b/blobs/uploads/', 'repository:a/b:pull,push'],
     ['POST', '/v2/a/blobs/uploads', 'repository:a:pull,push'],
     ['POST', '/v2/a/blobs/uploads/?mount=sha256:aa&from=x%2Fy', 'repository:a:pull,push repository:x/y:pull'],
+    ['POST', '/v2/a/blobs/uploads/?from=x%3Apush+registry%3Acatalog%3A*&mount=y', 'repository:a:pull,push'],
     ['PATCH', '/v2/a/blobs/uploads/uuid?_state=x', 'repository:a:pull,push'],
     ['GET', '/v2/a/blobs/uploads/uuid', 'repository:a:pull,push'],
     ['DELETE', '/v2/a/blobs/uploads/uuid', 'repository:a:pull,push'],
