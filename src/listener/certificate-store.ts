@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { TlsConfig } from '../config/config.ts';
 import { describeError } from './describe-error.ts';
 import type { Certificates } from './tls.ts';
-import { contextOptions, loadCertificates } from './tls.ts';
+import { contextOptions, loadCertificates, stampFiles } from './tls.ts';
 
 export type CertificateStore = {
   /** The certificates to use now; at times has the files looked at, which a later answer then reflects. */
@@ -28,18 +27,14 @@ export function createCertificateStore(
   config: TlsConfig,
   { log, now }: { log: Logger; now: () => number },
 ): CertificateStore {
-  const files = [
-    ...config.certificates.flatMap(({ cert, key }) => [cert, key]),
-    ...(config.clientCaFile === null ? [] : [config.clientCaFile]),
-  ];
   const listeners: ((options: SecureContextOptions) => void)[] = [];
   let certificates = loadCertificates(config);
   let lookedAt = now();
-  let known = stamp(files);
+  let known = stampFiles(config);
   let refreshing: Promise<void> | undefined;
 
   async function reloadIfChanged(): Promise<void> {
-    const [before, after] = [await known, await stamp(files)];
+    const [before, after] = [await known, await stampFiles(config)];
     if (after === before) return;
     try {
       const reloaded = loadCertificates(config);
@@ -72,12 +67,4 @@ export function createCertificateStore(
     refresh,
     onReload: (listener) => void listeners.push(listener),
   };
-}
-
-async function stamp(files: readonly string[]): Promise<string> {
-  const stamps = files.map(async (file) => {
-    const facts = await stat(file, { bigint: true }).catch(() => undefined);
-    return facts === undefined ? 'missing' : `${facts.ino} ${facts.size} ${facts.mtimeNs}`;
-  });
-  return (await Promise.all(stamps)).join('\n');
 }

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { SecureContext, SecureContextOptions, TlsOptions } from 'node:tls';
 import { createSecureContext } from 'node:tls';
@@ -82,6 +83,19 @@ export function contextOptions(config: TlsConfig): SecureContextOptions {
     ...(pair === undefined ? {} : { cert: read(pair.cert), key: read(pair.key) }),
     ...(config.clientCaFile === null ? {} : { ca: read(config.clientCaFile) }),
   };
+}
+
+/** A text that differs once any of the files is replaced, written or gone. */
+export async function stampFiles(config: TlsConfig): Promise<string> {
+  const files = [
+    ...config.certificates.flatMap(({ cert, key }) => [cert, key]),
+    ...(config.clientCaFile === null ? [] : [config.clientCaFile]),
+  ];
+  const stamps = files.map(async (file) => {
+    const facts = await stat(file, { bigint: true }).catch(() => undefined);
+    return facts === undefined ? 'missing' : `${facts.ino} ${facts.size} ${facts.mtimeNs}`;
+  });
+  return (await Promise.all(stamps)).join('\n');
 }
 
 function loadPair(
