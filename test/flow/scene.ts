@@ -45,6 +45,8 @@ export type SceneOptions = {
   readonly uploadLocation?: UploadLocation;
   readonly pageSize?: number;
   readonly lookup?: Lookup;
+  /** Names allowed as realm, at the fixture registry's own port. */
+  readonly tokenHostsWithPort?: readonly string[];
 };
 
 export const REPOSITORY = 'team/app';
@@ -79,7 +81,12 @@ export async function openScene(t: Test, options: SceneOptions = {}): Promise<Sc
       testRegistry({
         storagePorts: [storage.port],
         ...options.registry,
-        upstream: { url: registry.url, caFile: authority.caFile, ...options.upstream },
+        upstream: {
+          url: registry.url,
+          caFile: authority.caFile,
+          tokenHosts: (options.tokenHostsWithPort ?? []).map((name) => `${name}:${registry.port}`),
+          ...options.upstream,
+        },
       }),
     ],
     ...(options.config && { config: options.config }),
