@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +39,12 @@ try {
   });
 } finally {
   await removeNetwork(network);
-  if (process.env['BERTH_E2E_KEEP'] === undefined) await rm(directory, { recursive: true, force: true });
-  else say(`kept ${directory}`);
+  if (process.env['BERTH_E2E_KEEP'] === undefined) {
+    await rm(directory, { recursive: true, force: true });
+  } else {
+    const kept = join(tmpdir(), `berth-e2e-kept-${process.pid}`);
+    await rename(directory, kept);
+    say(`kept ${kept}`);
+  }
 }
 process.exitCode = exitCode;

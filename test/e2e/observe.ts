@@ -1,12 +1,15 @@
-import { allHosts } from './hosts-file.ts';
+import { allHosts, RESOLVER_ADDRESS } from './hosts-file.ts';
 import { inNamespace } from './network.ts';
 import { run } from './process.ts';
+import type { Resolver } from './resolver.ts';
 
 export type Observation = {
   /** Names of the hosts that a connection was opened to, sorted. */
   readonly connected: readonly string[];
-  /** What was tried beside them and refused: host names, or `elsewhere` for anything else (DNS included). */
+  /** What was tried beside them and refused: host names, or `elsewhere` for any other address. */
   readonly refused: readonly string[];
+  /** Names that a DNS server was asked for: none is needed, all hosts of the run are in the hosts file. */
+  readonly asked: readonly string[];
 };
 
 export type Observer = {
@@ -21,7 +24,7 @@ const ELSEWHERE = 'elsewhere';
 const NEW_CONNECTION = ['-p', 'tcp', '--syn'];
 
 /** Watches the one wire that the clients' network namespace has. */
-export function createObserver(namespace: string): Observer {
+export function createObserver(namespace: string, resolver: Resolver): Observer {
   const iptables = (...args: string[]) => run(inNamespace(namespace, ['iptables', '-w', ...args]));
   const lay = async (allowed: readonly string[]) => {
     await iptables('-F', 'OUTPUT');
@@ -30,6 +33,7 @@ export function createObserver(namespace: string): Observer {
       const target = allowed.includes(name) ? ['ACCEPT'] : ['REJECT', '--reject-with', 'tcp-reset'];
       await iptables('-A', 'OUTPUT', '-d', address, ...NEW_CONNECTION, '-j', ...target);
     }
+    await iptables('-A', 'OUTPUT', '-d', RESOLVER_ADDRESS, '-p', 'udp', '--dport', '53', '-j', 'ACCEPT');
     // What belongs to a connection that was let through.
     await iptables('-A', 'OUTPUT', '-p', 'tcp', '!', '--syn', '-j', 'ACCEPT');
     await iptables('-A', 'OUTPUT', '-j', 'REJECT');
@@ -52,6 +56,7 @@ export function createObserver(namespace: string): Observer {
     async observe(allowed, action) {
       await lay(allowed);
       await iptables('-Z', 'OUTPUT');
+      resolver.takeQuestions();
       let failure: unknown;
       try {
         await action();
@@ -63,11 +68,14 @@ export function createObserver(namespace: string): Observer {
         .toSorted();
       const connected = reached.filter((name) => allowed.includes(name));
       const refused = reached.filter((name) => !allowed.includes(name));
+      const asked = resolver.takeQuestions();
       if (failure !== undefined) {
         const text = failure instanceof Error ? failure.message : 'not an Error';
-        throw new Error(`${text}\n    [connected: ${connected.join(', ')}; refused: ${refused.join(', ')}]`);
+        throw new Error(
+          `${text}\n    [connected: ${connected.join(', ')}; refused: ${refused.join(', ')}; asked DNS for: ${asked.join(', ')}]`,
+        );
       }
-      return { connected, refused };
+      return { connected, refused, asked };
     },
   };
 }

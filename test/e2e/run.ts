@@ -5,6 +5,7 @@ import { startDistribution } from './distribution.ts';
 import { buildImages, pushImages } from './images.ts';
 import { createObserver } from './observe.ts';
 import { createReport } from './report.ts';
+import { startResolver } from './resolver.ts';
 import { berthConformanceScenario, directConformanceScenario } from './scenario-conformance.ts';
 import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
 import { directScenario } from './scenario-direct.ts';
@@ -19,7 +20,7 @@ import type { Settings, World } from './world.ts';
 // The inner half, inside the servers' network namespace: starts the servers, runs the scenarios, ends what it started.
 
 /** Lines of Berth's log that are shown when something failed. */
-const SHOWN_LOG_LINES = 40;
+const SHOWN_LOG_LINES = 30;
 
 const [settingsFile = '', ...only] = process.argv.slice(2);
 const settings: Settings = JSON.parse(await readFile(settingsFile, 'utf8'));
@@ -55,13 +56,16 @@ async function startServers(): Promise<World> {
   const program = programs.registry;
   const distribution = await startDistribution({ program, authority, storage, tokens, directory });
   ends.push(() => distribution.end());
+  const resolver = await startResolver();
+  ends.push(() => resolver.close());
   const http = createHttp(authority);
   ends.push(async () => http.close());
   report.say('Azurite, token service and distribution are up');
   const images = buildImages();
   await pushImages(http, tokens, images);
   report.say('images are pushed');
-  return { ...settings, report, authority, http, tokens, images, observer: createObserver(network.clients) };
+  const observer = createObserver(network.clients, resolver);
+  return { ...settings, report, authority, http, tokens, images, observer };
 }
 
 /** Words on the command line choose scenarios; without any, all are run. */
@@ -77,6 +81,13 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('private')) await privateScenario(world, berth);
 }
 
+/** Log lines in which Berth itself is unhappy. */
+async function complaints(berth: Berth): Promise<string> {
+  const lines = (await berth.readLog()).split('\n');
+  const unhappy = lines.filter((line) => /"level":"(warn|error|fatal)"|"status":5|^[^{]/.test(line));
+  return unhappy.slice(-SHOWN_LOG_LINES).join('\n');
+}
+
 try {
   const world = await startServers();
   if (wanted('direct')) await directScenario(world);
@@ -87,7 +98,7 @@ try {
   await runBerthScenarios(world, berth);
   if (wanted('conformance')) await berthConformanceScenario(world, berth, direct);
   if (wanted('process')) await processScenario(world, berth);
-  if (report.failed()) console.log((await berth.readLog()).split('\n').slice(-SHOWN_LOG_LINES).join('\n'));
+  if (report.failed()) console.log(await complaints(berth));
 } catch (error) {
   report.fail('set-up', error instanceof Error ? (error.stack ?? error.message) : String(error));
 } finally {
