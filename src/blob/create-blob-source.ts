@@ -1,4 +1,4 @@
-import type { Metrics } from '../metrics/metrics.ts';
+import type { Metrics, RedirectRefusal } from '../metrics/metrics.ts';
 import type { BlobSourceRef } from '../ticket/ticket.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
@@ -29,18 +29,16 @@ export function createBlobSource(
   const checked = deps.upstream.checkLocation(ref.url, deps.upstream.origin);
   const where = ref.kind === 'registry' ? 'registry' : 'storage';
   if (checked.kind === 'refused') throw refusal(where, checked.reason);
-  return atUrl(
-    checked.target,
-    where === 'registry' && checked.sameOrigin ? authorization : undefined,
-    where,
-    deps,
-  );
+  const credentials = where === 'registry' && checked.sameOrigin ? authorization : undefined;
+  // What the registry redirected to is the first hop; the registry itself is none.
+  return atUrl(checked.target, credentials, where, where === 'registry' ? 0 : 1, deps);
 }
 
 function atUrl(
   url: RawUrl,
   authorization: string | undefined,
   where: 'registry' | 'storage',
+  hops: number,
   deps: BlobSourceDeps,
 ): BlobSource {
   return {
@@ -58,13 +56,15 @@ function atUrl(
         handler,
       ),
     redirected(location) {
-      const checked = deps.upstream.checkLocation(location, `${url.origin}${url.path}`);
+      const checked = deps.upstream.checkLocation(location, `${url.origin}${url.path}`, hops);
       if (checked.kind === 'refused') throw refusal(where, checked.reason);
-      return atUrl(checked.target, undefined, 'storage', deps);
+      return atUrl(checked.target, undefined, 'storage', hops + 1, deps);
     },
   };
 }
 
-function refusal(where: 'registry' | 'storage', reason: string): UpstreamFailure {
-  return new UpstreamFailure('redirect_refused', where, `the location of the blob is refused: ${reason}`);
+function refusal(where: 'registry' | 'storage', reason: RedirectRefusal): UpstreamFailure {
+  return new UpstreamFailure('redirect_refused', where, `the location of the blob is refused: ${reason}`, {
+    refusal: reason,
+  });
 }

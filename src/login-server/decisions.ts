@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Metrics } from '../metrics/metrics.ts';
-import { createCollapse } from './collapse.ts';
+import { createCollapse } from '../upstream/collapse.ts';
 import { createCredentialsKey, tokenExpiry } from './credentials-key.ts';
 
 /** The upstream's answer to «may these credentials have this content?», with what it said along with it. */

@@ -27,6 +27,8 @@ export async function answerUpload(
   const response = await deps.upstream.request({
     ...request,
     path,
+    // An upload outside /v2/ does not tell which repository Berth's own token must be for.
+    repository,
     headers: { ...request.headers, 'content-range': call.request.raw.headers['content-range'] },
     body: requestBody(call),
   });

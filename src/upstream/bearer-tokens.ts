@@ -92,7 +92,7 @@ export function createBearerTokens(
         kept.set(key, { authorization, until: asked + seconds * 1000 });
         return authorization;
       };
-      return collapse.run(key, ask, signal);
+      return (await collapse.run(key, ask, signal)).value;
     },
     forget(question, authorization) {
       const key = keyOf(question);

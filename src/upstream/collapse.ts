@@ -1,35 +1,64 @@
-/** Equal questions asked at once are asked once. */
-export type Collapse<V> = {
-  /** `ask` runs on behalf of everybody who joins, so it must not end with the signal of one of them. */
-  run(key: string, ask: () => Promise<V>, signal: AbortSignal): Promise<V>;
+/**
+ * Equal questions asked at once are asked once. Each caller waits with its own signal; the shared question is given up
+ * when the last of them has left, never before.
+ */
+export type Collapse<T> = {
+  /**
+   * @param key must contain everything that the answer depends on.
+   * @returns the answer, and whether somebody else had asked already.
+   */
+  run(
+    key: string,
+    ask: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly value: T; readonly collapsed: boolean }>;
+  readonly inFlight: number;
 };
 
-export function createCollapse<V>(): Collapse<V> {
-  const pending = new Map<string, Promise<V>>();
+type Flight<T> = { readonly promise: Promise<T>; readonly controller: AbortController; waiting: number };
+
+export function createCollapse<T>(): Collapse<T> {
+  const flights = new Map<string, Flight<T>>();
+
+  function start(key: string, ask: (signal: AbortSignal) => Promise<T>): Flight<T> {
+    const controller = new AbortController();
+    const flight: Flight<T> = {
+      controller,
+      waiting: 0,
+      promise: ask(controller.signal).finally(() => {
+        if (flights.get(key) === flight) flights.delete(key);
+      }),
+    };
+    // Every waiter may have left by the time it fails; they were told by their own signal.
+    flight.promise.catch(() => undefined);
+    flights.set(key, flight);
+    return flight;
+  }
+
   return {
-    run(key, ask, signal) {
-      let answer = pending.get(key);
-      if (answer === undefined) {
-        answer = ask().finally(() => pending.delete(key));
-        // Everybody who waits may have left by the time it fails.
-        answer.catch(() => undefined);
-        pending.set(key, answer);
+    async run(key, ask, signal) {
+      signal.throwIfAborted();
+      const joined = flights.get(key);
+      const flight = joined ?? start(key, ask);
+      flight.waiting += 1;
+      const left = Promise.withResolvers<never>();
+      const onAbort = () => left.reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        const value = await Promise.race([flight.promise, left.promise]);
+        return { value, collapsed: joined !== undefined };
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        flight.waiting -= 1;
+        if (flight.waiting === 0) {
+          // A newcomer must not join a question that is being given up.
+          if (flights.get(key) === flight) flights.delete(key);
+          flight.controller.abort(new Error('every client that waited has left'));
+        }
       }
-      return untilAborted(answer, signal);
+    },
+    get inFlight() {
+      return flights.size;
     },
   };
-}
-
-/** The promise's outcome, or the signal's reason as soon as it aborts; the work itself goes on. */
-export function untilAborted<V>(promise: Promise<V>, signal: AbortSignal): Promise<V> {
-  if (signal.aborted) return Promise.reject(asError(signal.reason));
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(asError(signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
 }

@@ -64,7 +64,9 @@ export function createRealmSource(
   }
 
   return async (signal) =>
-    kept !== undefined && kept.until > options.now() ? kept.realm : collapse.run('realm', ask, signal);
+    kept !== undefined && kept.until > options.now()
+      ? kept.realm
+      : (await collapse.run('realm', ask, signal)).value;
 }
 
 /** The strongest challenge of a 401 that Berth can meet; throws `UpstreamFailure` when there is none. */
