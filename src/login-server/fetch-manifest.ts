@@ -3,6 +3,7 @@ import type { StoredManifest } from '../cache/manifest-store.ts';
 import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import { contentLength } from '../upstream/end-body.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { type BoundedAnswer, readAnswer } from './ask-upstream.ts';
@@ -56,10 +57,10 @@ export async function headManifest(
   if (status === 405 || status === 501) return undefined;
   if (status !== 200) return { kind: 'answer', answer: { status, headers, body: Buffer.alloc(0) } };
   const digest = reference.kind === 'digest' ? reference.digest : statedDigest(response);
-  const length = Number(headers['content-length']);
-  if (digest === undefined || !Number.isSafeInteger(length) || headers['content-length'] === undefined)
-    return undefined;
-  return { kind: 'manifest', digest, length, mediaType: mediaTypeOf(response) };
+  const length = contentLength(headers);
+  const mediaType = headers['content-type'];
+  if (digest === undefined || length === undefined || mediaType === undefined) return undefined;
+  return { kind: 'manifest', digest, length, mediaType };
 }
 
 async function readContent(response: UpstreamResponse, deps: LoginServerDeps): Promise<Buffer> {

@@ -1,9 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { StoredManifest } from '../cache/manifest-store.ts';
 import { matchesEntityTag } from '../http/entity-tag.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Route } from '../oci/route.ts';
-import { upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
 import type { Verdict } from './decisions.ts';
 import { fetchManifest, headManifest } from './fetch-manifest.ts';
@@ -12,6 +12,10 @@ import type { ManifestAnswer } from './manifest-answer.ts';
 import { sendBounded } from './send-answer.ts';
 
 type ManifestRoute = Extract<Route, { kind: 'manifest' }>;
+type KnownManifest = Extract<ManifestAnswer, { kind: 'manifest' }>;
+
+/** The upstream's answer, and the content where this very request had to fetch it: memory may be too small for it. */
+type Asked = { readonly answer: ManifestAnswer; readonly content: Buffer | undefined };
 
 /** end-3, GET and HEAD (C1–C4): from memory where the upstream lets this caller have it, else from the upstream. */
 export async function answerManifest(
@@ -20,7 +24,7 @@ export async function answerManifest(
   caller: Caller,
   deps: LoginServerDeps,
 ): Promise<void> {
-  const answer =
+  const { answer, content } =
     route.reference.kind === 'digest'
       ? await askByDigest(call, route, route.reference.digest, caller, deps)
       : await askByTag(call, route, caller, deps);
@@ -29,16 +33,15 @@ export async function answerManifest(
     return;
   }
   call.context.access.digest = answer.digest;
-  const stored = deps.manifests.get(deps.registry.name, answer.digest);
-  if (stored !== undefined || call.request.raw.method === 'HEAD') {
-    await sendManifest(call, stored ?? { ...answer, content: undefined });
+  const known = content ?? deps.manifests.get(deps.registry.name, answer.digest)?.content;
+  if (known !== undefined || call.request.raw.method === 'HEAD') {
+    await sendManifest(call, answer, known);
     return;
   }
   // Allowed, but not in memory: never was, too large to be kept, or pushed out again.
-  const question = upstreamRequest(call, caller.authorization);
-  const fetched = await fetchManifest(question, route.reference, deps);
+  const fetched = await fetchManifest(manifestQuestion(call, caller.authorization), route.reference, deps);
   if (fetched.kind === 'answer') await sendBounded(call, fetched.answer, deps, 'MANIFEST_UNKNOWN');
-  else await sendManifest(call, fetched.manifest);
+  else await sendManifest(call, describe(fetched.manifest), fetched.manifest.content);
 }
 
 /** One decision for the digest: by HEAD where there is a copy (no pull is counted), by GET where there is none. */
@@ -48,14 +51,15 @@ async function askByDigest(
   digest: Digest,
   caller: Caller,
   deps: LoginServerDeps,
-): Promise<ManifestAnswer> {
+): Promise<Asked> {
   const { registry, manifests, metrics, upstream } = deps;
   const hasCopy = manifests.get(registry.name, digest) !== undefined;
   const byHead = hasCopy || call.request.raw.method === 'HEAD';
   if (byHead) call.context.access.cache = hasCopy ? 'hit' : 'bypass';
   else call.context.access.cache = 'miss';
   metrics.manifestCacheRequests.inc({ result: hasCopy ? 'hit' : byHead ? 'bypass' : 'miss' });
-  const question = upstreamRequest(call, undefined);
+  const question = manifestQuestion(call, undefined);
+  let content: Buffer | undefined;
   const ask = async (
     authorization: string | undefined,
     signal: AbortSignal,
@@ -64,13 +68,15 @@ async function askByDigest(
     const headed = byHead ? await headManifest(asked, route.reference, deps) : undefined;
     if (headed !== undefined) return verdictOf(headed);
     const fetched = await fetchManifest(asked, route.reference, deps);
-    return verdictOf(fetched.kind === 'answer' ? fetched : describe(fetched.manifest));
+    if (fetched.kind === 'answer') return verdictOf(fetched);
+    ({ content } = fetched.manifest);
+    return verdictOf(describe(fetched.manifest));
   };
   const verdict = await deps.manifestDecisions.decide(
     {
       registry: registry.name,
       repository: route.repository,
-      subject: `manifest ${digest}`,
+      subject: `manifest ${digest} ${hashOf(question.headers['accept'])}`,
       authorization: caller.authorization,
       ttlSeconds: registry.authorizationTtlSeconds,
       readOnly: !registry.push,
@@ -81,7 +87,7 @@ async function askByDigest(
     },
     call.context.signal,
   );
-  return verdict.value;
+  return { answer: verdict.value, content };
 }
 
 /** A tag is asked for every time: it may have moved, and only the upstream knows. */
@@ -90,18 +96,35 @@ async function askByTag(
   route: ManifestRoute,
   caller: Caller,
   deps: LoginServerDeps,
-): Promise<ManifestAnswer> {
-  const question = upstreamRequest(call, caller.authorization);
+): Promise<Asked> {
+  const question = manifestQuestion(call, caller.authorization);
   const headed = await headManifest(question, route.reference, deps);
   const hasCopy =
     headed?.kind === 'manifest' && deps.manifests.get(deps.registry.name, headed.digest) !== undefined;
   deps.metrics.manifestCacheRequests.inc({ result: hasCopy ? 'hit' : 'miss' });
   call.context.access.cache = hasCopy ? 'hit' : 'miss';
-  if (headed !== undefined && (headed.kind === 'answer' || hasCopy || question.method === 'HEAD')) {
-    return headed;
-  }
+  const suffices = headed?.kind === 'answer' || hasCopy || call.request.raw.method === 'HEAD';
+  if (headed !== undefined && suffices) return { answer: headed, content: undefined };
   const fetched = await fetchManifest(question, route.reference, deps);
-  return fetched.kind === 'answer' ? fetched : describe(fetched.manifest);
+  if (fetched.kind === 'answer') return { answer: fetched, content: undefined };
+  return { answer: describe(fetched.manifest), content: fetched.manifest.content };
+}
+
+/**
+ * What the upstream is asked about a manifest. Only the fields that the answer depends on, and no query: it may be kept for other
+ * callers, so nothing else may have a say in it (some registries take an API key in a field of its own). Uncoded, since the
+ * digest is of those bytes.
+ */
+function manifestQuestion(call: DoorRequest, authorization: string | undefined) {
+  const { accept, 'user-agent': userAgent } = call.request.raw.headers;
+  const headers = { accept, 'user-agent': userAgent, 'accept-encoding': 'identity' };
+  return { path: call.path, headers, authorization, signal: call.context.signal };
+}
+
+function hashOf(value: string | undefined): string {
+  return createHash('sha256')
+    .update(value ?? '')
+    .digest('base64url');
 }
 
 function verdictOf(answer: ManifestAnswer): Verdict<ManifestAnswer> {
@@ -110,25 +133,21 @@ function verdictOf(answer: ManifestAnswer): Verdict<ManifestAnswer> {
     : { kind: 'refused', status: answer.answer.status, value: answer };
 }
 
-function describe({ digest, mediaType, content }: StoredManifest): ManifestAnswer {
+function describe({ digest, mediaType, content }: StoredManifest): KnownManifest {
   return { kind: 'manifest', digest, mediaType, length: content.length };
 }
 
-type Sendable =
-  | StoredManifest
-  | {
-      readonly digest: Digest;
-      readonly mediaType: string;
-      readonly length: number;
-      readonly content: undefined;
-    };
-
-async function sendManifest(call: DoorRequest, manifest: Sendable): Promise<void> {
+/** The fields are the upstream's for this repository, also where the content was kept for another one (C4). */
+async function sendManifest(
+  call: DoorRequest,
+  { digest, mediaType, length }: KnownManifest,
+  content: Buffer | undefined,
+): Promise<void> {
   const { reply, request } = call;
-  const tag = `"${manifest.digest}"`;
+  const tag = `"${digest}"`;
   const condition = request.raw.headers['if-none-match'];
   reply.headers({
-    'docker-content-digest': manifest.digest,
+    'docker-content-digest': digest,
     'docker-distribution-api-version': 'registry/2.0',
     etag: tag,
   });
@@ -136,9 +155,6 @@ async function sendManifest(call: DoorRequest, manifest: Sendable): Promise<void
     await reply.code(304).send();
     return;
   }
-  reply.headers({
-    'content-type': manifest.mediaType,
-    'content-length': String(manifest.content === undefined ? manifest.length : manifest.content.length),
-  });
-  await reply.code(200).send(request.raw.method === 'HEAD' ? undefined : manifest.content);
+  reply.headers({ 'content-type': mediaType, 'content-length': String(content?.length ?? length) });
+  await reply.code(200).send(request.raw.method === 'HEAD' ? undefined : content);
 }
