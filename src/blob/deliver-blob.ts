@@ -19,7 +19,7 @@ export type DeliveryOptions = {
   /** Bytes as they are handed to the client's socket. */
   readonly sent: { inc(bytes: number): void };
   /** Called once, as soon as it is known how the delivery ends: before the connection closes and the log line is written. */
-  decided(outcome: DeliveryOutcome): void;
+  readonly decided: (outcome: DeliveryOutcome) => void;
 };
 
 /**

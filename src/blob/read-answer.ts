@@ -52,7 +52,7 @@ export function readAnswer(
   if (status === 200) return readWhole(headers, asked, knownLength, failed);
   if (status === 206 && asked !== undefined) return readPartial(headers, asked, knownLength, failed);
   if (status === 416 && asked !== undefined) {
-    const range = parseContentRange(`${headers['content-range'] ?? ''}`);
+    const range = parseContentRange(contentRangeOf(headers));
     const completeLength = range?.kind === 'unsatisfied' ? range.completeLength : knownLength;
     if (completeLength === undefined) return { kind: 'length_unknown' };
     if (asked.firstPos < completeLength) return failed('416 for a range that the blob has');
@@ -85,7 +85,7 @@ function readPartial(
   knownLength: number | undefined,
   failed: (message: string) => ReadAnswer,
 ): ReadAnswer {
-  const field = `${headers['content-range'] ?? ''}`;
+  const field = contentRangeOf(headers);
   // An empty blob has no range; Azurite says so with 206 and a range that ends before it begins.
   if (field === 'bytes 0--1/0' && (knownLength ?? 0) === 0)
     return { kind: 'unsatisfiable', completeLength: 0 };
@@ -119,4 +119,10 @@ function parseLength(value: string | string[] | undefined): number | undefined {
   if (typeof value !== 'string' || !/^\d{1,16}$/.test(value)) return undefined;
   const length = Number(value);
   return Number.isSafeInteger(length) ? length : undefined;
+}
+
+/** The field where there is exactly one; two that contradict each other are none. */
+function contentRangeOf(headers: IncomingHttpHeaders): string {
+  const value: unknown = headers['content-range'];
+  return typeof value === 'string' ? value : '';
 }
