@@ -9,9 +9,9 @@ const TARGET = /^[\x21-\x3b\x3d\x3f-\x7e\x80-\xff]*$/;
  * The value of a Link field (RFC 8288 section 3) with every target replaced by what `rewriteTarget` says; parameters keep their
  * bytes. Reading ends at the first place that breaks the grammar: the links before it are returned, the rest is
  * left out, for a link that is not understood would lead past the proxy. Empty where nothing is left. The callback's
- * answer must be a URI reference; a link with any other is left out.
+ * answer must be a URI reference; a link with any other, or with none, is left out.
  */
-export function rewriteLinks(value: string, rewriteTarget: (uri: string) => string): string {
+export function rewriteLinks(value: string, rewriteTarget: (uri: string) => string | undefined): string {
   if (value.length > MAX_LENGTH) return '';
   const scanner = createFieldScanner(value);
   const links: string[] = [];
@@ -26,7 +26,7 @@ export function rewriteLinks(value: string, rewriteTarget: (uri: string) => stri
     const params = takeParams();
     if (params === undefined || !TARGET.test(target)) break;
     const rewritten = rewriteTarget(target);
-    if (TARGET.test(rewritten)) links.push(`<${rewritten}>${params}`);
+    if (rewritten !== undefined && TARGET.test(rewritten)) links.push(`<${rewritten}>${params}`);
   }
   return links.join(', ');
 

@@ -26,24 +26,27 @@ const DROPPED = new Set([
  * The fields that a client gets of an upstream's answer: hop-by-hop ones stripped, challenge and links rewritten, the
  * rest as it came.
  *
- * @param ownCredentials the upstream's challenge is about Berth's own credentials, not the client's: none is passed on
+ * @param about `path`: raw path of the request, which relative links are relative to. `ownCredentials`: the upstream's
+ * challenge is about Berth's own, not the client's, and is not passed on.
  */
 export function answerHeaders(
   headers: IncomingHttpHeaders,
-  registry: RegistryConfig,
-  ownCredentials: boolean,
+  about: { readonly registry: RegistryConfig; readonly path: string; readonly ownCredentials: boolean },
 ): Record<string, string | string[]> {
+  const { registry, path } = about;
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(stripHopByHop(headers))) {
     if (!DROPPED.has(name)) kept[name] = value;
   }
   delete kept['www-authenticate'];
-  const challenge = ownCredentials ? undefined : rewriteChallenge(headers['www-authenticate'], registry);
+  const challenge = about.ownCredentials
+    ? undefined
+    : rewriteChallenge(headers['www-authenticate'], registry);
   if (challenge !== undefined) kept['www-authenticate'] = challenge;
   if (headers.link !== undefined) {
     delete kept['link'];
     const links = [headers.link].flat().join(', ');
-    const rewritten = rewriteLinks(links, (uri) => localPath(uri, registry) ?? '');
+    const rewritten = rewriteLinks(links, (uri) => localPath(uri, path, registry));
     if (rewritten !== '') kept['link'] = rewritten;
   }
   kept['docker-distribution-api-version'] ??= 'registry/2.0';
@@ -51,11 +54,11 @@ export function answerHeaders(
 }
 
 /**
- * Path and query at the login server for a reference that the upstream gave, absolute or relative (C6); undefined where
- * it leads out of the registry API.
+ * Path and query at the login server for a reference that the upstream gave, absolute or relative to the request's own
+ * path (C6); undefined where it leads out of the registry API.
  */
-export function localPath(uri: string, registry: RegistryConfig): string | undefined {
-  const base = `${registry.upstream.url}/v2/`;
+export function localPath(uri: string, requestPath: string, registry: RegistryConfig): string | undefined {
+  const base = `${registry.upstream.url}${requestPath}`;
   if (!URL.canParse(uri, base)) return undefined;
   const { hostname, pathname, search } = new URL(uri, base);
   if (hostname !== new URL(registry.upstream.url).hostname || !pathname.startsWith('/v2/')) return undefined;

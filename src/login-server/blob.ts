@@ -29,7 +29,7 @@ export async function answerBlob(
   }
   const location = await locate(call, route, caller, deps);
   if (location.kind === 'status') {
-    await sendBounded(call, location, deps, 'BLOB_UNKNOWN');
+    await sendBounded(call, location, deps);
     return;
   }
   if (isGet && registry.delivery === 'dedicated') {

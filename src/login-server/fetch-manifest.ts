@@ -4,7 +4,7 @@ import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import { contentLength } from '../upstream/end-body.ts';
-import { UpstreamFailure } from '../upstream/failure.ts';
+import { classifyFailure, UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { type BoundedAnswer, readAnswer } from './ask-upstream.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
@@ -67,7 +67,7 @@ async function readContent(response: UpstreamResponse, deps: LoginServerDeps): P
   try {
     return await readBounded(response.body, deps.manifestBytes);
   } catch (error) {
-    if (!(error instanceof ContentTooLarge)) throw error;
+    if (!(error instanceof ContentTooLarge)) throw classifyFailure(error, 'registry');
     throw new UpstreamFailure(
       'content_too_large',
       'registry',

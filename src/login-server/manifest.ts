@@ -29,7 +29,7 @@ export async function answerManifest(
       ? await askByDigest(call, route, route.reference.digest, caller, deps)
       : await askByTag(call, route, caller, deps);
   if (answer.kind === 'answer') {
-    await sendBounded(call, answer.answer, deps, 'MANIFEST_UNKNOWN');
+    await sendBounded(call, answer.answer, deps);
     return;
   }
   call.context.access.digest = answer.digest;
@@ -40,7 +40,7 @@ export async function answerManifest(
   }
   // Allowed, but not in memory: never was, too large to be kept, or pushed out again.
   const fetched = await fetchManifest(manifestQuestion(call, caller.authorization), route.reference, deps);
-  if (fetched.kind === 'answer') await sendBounded(call, fetched.answer, deps, 'MANIFEST_UNKNOWN');
+  if (fetched.kind === 'answer') await sendBounded(call, fetched.answer, deps);
   else await sendManifest(call, describe(fetched.manifest), fetched.manifest.content);
 }
 

@@ -1,5 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { DoorRequest } from '../listener/door-request.ts';
+import type { AccessFields } from '../listener/request-context.ts';
 import { type OciErrorCode, ociError } from '../oci/error.ts';
+import { endBody } from '../upstream/end-body.ts';
 import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { BoundedAnswer } from './ask-upstream.ts';
@@ -13,53 +16,105 @@ export async function sendAnswer(
   extra: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { reply, request } = call;
+  const { status, body } = response;
   closeAfterUnreadBody(call);
-  reply.code(response.status);
-  reply.headers({ ...answerHeaders(response.headers, deps.registry, deps.clients !== undefined), ...extra });
+  const headers = fieldsOf(call, response, deps);
+  if (isErrorToReword(response, deps)) {
+    await endBody(response);
+    throw rewordedError(call, status, { ...headers, ...extra }, deps);
+  }
+  reply.code(status);
+  reply.headers({ ...headers, ...extra });
   if (request.raw.method === 'HEAD') {
-    await response.body.dump();
+    await body.dump();
     await reply.send();
     return;
   }
-  await reply.send(response.body);
+  await reply.send(body);
 }
 
-/**
- * Passes on an answer that was kept, for a question of Berth's own (a HEAD, a GET of the first byte). Where it has no
- * body, because HEAD has none, the client gets the OCI document that says the same.
- */
+/** Passes on an answer that was kept, for a question of Berth's own (a HEAD, a GET of the first byte). */
 export async function sendBounded(
   call: DoorRequest,
   answer: BoundedAnswer,
   deps: LoginServerDeps,
-  unknown: Extract<OciErrorCode, 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN' | 'NAME_UNKNOWN'>,
 ): Promise<void> {
-  const headers = answerHeaders(answer.headers, deps.registry, deps.clients !== undefined);
-  if (answer.body.length === 0 && answer.status >= 400) {
-    throw ociError(codeOf(answer.status, unknown), {
-      status: answer.status,
-      headers: keptFields(headers),
-    });
+  const { status, body } = answer;
+  const headers = fieldsOf(call, answer, deps);
+  // Of a HEAD there is no body that could be passed on to a GET.
+  if (isErrorToReword(answer, deps) || (status >= 400 && body.length === 0)) {
+    throw rewordedError(call, status, headers, deps);
   }
-  call.reply.code(answer.status);
-  call.reply.headers({ ...headers, 'content-length': String(answer.body.length) });
-  await call.reply.send(call.request.raw.method === 'HEAD' ? undefined : answer.body);
+  call.reply.code(status);
+  call.reply.headers({ ...headers, 'content-length': String(body.length) });
+  await call.reply.send(call.request.raw.method === 'HEAD' ? undefined : body);
 }
 
-function codeOf(status: number, unknown: OciErrorCode): OciErrorCode {
+function fieldsOf(call: DoorRequest, answer: { headers: IncomingHttpHeaders }, deps: LoginServerDeps) {
+  const about = { registry: deps.registry, path: call.path, ownCredentials: deps.clients !== undefined };
+  return answerHeaders(answer.headers, about);
+}
+
+/**
+ * Whether clients would not understand the upstream's error: a load balancer's HTML where they parse JSON, or a 401
+ * that is about Berth's own credentials, which no client can do anything about.
+ */
+function isErrorToReword(
+  { status, headers }: { status: number; headers: IncomingHttpHeaders },
+  deps: LoginServerDeps,
+): boolean {
+  if (status < 400) return false;
+  if (status === 401 && deps.clients !== undefined) return true;
+  return (
+    headers['content-length'] !== '0' &&
+    !/^application\/([\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '')
+  );
+}
+
+/** The OCI document that says what the upstream's status says (H5). */
+function rewordedError(
+  call: DoorRequest,
+  status: number,
+  headers: Readonly<Record<string, string | string[]>>,
+  deps: LoginServerDeps,
+): Error {
+  const kept = keptFields(headers);
+  if (status === 401 && deps.clients !== undefined) {
+    return ociError('DENIED', {
+      message: 'The upstream registry does not allow this to the registry proxy; ask its operator.',
+      headers: kept,
+    });
+  }
+  const code = codeOf(status, call.context.access.route);
+  const message = OCI_STATUSES.has(status)
+    ? undefined
+    : `The upstream registry answered ${status}; try again later.`;
+  return ociError(code, { status, message, headers: kept });
+}
+
+/** Statuses whose codes say what happened in their own words. */
+const OCI_STATUSES: ReadonlySet<number> = new Set([401, 403, 404, 429]);
+
+function codeOf(status: number, route: AccessFields['route']): OciErrorCode {
   if (status === 401) return 'UNAUTHORIZED';
   if (status === 403) return 'DENIED';
-  if (status === 404) return unknown;
+  if (status === 404) return UNKNOWN[route] ?? 'NAME_UNKNOWN';
   if (status === 429) return 'TOOMANYREQUESTS';
   // Of the listed codes the one that clients retry (docs/adr/0003-error-codes.md).
   if (status >= 500) return 'BLOB_UPLOAD_INVALID';
   return 'UNSUPPORTED';
 }
 
-/** What a client needs to go on: how to authenticate, and when to come back. */
+const UNKNOWN: Readonly<Partial<Record<AccessFields['route'], OciErrorCode>>> = {
+  manifest: 'MANIFEST_UNKNOWN',
+  blob: 'BLOB_UNKNOWN',
+  upload: 'BLOB_UPLOAD_UNKNOWN',
+};
+
+/** What a client needs to go on: how to authenticate, when to come back, and where an upload stands. */
 function keptFields(headers: Readonly<Record<string, string | string[]>>): Record<string, string> {
   const kept: Record<string, string> = {};
-  for (const name of ['www-authenticate', 'retry-after']) {
+  for (const name of ['www-authenticate', 'retry-after', 'location', 'range', 'docker-upload-uuid']) {
     const value = headers[name];
     if (typeof value === 'string') kept[name] = value;
   }

@@ -40,7 +40,7 @@ export async function answerToken(
   call.reply.code(answer.status);
   // A token is for one caller: neither a proxy nor a browser on the way may keep it.
   call.reply.headers({
-    ...answerHeaders(answer.headers, deps.registry, false),
+    ...answerHeaders(answer.headers, { registry: deps.registry, path: call.path, ownCredentials: false }),
     'content-length': String(answer.body.length),
     'cache-control': 'no-store',
   });

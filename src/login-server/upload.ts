@@ -1,4 +1,5 @@
 import type { DoorRequest } from '../listener/door-request.ts';
+import { parseDigest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Route } from '../oci/route.ts';
@@ -10,7 +11,7 @@ import { forwardedQuery, requestBody, upstreamRequest } from './ask-upstream.ts'
 import type { Caller } from './caller.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import { sendAnswer } from './send-answer.ts';
-import { forgetRepository, refuseRedirectedWrite } from './write.ts';
+import { refuseRedirectedWrite, requestWrite } from './write.ts';
 
 type UploadRoute = Extract<Route, { kind: 'uploads' | 'upload' }>;
 
@@ -24,15 +25,9 @@ export async function answerUpload(
   const { repository } = route;
   const request = upstreamRequest(call, caller.authorization);
   const path = route.kind === 'upload' ? openLocation(call, route, deps) : request.path;
-  const response = await deps.upstream.request({
-    ...request,
-    path,
-    // An upload outside /v2/ does not tell which repository Berth's own token must be for.
-    repository,
-    headers: { ...request.headers, 'content-range': call.request.raw.headers['content-range'] },
-    body: requestBody(call),
-  });
-  if (request.method !== 'GET' && request.method !== 'HEAD') forgetRepository(repository, deps);
+  // An upload outside /v2/ does not tell which repository Berth's own token must be for.
+  const asked = { ...request, path, repository, body: requestBody(call) };
+  const response = await requestWrite(asked, repository, deps);
   refuseRedirectedWrite(response, call, deps);
   const location = clientLocation(response, call, repository, path, deps);
   deps.metrics.uploads.inc({ result: resultOf(request.method, response.status, route) });
@@ -57,9 +52,10 @@ function openLocation(
 }
 
 /**
- * P2, P7: the `Location` of the answer as the client may use it. A finished blob has a plain path; an upload that goes on is
- * sealed, since the upstream's may lie anywhere on its host and hold a signature.
- * @throws UpstreamFailure where it names another host
+ * P2, P7: the `Location` of the answer as the client may use it. A finished blob has a plain path, wherever the upstream
+ * would have it fetched from; an upload that goes on is sealed, since the upstream's may lie anywhere on its host and
+ * hold a signature.
+ * @throws UpstreamFailure where an upload is to go on at another host
  */
 function clientLocation(
   response: UpstreamResponse,
@@ -71,7 +67,9 @@ function clientLocation(
   const { location } = response.headers;
   if (location === undefined) return undefined;
   const { registry } = deps;
-  const base = new URL(requestPath, registry.upstream.url);
+  if (response.status === 201)
+    return localPath(location, requestPath, registry) ?? finishedPath(call, repository);
+  const base = new URL(`${registry.upstream.url}${requestPath}`);
   const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
   // The scheme may differ: a registry behind a TLS terminator often says http. Only host and path are used.
   if (target === undefined || target.hostname !== base.hostname) {
@@ -84,9 +82,15 @@ function clientLocation(
       'the upload location is not on the upstream host',
     );
   }
-  if (response.status === 201) return localPath(location, registry) ?? `/v2/${repository}/blobs/`;
   const url = `${target.pathname}${target.search}`;
   return `/v2/${repository}/blobs/uploads/${sealUpload(deps.ticketKeys(), { registry: registry.name, repository, url })}`;
+}
+
+/** Of the blob that the request's own query names: uploaded (`digest`), or mounted. */
+function finishedPath({ query }: DoorRequest, repository: RepositoryName): string | undefined {
+  const params = new URLSearchParams(query);
+  const parsed = parseDigest(params.get('digest') ?? params.get('mount') ?? '');
+  return parsed.kind === 'ok' ? `/v2/${repository}/blobs/${parsed.digest}` : undefined;
 }
 
 function resultOf(

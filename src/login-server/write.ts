@@ -1,7 +1,7 @@
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
-import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
+import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { localPath } from './answer-headers.ts';
 import { requestBody, upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
@@ -15,21 +15,29 @@ export async function answerWrite(
   caller: Caller,
   deps: LoginServerDeps,
 ): Promise<void> {
-  const response = await deps.upstream.request({
-    ...upstreamRequest(call, caller.authorization),
-    body: requestBody(call),
-  });
-  forgetRepository(repository, deps);
+  const request = { ...upstreamRequest(call, caller.authorization), body: requestBody(call) };
+  const response = await requestWrite(request, repository, deps);
   refuseRedirectedWrite(response, call, deps);
   const { location } = response.headers;
-  const local = location === undefined ? undefined : localPath(location, deps.registry);
+  const local = location === undefined ? undefined : localPath(location, call.path, deps.registry);
   await sendAnswer(call, response, deps, local === undefined ? {} : { location: local });
 }
 
-/** P6: what was decided before the write says nothing about what is there after it. */
-export function forgetRepository(repository: RepositoryName, deps: LoginServerDeps): void {
-  deps.blobDecisions.forget(deps.registry.name, repository);
-  deps.manifestDecisions.forget(deps.registry.name, repository);
+/**
+ * P6: what was decided before the write says nothing about what is there after it. Also where no answer came: it may have
+ * been carried out all the same.
+ */
+export async function requestWrite(
+  request: UpstreamRequest,
+  repository: RepositoryName,
+  deps: LoginServerDeps,
+): Promise<UpstreamResponse> {
+  try {
+    return await deps.upstream.request(request);
+  } finally {
+    deps.blobDecisions.forget(deps.registry.name, repository);
+    deps.manifestDecisions.forget(deps.registry.name, repository);
+  }
 }
 
 /**
