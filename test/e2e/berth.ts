@@ -24,7 +24,8 @@ export type Berth = {
   metrics(): Promise<string>;
 };
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** What `berth` runs. */
+export const BERTH_MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
 const METRICS_PORT = 9464;
 
@@ -103,11 +104,11 @@ async function fetchText(path: string): Promise<string> {
 export async function startBerth(authority: TestAuthority, directory: string): Promise<Berth> {
   const configFile = await writeConfig(authority, directory);
   const env = { PATH: process.env['PATH'], NODE_ENV: 'production' };
-  const berth = (args: readonly string[]) => run([process.execPath, MAIN, ...args], { env });
+  const berth = (args: readonly string[]) => run([process.execPath, BERTH_MAIN, ...args], { env });
   await berth(['check', configFile]);
   await berth(['ticket-key', 'generate', '--config', configFile]);
   const logFile = join(directory, 'berth.log');
-  const argv = [process.execPath, MAIN, 'serve', '--config', configFile];
+  const argv = [process.execPath, BERTH_MAIN, 'serve', '--config', configFile];
   const daemon = await startDaemon('berth', argv, { logFile, env });
   try {
     const ready = async () => {

@@ -90,6 +90,9 @@ async function installGoProgram(
   const folder = join(bin, `${program.name}-${program.version}`);
   const path = join(folder, program.name);
   if (await exists(path)) return path;
+  await run(['go', 'version']).catch((error: unknown) => {
+    throw new Error('e2e builds three Go programs: put Go 1.24 or newer into PATH', { cause: error });
+  });
   say(`go install ${program.source}@${program.version}`);
   await mkdir(folder, { recursive: true });
   const env = { ...process.env, GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '' };

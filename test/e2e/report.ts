@@ -1,3 +1,6 @@
+/** Exit code of the inner half after its closing line, when a case failed; Node's own failures have others. */
+export const CASES_FAILED = 3;
+
 export type Outcome = {
   readonly name: string;
   readonly ok: boolean;
@@ -54,6 +57,7 @@ export function createReport(print: (line: string) => void): Report {
     finish() {
       const width = Math.max(0, ...outcomes.map((outcome) => outcome.name.length));
       print('');
+      print('Summary');
       for (const outcome of outcomes) {
         const seconds = `${outcome.seconds.toFixed(1)} s`.padStart(8);
         const first = outcome.note.split('\n')[0] ?? '';

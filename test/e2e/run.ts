@@ -4,7 +4,7 @@ import { type Berth, startBerth } from './berth.ts';
 import { startDistribution } from './distribution.ts';
 import { buildImages, pushImages } from './images.ts';
 import { createObserver } from './observe.ts';
-import { createReport } from './report.ts';
+import { CASES_FAILED, createReport } from './report.ts';
 import { startResolver } from './resolver.ts';
 import { berthConformanceScenario, directConformanceScenario } from './scenario-conformance.ts';
 import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
@@ -12,6 +12,7 @@ import { directScenario } from './scenario-direct.ts';
 import { privateScenario } from './scenario-private.ts';
 import { processScenario } from './scenario-process.ts';
 import { pushScenario } from './scenario-push.ts';
+import { sidecarScenario } from './scenario-sidecar.ts';
 import { startStorage } from './storage.ts';
 import { startTokenService } from './token-service.ts';
 import { createHttp } from './upload-image.ts';
@@ -35,8 +36,11 @@ async function endAll(): Promise<void> {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    report.say(`${signal}: ending`);
-    void endAll().finally(() => process.exit(1));
+    report.fail('run', `ended by ${signal}`);
+    void endAll().finally(() => {
+      report.finish();
+      process.exit(CASES_FAILED);
+    });
   });
 }
 
@@ -77,6 +81,7 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('dedicated')) await dedicatedScenario(world, berth);
   if (wanted('mirror')) await mirrorScenario(world, berth);
   if (wanted('other')) await otherDeliveriesScenario(world, berth);
+  if (wanted('sidecar')) await sidecarScenario(world);
   if (wanted('push')) await pushScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);
 }
@@ -104,4 +109,4 @@ try {
 } finally {
   await endAll();
 }
-process.exitCode = report.finish() ? 0 : 1;
+process.exitCode = report.finish() ? 0 : CASES_FAILED;

@@ -177,7 +177,7 @@ export async function privateScenario(world: World, berth: Berth): Promise<void>
     expectEqual(seen, { connected: [loginServer], refused: [], asked: [] }, 'hosts');
     return undefined;
   });
-  for (const name of ['contoso', 'inline', 'passthrough'] as const) {
+  for (const name of ['contoso', 'hub', 'inline', 'passthrough'] as const) {
     await report.check(`private: nothing of one user reaches another (${name})`, () =>
       isolationCase(world, berth, name),
     );
