@@ -14,7 +14,7 @@ import {
 import { startOrigin } from './nginx.ts';
 import { parseOptions } from './options.ts';
 import { formatReport } from './report.ts';
-import { BASELINE, openStand } from './subject.ts';
+import { BASELINE, openStand, VERIFICATION } from './subject.ts';
 import { createWorkspace } from './workspace.ts';
 
 const options = parseOptions(process.argv.slice(2));
@@ -54,6 +54,7 @@ try {
       inMemory: workspace.inMemory,
       options,
       baseline: BASELINE,
+      verification: VERIFICATION,
       streams,
       hash,
       slow,

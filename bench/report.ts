@@ -11,6 +11,8 @@ export type Results = {
   options: Options;
   /** Name of the row that the ratios are taken to. */
   baseline: string;
+  /** Names of two rows that differ in verification alone. */
+  verification: { on: string; off: string };
   /** One entry per round, in the order of the rounds. */
   streams: ReadonlyMap<string, readonly StreamFigures[]>;
   /** CPU seconds per GiB, one per round. */
@@ -42,6 +44,8 @@ ${formatStreams(results)}
 Median over the rounds (least–most). The ratio is to the first row, nginx at its best, in the same round. The last row hashes the same bytes from
 memory, with nothing else: what verification costs at the least.
 
+${formatVerification(results)}
+
 *Not verified* is no setting of Berth, which verifies whatever it can. The row asks for all bytes but the first
 (\`Range: bytes=1-\`): a range cannot be proved alone and is streamed unhashed. (\`bytes=0-\` is the whole blob, and verified.)
 
@@ -70,6 +74,15 @@ function formatStreams({ streams, hash, baseline }: Results): string {
     ['', 'CPU s/GiB', '× first row', 'GiB/s', 'peak resident MiB'],
     [...rows, ['sha256 alone', formatSpread(spread(hash)), ratio(hash), '', '']],
   );
+}
+
+function formatVerification({ streams, verification, hash }: Results): string {
+  const on = streams.get(verification.on) ?? [];
+  const off = streams.get(verification.off) ?? [];
+  const added = on.map(
+    (round, index) => round.cpuSecondsPerGibibyte - (off[index]?.cpuSecondsPerGibibyte ?? Number.NaN),
+  );
+  return `Verification adds ${formatSpread(spread(added))} CPU s/GiB to Berth, of which the hash itself is ${formatSpread(spread(hash))}.`;
 }
 
 function formatSlow({ slow, options }: Results): string {

@@ -15,6 +15,9 @@ export type Subject = {
 
 export const BASELINE = 'nginx, 16×64k buffers, no temporary file';
 
+/** Two rows that differ in verification alone. */
+export const VERIFICATION = { on: 'Berth, inline, verified', off: 'Berth, inline, not verified' };
+
 /** The proxies that stand in front of one origin, and the rows they make. */
 export type Stand = { subjects: Subject[]; stop: () => Promise<void> };
 
@@ -42,9 +45,9 @@ export async function openStand(workspace: Workspace, origin: Origin): Promise<S
     const berth = await startBerth(workspace, origin);
     servers.push(berth);
     subjects.push(
-      { name: 'Berth, inline, verified', server: berth, target: whole(berth.inline), measuredSlow: true },
+      { name: VERIFICATION.on, server: berth, target: whole(berth.inline), measuredSlow: true },
       {
-        name: 'Berth, inline, not verified',
+        name: VERIFICATION.off,
         server: berth,
         target: allButOneByte(berth.inline),
         measuredSlow: false,

@@ -39,6 +39,7 @@ await tap.test('ratios are taken within a round, not between medians', async (t)
       output: undefined,
     },
     baseline: 'nginx',
+    verification: { on: 'Berth', off: 'nginx' },
     streams: new Map([
       ['nginx', [stream(1), stream(2), stream(4)]],
       ['Berth', [stream(2), stream(2), stream(2)]],
@@ -60,5 +61,6 @@ await tap.test('ratios are taken within a round, not between medians', async (t)
   t.match(report, '| nginx | 2.00 (1.00–4.00) | 1.00 (1.00–1.00) | 1.50 (1.50–1.50) | 300 |');
   t.match(report, '| Berth | 2.00 (2.00–2.00) | 1.00 (0.50–2.00) | 1.50 (1.50–1.50) | 300 |');
   t.match(report, '| sha256 alone | 0.50 (0.50–0.50) | 0.25 (0.13–0.50) |  |  |');
+  t.match(report, 'Verification adds 0.00 (-2.00–1.00) CPU s/GiB');
   t.match(report, '| Berth | 100 | 140 | 150 | 0.50 |');
 });
