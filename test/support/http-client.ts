@@ -17,6 +17,8 @@ export type TestRequest = {
   readonly target?: string;
   /** Hangs up after this many body bytes. */
   readonly hangUpAfterBytes?: number;
+  /** Hangs up when this resolves. */
+  readonly hangUpWhen?: Promise<void>;
 };
 
 export type TestClient = {
@@ -76,6 +78,7 @@ export function createTestClient(options: {
           reset = true;
           if (!answered) reject(error);
         });
+        void wanted.hangUpWhen?.then(() => outgoing.destroy());
         outgoing.end(wanted.body);
       }),
     close() {
