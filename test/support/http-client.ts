@@ -1,4 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { once } from 'node:events';
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 
 export type TestResponse = {
@@ -13,6 +19,10 @@ export type TestRequest = {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   readonly body?: Uint8Array | string;
+  /** In place of `body`: sent chunk by chunk, as fast as the peer takes it. */
+  readonly stream?: AsyncIterable<Uint8Array>;
+  /** Told once, when the peer has taken nothing of the `stream` for half a second. */
+  readonly onStalled?: () => void;
   /** Raw request target in place of the URL's own, for paths that a URL parser would tidy up. */
   readonly target?: string;
   /** Hangs up after this many body bytes. */
@@ -79,11 +89,28 @@ export function createTestClient(options: {
           if (!answered) reject(error);
         });
         void wanted.hangUpWhen?.then(() => outgoing.destroy());
-        outgoing.end(wanted.body);
+        if (wanted.stream === undefined) outgoing.end(wanted.body);
+        else sendStream(outgoing, wanted.stream, wanted.onStalled).catch(() => outgoing.destroy());
       }),
     close() {
       agents['http:'].destroy();
       agents['https:'].destroy();
     },
   };
+}
+
+async function sendStream(
+  outgoing: ClientRequest,
+  stream: AsyncIterable<Uint8Array>,
+  onStalled: (() => void) | undefined,
+): Promise<void> {
+  for await (const chunk of stream) {
+    if (outgoing.destroyed) return;
+    if (outgoing.write(chunk)) continue;
+    // A quiet time is what a stall is; only a peer that takes nothing lets it pass.
+    const stalled = setTimeout(() => onStalled?.(), 500);
+    await once(outgoing, 'drain');
+    clearTimeout(stalled);
+  }
+  outgoing.end();
 }
