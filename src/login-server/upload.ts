@@ -3,7 +3,8 @@ import { parseDigest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Route } from '../oci/route.ts';
-import { openUpload, sealUpload } from '../ticket/seal-upload.ts';
+import { openUpload, sealUpload, UploadSealError } from '../ticket/seal-upload.ts';
+import { endBody } from '../upstream/end-body.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { localPath } from './answer-headers.ts';
@@ -28,8 +29,10 @@ export async function answerUpload(
   // An upload outside /v2/ does not tell which repository Berth's own token must be for.
   const asked = { ...request, path, repository, body: requestBody(call) };
   const response = await requestWrite(asked, repository, deps);
-  refuseRedirectedWrite(response, call, deps);
-  const location = clientLocation(response, call, repository, path, deps);
+  await refuseRedirectedWrite(response, call, deps);
+  const location = await locationOrEnd(response, () =>
+    clientLocation(response, call, repository, path, deps),
+  );
   deps.metrics.uploads.inc({ result: resultOf(request.method, response.status, route) });
   await sendAnswer(call, response, deps, location === undefined ? {} : { location });
 }
@@ -73,7 +76,6 @@ function clientLocation(
   const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
   // The scheme may differ: a registry behind a TLS terminator often says http. Only host and path are used.
   if (target === undefined || target.hostname !== base.hostname) {
-    response.body.destroy();
     deps.metrics.redirectsRefused.inc({ reason: 'host_not_listed' });
     call.context.log.warn({ audit: 'upload_location', registry: registry.name }, 'upload location refused');
     throw new UpstreamFailure(
@@ -83,7 +85,29 @@ function clientLocation(
     );
   }
   const url = `${target.pathname}${target.search}`;
-  return `/v2/${repository}/blobs/uploads/${sealUpload(deps.ticketKeys(), { registry: registry.name, repository, url })}`;
+  return `/v2/${repository}/blobs/uploads/${seal({ registry: registry.name, repository, url }, deps)}`;
+}
+
+/** Nobody reads the body of an answer whose location is refused. */
+async function locationOrEnd(
+  response: UpstreamResponse,
+  locate: () => string | undefined,
+): Promise<string | undefined> {
+  try {
+    return locate();
+  } catch (error) {
+    await endBody(response);
+    throw error;
+  }
+}
+
+function seal(upload: Parameters<typeof sealUpload>[1], deps: LoginServerDeps): string {
+  try {
+    return sealUpload(deps.ticketKeys(), upload);
+  } catch (error) {
+    if (!(error instanceof UploadSealError)) throw error;
+    throw new UpstreamFailure('http_protocol_error', 'registry', error.message, { cause: error });
+  }
 }
 
 /** Of the blob that the request's own query names: uploaded (`digest`), or mounted. */

@@ -1,5 +1,6 @@
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import { endBody } from '../upstream/end-body.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { localPath } from './answer-headers.ts';
@@ -17,7 +18,7 @@ export async function answerWrite(
 ): Promise<void> {
   const request = { ...upstreamRequest(call, caller.authorization), body: requestBody(call) };
   const response = await requestWrite(request, repository, deps);
-  refuseRedirectedWrite(response, call, deps);
+  await refuseRedirectedWrite(response, call, deps);
   const { location } = response.headers;
   const local = location === undefined ? undefined : localPath(location, call.path, deps.registry);
   await sendAnswer(call, response, deps, local === undefined ? {} : { location: local });
@@ -44,13 +45,13 @@ export async function requestWrite(
  * P4: a client that followed would send its content to a host that no firewall rule names.
  * @throws UpstreamFailure
  */
-export function refuseRedirectedWrite(
+export async function refuseRedirectedWrite(
   response: UpstreamResponse,
   call: DoorRequest,
   deps: LoginServerDeps,
-): void {
+): Promise<void> {
   if (response.status < 300 || response.status >= 400 || response.status === 304) return;
-  response.body.destroy();
+  await endBody(response);
   deps.metrics.redirectsRefused.inc({ reason: 'upload_redirected' });
   call.context.log.warn(
     { audit: 'upload_redirected', registry: deps.registry.name },
