@@ -30,7 +30,7 @@ one run are what counts.
 
 ## Conditions
 
-- ${machine.date}, revision ${machine.revision}; ${machine.processor}, ${machine.cores} cores, ${machine.memoryGibibytes} GiB, Linux ${machine.kernel}; load average at the start ${machine.loadAverage.toFixed(1)}
+- ${machine.date}, revision ${machine.revision}; ${machine.processor}, ${machine.cores} cores, ${machine.memoryGibibytes} GiB, Linux ${machine.kernel}; load average at the start ${machine.loadAverage.toFixed(1)} (where it is above 1, other work shared the cores, and GiB/s says little)
 - Node ${machine.node} (OpenSSL ${machine.openssl}), ${machine.nginx}, ${machine.curl}
 - a blob of ${options.blobMebibytes} MiB ${results.inMemory ? 'in tmpfs' : 'on a disk (no tmpfs was found)'}, ${options.downloads} downloads per round, ${options.concurrency} at a time, each by a curl of its own; plain HTTP/1.1 over loopback
 - ${options.rounds} rounds; in each round every row is measured once, in the order of the table, so that drift hits all alike
