@@ -29,7 +29,9 @@ export type ResolvePath = (path: string) => string;
 export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config {
   return {
     listeners: all(file.listeners).map((listener) => buildListener(listener, resolvePath)),
+    stateDirectory: file.stateDirectory === null ? null : resolvePath(file.stateDirectory),
     metrics: file.metrics,
+    admin: file.admin === null ? null : { socket: resolvePath(present(file.admin.socket)) },
     ticket: { ...file.ticket, keyFile: resolvePath(file.ticket.keyFile) },
     cache: file.cache,
     limits: file.limits,
@@ -68,6 +70,7 @@ function buildRegistry(file: FileRegistry, resolvePath: ResolvePath): RegistryCo
     upstream: buildUpstream(present(file.upstream), resolvePath),
     namespaces: all(file.namespaces).map((namespace) => present(parseHost(namespace, 'https'))),
     delivery,
+    rollout: { clients: all(file.rollout.clients), percent: file.rollout.percent },
     push: file.push,
     dataEndpoint: delivery === 'inline' ? null : file.dataEndpoint,
     redirectHosts: all(file.redirectHosts).map(buildRedirectHost),

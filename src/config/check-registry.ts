@@ -1,6 +1,7 @@
 import { canonicalNamespace } from '../endpoints/namespace.ts';
 import { checkClients } from './check-clients.ts';
 import { checkHostPattern, checkPathPattern } from './check-redirect-host.ts';
+import { checkRollout } from './check-rollout.ts';
 import { checkHostList, checkUpstream } from './check-upstream.ts';
 import { deliveryOf, type FileConfig, type FileRegistry } from './file-config.ts';
 import type { ConfigPath, Finding } from './problem.ts';
@@ -15,6 +16,7 @@ export function checkRegistry(
     ...(registry.upstream === undefined ? [] : checkUpstream(registry.upstream, [...path, 'upstream'])),
     ...checkNamespaces(registry, [...path, 'namespaces']),
     ...checkDelivery(registry, path),
+    ...checkRollout(registry, [...path, 'rollout']),
     ...checkRedirectHosts(registry, [...path, 'redirectHosts']),
     ...checkRegions(registry, [...path, 'regions']),
     ...checkClients(registry, config, path),

@@ -3,9 +3,13 @@
  * that its name carries. The file's own form, with its meanings, is `schema.ts`; `load.ts` turns one into the other.
  */
 export type Config = {
+  /** Where `berth update` keeps what it changed; null: nothing can be changed while Berth runs. */
+  readonly stateDirectory: string | null;
   readonly listeners: readonly ListenerConfig[];
   /** Null: no metrics listener. */
   readonly metrics: { readonly address: string; readonly port: number } | null;
+  /** Null: no control socket. */
+  readonly admin: { readonly socket: string } | null;
   readonly ticket: TicketConfig;
   readonly cache: { readonly memoryMaxBytes: number };
   readonly limits: Limits;
@@ -82,6 +86,7 @@ export type RegistryConfig = {
   /** Source hosts whose `?ns=` this registry answers. */
   readonly namespaces: readonly string[];
   readonly delivery: Delivery;
+  readonly rollout: Rollout;
   readonly push: boolean;
   /** Pattern with `{registry}` and `{region}`; null where no region has a data endpoint (inline, passthrough). */
   readonly dataEndpoint: string | null;
@@ -92,6 +97,14 @@ export type RegistryConfig = {
   readonly publicProbe: boolean;
   /** Berth's own policy for its clients; null: the upstream decides with the caller's credentials. */
   readonly clients: ClientPolicy | null;
+};
+
+/** Which clients are sent to data endpoints while they are on; the others get `passthrough`. */
+export type Rollout = {
+  /** CIDRs that are always among them. */
+  readonly clients: readonly string[];
+  /** Share of all addresses, 0 to 100. */
+  readonly percent: number;
 };
 
 export type UpstreamConfig = {

@@ -8,6 +8,8 @@ import type { Delivery, ListenerConfig, LogLevel } from './config.ts';
 export type FileConfig = {
   readonly listeners?: FileList<FileListener>;
   readonly metrics: { readonly address: string; readonly port: number } | null;
+  readonly stateDirectory: string | null;
+  readonly admin: { readonly socket?: string } | null;
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
   readonly cache: { readonly memoryMaxBytes: number };
   readonly limits: {
@@ -52,6 +54,7 @@ export type FileRegistry = {
   /** Undefined where the file does not say; see `deliveryOf`. */
   readonly delivery?: Delivery;
   readonly dataEndpointEnabled?: boolean;
+  readonly rollout: { readonly clients: FileList<string>; readonly percent: number };
   readonly push: boolean;
   readonly dataEndpoint: string | null;
   readonly redirectHosts: FileList<FileRedirectHost>;

@@ -5,8 +5,6 @@ import type { ConfigPath } from './problem.ts';
  * and not enforced is a hole.
  */
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
-  'stateDirectory',
-  'admin',
   'audit',
   'workers',
   'cache.directory',
@@ -16,7 +14,6 @@ const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
   'registries[].rules',
   'registries[].publicNetworkAccess',
   'registries[].networkRules',
-  'registries[].rollout',
   'registries[].staleIfErrorSeconds',
   'registries[].preset',
   'registries[].regions[].upstream',

@@ -57,6 +57,31 @@ export const REGISTRY_SCHEMA: JsonSchema = {
       type: 'boolean',
       description: 'Other spelling of `delivery`: true is `dedicated`, false is `passthrough`.',
     },
+    rollout: {
+      type: 'object',
+      description:
+        "Who is sent to the data endpoints while they are on: a client that `clients` names or that `percent` takes in. All others get the upstream's own redirect, as with `passthrough`.",
+      default: {},
+      additionalProperties: false,
+      properties: {
+        clients: {
+          type: 'array',
+          description:
+            'CIDRs whose clients come first; addresses as `clientAddress` tells them. Of use with a `percent` below 100.',
+          default: [],
+          maxItems: 10_000,
+          items: { type: 'string', description: 'CIDR or address.' },
+        },
+        percent: {
+          type: 'integer',
+          description:
+            'Share of the other clients, by a fixed hash of the address (of IPv6 the /64): the same clients each time, and a higher share keeps those that were in.',
+          default: 100,
+          minimum: 0,
+          maximum: 100,
+        },
+      },
+    },
     push: {
       type: 'boolean',
       description: 'Whether uploads, mounts and deletes are passed on; false: read-only.',

@@ -21,6 +21,13 @@ export const CONFIG_SCHEMA: JsonSchema = {
       maxItems: 64,
       items: LISTENER_SCHEMA,
     },
+    stateDirectory: {
+      type: ['string', 'null'],
+      description:
+        'Directory in which `berth update` keeps what it changed, one for each running Berth; made (0700) where it is missing. What is kept lapses when the file itself says something else than it did at the change. null: `berth update` is refused.',
+      default: null,
+      minLength: 1,
+    },
     metrics: {
       type: ['object', 'null'],
       description: 'Listener of `/metrics`, `/livez` and `/readyz`, plain HTTP; null: none.',
@@ -38,6 +45,23 @@ export const CONFIG_SCHEMA: JsonSchema = {
           default: 9464,
           minimum: 0,
           maximum: 65_535,
+        },
+      },
+    },
+    admin: {
+      type: ['object', 'null'],
+      description:
+        'Control socket, through which commands talk to the running Berth: `update`, `show-endpoints`, `report`. null: none.',
+      default: null,
+      additionalProperties: false,
+      required: ['socket'],
+      properties: {
+        socket: {
+          type: 'string',
+          description:
+            'Path of the Unix socket, at most 90 bytes when absolute; mode 0600, so only the user that Berth runs as (and root) can use it. Its directory is made (0700) where it is missing.',
+          minLength: 1,
+          maxLength: 90,
         },
       },
     },

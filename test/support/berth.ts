@@ -52,7 +52,9 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
         tls: options.tls === false ? null : { certificates: [{ cert, key }], clientCaFile: null },
       },
     ],
+    stateDirectory: null,
     metrics: { address: '127.0.0.1', port: 0 },
+    admin: null,
     ticket: { keyFile: null, lifetimeSeconds: 1200 },
     cache: { memoryMaxBytes: 16 * 1024 * 1024 },
     limits: {
@@ -125,6 +127,7 @@ export function testRegistry(
     scheme: 'https',
     namespaces: [],
     delivery: 'dedicated',
+    rollout: { clients: [], percent: 100 },
     push: true,
     dataEndpoint: '{registry}.{region}.data.registry.example',
     redirectHosts: ['', ...storagePorts.map((port) => `:${port}`)].map((port) => ({

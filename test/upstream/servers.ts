@@ -117,6 +117,7 @@ export function registryConfig(
     },
     namespaces: [],
     delivery: 'inline',
+    rollout: { clients: [], percent: 100 },
     push: true,
     dataEndpoint: null,
     redirectHosts: [],
