@@ -7,5 +7,5 @@ import { sendAnswer } from './send-answer.ts';
 /** end-1 (A1): whether the caller may come in is the upstream's word, its challenge rewritten. */
 export async function answerPing(call: DoorRequest, caller: Caller, deps: LoginServerDeps): Promise<void> {
   const request = upstreamRequest(call, caller.authorization);
-  await sendAnswer(call, await deps.upstream.request({ ...request, path: '/v2/' }), deps);
+  await sendAnswer(call, await deps.upstream.follow({ ...request, path: '/v2/' }), deps);
 }
