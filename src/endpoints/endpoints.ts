@@ -1,4 +1,4 @@
-import type { RegistryConfig } from '../config/config.ts';
+import type { Delivery, RegistryConfig } from '../config/config.ts';
 import { hostname, matchHostPattern, parseHost } from '../http/host.ts';
 
 /** `loginServer` and `dataEndpoints` with the keys that ACR's own `show-endpoints` prints. */
@@ -57,10 +57,10 @@ export function regionForHost(
 /**
  * What a client's firewall has to let through. `dedicated`: the data endpoint of each region. `inline`: nothing beside
  * the login server. `passthrough`: whatever the upstream may redirect to, per region, as ACR prints it while data
- * endpoints are off.
+ * endpoints are off. `delivery` is the one in force, where that is not what the configuration says.
  */
-export function showEndpoints(registry: RegistryConfig): Endpoints {
-  const { loginServer, delivery, regions } = registry;
+export function showEndpoints(registry: RegistryConfig, delivery: Delivery = registry.delivery): Endpoints {
+  const { loginServer, regions } = registry;
   if (delivery === 'inline') return { loginServer, dataEndpoints: [] };
   if (delivery === 'dedicated') {
     const dataEndpoints = regions.map(({ name }) => ({

@@ -1,0 +1,109 @@
+import { constants } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { formatSettings, type Overrides, parseSettings } from './settings-document.ts';
+
+export type SettingsErrorCode = 'settings_unreadable' | 'settings_invalid' | 'settings_unwritable';
+
+/** The message is for the operator as it is: file, what is wrong, what to do. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+  readonly code: SettingsErrorCode;
+
+  constructor(code: SettingsErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+const FILE_NAME = 'settings.json';
+
+/** A thousand registries are 150 kB; a device or a log put there by mistake is more. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * What `<directory>/settings.json` holds; no overrides where the directory or the file is not there yet. The directory is
+ * made (0700), so that a start finds out whether it can be, and not the first change.
+ *
+ * @throws {SettingsError} where the file is there and can not be read or understood
+ */
+export async function readSettings(directory: string): Promise<Overrides> {
+  const path = join(directory, FILE_NAME);
+  let text: string;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { size } = await stat(path);
+    if (size > MAX_BYTES) throw new TypeError(`it has ${size} bytes, more than ${MAX_BYTES}`);
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return new Map();
+    if (error instanceof TypeError) throw invalid(path, error);
+    throw new SettingsError(
+      'settings_unreadable',
+      `the settings ${path} can not be read (${code}): check owner and mode of the file and of stateDirectory`,
+      error,
+    );
+  }
+  try {
+    return parseSettings(text);
+  } catch (error) {
+    throw invalid(path, error);
+  }
+}
+
+/**
+ * Writes the settings (mode 0600) whole or not at all: on disk under another name first, then renamed. Only one call at a
+ * time for a directory.
+ *
+ * @throws {SettingsError} and the old settings are still there
+ */
+export async function writeSettings(directory: string, overrides: Overrides): Promise<void> {
+  const path = join(directory, FILE_NAME);
+  const temporary = `${path}.tmp`;
+  try {
+    // What a crash left behind; `wx` would trip over it, and a link there must not be followed.
+    await rm(temporary, { force: true });
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(formatSettings(overrides));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(directory);
+  } catch (error) {
+    throw new SettingsError(
+      'settings_unwritable',
+      `the settings ${path} can not be written (${errorCode(error)}): check that stateDirectory exists, is writable and has room`,
+      error,
+    );
+  }
+}
+
+/** Without this, a power failure may bring back the old name's content. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function invalid(path: string, error: unknown): SettingsError {
+  const why = error instanceof Error ? error.message : 'for an unknown reason';
+  return new SettingsError(
+    'settings_invalid',
+    `the settings ${path} can not be used: ${why}; restore the file from a backup, or remove it to start with what the configuration says`,
+    error,
+  );
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unknown error';
+}
