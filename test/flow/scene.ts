@@ -45,6 +45,8 @@ export type SceneOptions = {
   readonly uploadLocation?: UploadLocation;
   readonly pageSize?: number;
   readonly lookup?: Lookup;
+  /** Client certificates of the scene's authority are asked for. */
+  readonly clientCertificates?: boolean;
   /** Names allowed as realm, at the fixture registry's own port. */
   readonly tokenHostsWithPort?: readonly string[];
 };
@@ -91,6 +93,7 @@ export async function openScene(t: Test, options: SceneOptions = {}): Promise<Sc
     ],
     ...(options.config && { config: options.config }),
     ...(options.lookup && { lookup: options.lookup }),
+    ...(options.clientCertificates && { clientCertificates: options.clientCertificates }),
   });
   t.teardown(() => berth.close());
   const login = 'https://contoso.registry.example';

@@ -17,6 +17,8 @@ export type TestBerth = {
   readonly client: TestClient;
   /** Every log line so far, parsed. */
   readonly log: Record<string, unknown>[];
+  /** The whole of `/metrics`. */
+  metrics(): Promise<string>;
   /** Sum of a metric's series with these labels; 0 where there is none. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
   /** Whether a hostname is one of Berth's own. */
@@ -31,6 +33,8 @@ export type TestBerthOptions = {
   readonly config?: Partial<Config>;
   /** False: a plain listener. */
   readonly tls?: boolean;
+  /** Client certificates of the same authority are asked for. */
+  readonly clientCertificates?: boolean;
   /** Shared by replicas; default: keys of its own. */
   readonly ticketKeys?: TicketKeys;
   readonly lookup?: Lookup;
@@ -47,9 +51,16 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
       {
         address: '127.0.0.1',
         port: 0,
+        network: 'public',
         clientAddress: 'socket',
         trustedProxies: [],
-        tls: options.tls === false ? null : { certificates: [{ cert, key }], clientCaFile: null },
+        tls:
+          options.tls === false
+            ? null
+            : {
+                certificates: [{ cert, key }],
+                clientCaFile: options.clientCertificates === true ? authority.caFile : null,
+              },
       },
     ],
     stateDirectory: null,
@@ -73,6 +84,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
       drainSeconds: 2,
     },
     log: { level: 'info' },
+    audit: { file: null },
     registries,
     ...options.config,
   };
@@ -91,6 +103,11 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     ca: authority.cert,
     route: (hostname, wanted) => ({ address: '127.0.0.1', port: owns(hostname) ? port : wanted }),
   });
+  const metrics = async (): Promise<string> => {
+    if (!started.metrics) throw new Error('this Berth was started without its metrics listener');
+    const { body } = await client.send(`http://127.0.0.1:${started.metrics.port}/metrics`);
+    return body.toString();
+  };
   return {
     app,
     config,
@@ -99,11 +116,8 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     client,
     log,
     owns,
-    async metric(name, labels = {}) {
-      if (!started.metrics) throw new Error('this Berth was started without its metrics listener');
-      const { body } = await client.send(`http://127.0.0.1:${started.metrics.port}/metrics`);
-      return sumOfSeries(body.toString(), name, labels);
-    },
+    metrics,
+    metric: async (name, labels = {}) => sumOfSeries(await metrics(), name, labels),
     async close() {
       client.close();
       await app.stop();
@@ -137,6 +151,9 @@ export function testRegistry(
     regions: [{ name: 'eastus', match: ['eus*.blob.core.windows.net'] }],
     authorizationTtlSeconds: 60,
     publicProbe: true,
+    publicNetworkAccess: true,
+    networkRules: { defaultAction: 'allow', ipRules: [] },
+    rules: { repositories: [] },
     clients: null,
     ...rest,
     upstream: {

@@ -43,11 +43,17 @@ export type TestClient = {
  */
 export function createTestClient(options: {
   readonly ca?: string;
+  /** The client's own certificate. */
+  readonly identity?: { readonly cert: string; readonly key: string };
   readonly route?: (hostname: string, port: number) => { address: string; port: number };
 }): TestClient {
   const agents = {
     'http:': new HttpAgent({ keepAlive: true }),
-    'https:': new HttpsAgent({ keepAlive: true, ...(options.ca === undefined ? {} : { ca: options.ca }) }),
+    'https:': new HttpsAgent({
+      keepAlive: true,
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+      ...(options.identity && { cert: options.identity.cert, key: options.identity.key }),
+    }),
   };
   const route = options.route ?? ((_hostname: string, port: number) => ({ address: '127.0.0.1', port }));
   return {
