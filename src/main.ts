@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { getServers } from 'node:dns';
+import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
@@ -19,6 +21,8 @@ const deps: CliDeps = {
   createApp: async (config, appDeps) =>
     (await import('./app.ts')).createApp(config, { ...appDeps, build: { version, revision: 'unknown' } }),
   loopbackAddresses: () => ['127.0.0.1', ...(hasIpv6Loopback() ? ['::1'] : [])],
+  resolveHost: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+  dnsServers: getServers,
   stopSignal,
 };
 

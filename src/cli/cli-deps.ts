@@ -16,6 +16,10 @@ export type CliDeps = {
   createApp(config: Config, deps: { log: Logger; ticketKeys: TicketKeys }): Promise<RunningApp>;
   /** The loopback addresses of this machine: without IPv6 there is no `::1`. */
   loopbackAddresses(): readonly string[];
+  /** All addresses of a name, `/etc/hosts` included; throws like `dns.lookup` where there is none. */
+  resolveHost(name: string): Promise<readonly string[]>;
+  /** DNS servers of this machine, as `dns.getServers` tells them. */
+  dnsServers(): readonly string[];
   /** From the call on, a request to end the process aborts the signal instead of ending it. */
   stopSignal(): AbortSignal;
 };

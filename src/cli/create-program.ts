@@ -4,6 +4,7 @@ import { createCheckCommand } from './check.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
 import { createClientConfigCommand } from './client-config.ts';
+import { createFirewallRulesCommand } from './firewall-rules.ts';
 import { createServeCommand } from './serve.ts';
 import { createShowEndpointsCommand } from './show-endpoints.ts';
 import { createTicketKeyCommand } from './ticket-key.ts';
@@ -18,6 +19,7 @@ export function createProgram(deps: CliDeps): Command {
     createServeCommand,
     createCheckCommand,
     createShowEndpointsCommand,
+    createFirewallRulesCommand,
     createTicketKeyCommand,
     createClientConfigCommand,
   ]) {

@@ -21,6 +21,8 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
     createLogger: (level) => pino({ level, base: null }, destination),
     createApp: () => Promise.resolve(app),
     loopbackAddresses: () => ['127.0.0.1', '::1'],
+    resolveHost: () => Promise.reject(new Error('no name resolves in tests')),
+    dnsServers: () => ['192.0.2.53'],
     stopSignal: () => AbortSignal.abort(),
     ...overrides,
   };
