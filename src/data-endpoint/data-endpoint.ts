@@ -3,7 +3,10 @@ import type { BlobResponder } from '../blob/respond-blob.ts';
 import type { RegistryConfig } from '../config/config.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { takeResponse } from '../listener/take-response.ts';
+import { parseDigest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
+import { parseRepositoryName } from '../oci/repository-name.ts';
+import type { RepositoryRules } from '../policy/repository-rules.ts';
 import { openTicket } from '../ticket/open-ticket.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
@@ -13,8 +16,11 @@ import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 export type DataEndpointDeps = BlobSourceDeps & {
   readonly registry: RegistryConfig;
   readonly upstream: UpstreamRegistry;
+  readonly repositoryRules: RepositoryRules;
   readonly ticketKeys: () => TicketKeys;
   readonly responder: BlobResponder;
+  /** Told the client's address with each valid ticket: a firewall that was in the way is not any more. */
+  readonly onTicket: (clientAddress: string) => void;
   /** Unix milliseconds. */
   readonly now: () => number;
 };
@@ -32,6 +38,7 @@ export function createDataEndpoint(
     context.access.route = 'blob';
     context.access.region = region;
     if (method !== 'GET' && method !== 'HEAD') {
+      context.refuse('method');
       throw ociError('UNSUPPORTED', {
         message: 'A data endpoint answers GET and HEAD only; everything else goes to the login server.',
         headers: { allow: 'GET, HEAD' },
@@ -40,6 +47,12 @@ export function createDataEndpoint(
     const ticket = open(exchange, host, deps);
     context.access.repository = ticket.repository;
     context.access.digest = ticket.digest;
+    // R5: a rule may be newer than the ticket.
+    if (!deps.repositoryRules.isOpen(ticket.repository)) {
+      context.refuse('repository_rule');
+      context.access.failure = 'repository_rule';
+      throw denied('This repository is not open through this registry proxy; ask its operator to allow it.');
+    }
     const authorization = await authorizationFor(ticket, deps, context.signal);
     try {
       await deps.responder.respond(
@@ -73,17 +86,33 @@ function open(exchange: DoorRequest, host: string, deps: DataEndpointDeps): Tick
       : ({ kind: 'refused', reason: 'malformed' } as const);
   if (opened.kind === 'ok') {
     metrics.ticketVerifications.inc({ result: 'ok' });
+    deps.onTicket(exchange.context.clientAddress);
     return opened.ticket;
   }
   metrics.ticketVerifications.inc({ result: opened.reason });
   exchange.context.access.failure = opened.reason;
   exchange.context.access.outcome = 'refused';
+  noteClaim(exchange);
+  exchange.context.refuse('ticket', opened.reason);
   throw denied(
     opened.reason === 'expired'
       ? 'This link has expired; ask the login server for the blob again.'
       : 'This link is not valid here; ask the login server for the blob.',
   );
 }
+
+/** What the link says that it is for, unproved, as every path at the login server is. */
+function noteClaim({ query, context: { access } }: DoorRequest): void {
+  if (query.length > MAX_CLAIM_LENGTH) return;
+  const params = new URLSearchParams(query);
+  const repository = parseRepositoryName(params.get('r') ?? '');
+  const digest = parseDigest(params.get('d') ?? '');
+  if (repository !== undefined) access.repository = repository;
+  if (digest.kind === 'ok') access.digest = digest.digest;
+}
+
+/** Characters: of a whole ticket. */
+const MAX_CLAIM_LENGTH = 8 * 1024;
 
 async function authorizationFor(
   ticket: Ticket,

@@ -31,6 +31,11 @@ export type Settings = {
    * @throws {SettingsError} where it could not be kept; then it is not in force either
    */
   update(registry: RegistryConfig, dataEndpointEnabled: boolean): Promise<UpdateResult>;
+  /**
+   * Takes up another configuration while Berth runs: overrides that it has lapsed are dropped for good.
+   * @throws {SettingsError} where that could not be kept
+   */
+  adopt(registries: readonly RegistryConfig[]): Promise<void>;
 };
 
 export type SettingsDeps = {
@@ -56,26 +61,25 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
   let overrides: Overrides = directory === null ? new Map() : await readSettings(directory);
   let last: Promise<unknown> = Promise.resolve();
 
-  const valid = new Map<string, Override>();
-  for (const [name, override] of overrides) {
-    const registry = registries.find((candidate) => candidate.name === name);
-    const { dataEndpointEnabled } = override;
-    if (registry !== undefined && isInForce(registry, override)) {
-      valid.set(name, override);
-      log.info(
-        { registry: name, dataEndpointEnabled, changedAt: override.changedAt },
-        'kept setting in force',
-      );
-    } else {
-      log.warn(
-        { registry: name, dataEndpointEnabled, changedAt: override.changedAt },
-        'kept setting lapsed: the configuration has changed since',
+  await adopt(registries);
+
+  /** Drops what has lapsed, on disk as well, and tells the state of each registry. */
+  async function adopt(next: readonly RegistryConfig[]): Promise<void> {
+    const valid = new Map<string, Override>();
+    for (const [name, override] of overrides) {
+      const registry = next.find((candidate) => candidate.name === name);
+      const { dataEndpointEnabled, changedAt } = override;
+      const inForce = registry !== undefined && isInForce(registry, override);
+      if (inForce) valid.set(name, override);
+      log[inForce ? 'info' : 'warn'](
+        { registry: name, dataEndpointEnabled, changedAt },
+        inForce ? 'kept setting in force' : 'kept setting lapsed: the configuration has changed since',
       );
     }
+    if (directory !== null && valid.size < overrides.size) await writeSettings(directory, valid);
+    overrides = valid;
+    for (const registry of next) onState(registry.name, stateOf(registry).dataEndpointEnabled);
   }
-  if (directory !== null && valid.size < overrides.size) await writeSettings(directory, valid);
-  overrides = valid;
-  for (const registry of registries) onState(registry.name, stateOf(registry).dataEndpointEnabled);
 
   function stateOf(registry: RegistryConfig): RegistryState {
     const override = overrides.get(registry.name);
@@ -119,17 +123,20 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
     return { kind: 'done', state: stateOf(registry) };
   }
 
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  }
+
   return {
     stateOf,
     deliveryFor(registry, clientAddress) {
       const { delivery } = stateOf(registry);
       return delivery === 'dedicated' && !inRollout(registry, clientAddress) ? 'passthrough' : delivery;
     },
-    update(registry, dataEndpointEnabled) {
-      const turn = last.then(() => change(registry, dataEndpointEnabled));
-      last = turn.catch(() => {});
-      return turn;
-    },
+    update: (registry, dataEndpointEnabled) => inTurn(() => change(registry, dataEndpointEnabled)),
+    adopt: (next) => inTurn(() => adopt(next)),
   };
 }
 

@@ -2,6 +2,8 @@ import { createBlobSource } from '../blob/create-blob-source.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { takeResponse } from '../listener/take-response.ts';
 import type { Route } from '../oci/route.ts';
+import { clientNetwork } from '../policy/client-network.ts';
+import { isRedirect } from '../upstream/is-redirect.ts';
 import type { BlobLocation } from '../upstream/upstream-registry.ts';
 import { forwardedHeaders, upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
@@ -13,16 +15,17 @@ import { sendAnswer, sendBounded } from './send-answer.ts';
 type BlobRoute = Extract<Route, { kind: 'blob' }>;
 type FoundBlob = Exclude<BlobLocation, { kind: 'status' }>;
 
-/** end-2, GET and HEAD, in the registry's delivery (B1–B8). */
+/** end-2, GET and HEAD, in the delivery that is in force for this client now (B1–B8, W1, W6). */
 export async function answerBlob(
   call: DoorRequest,
   route: BlobRoute,
   caller: Caller,
   deps: LoginServerDeps,
 ): Promise<void> {
-  const { registry, metrics } = deps;
+  const { registry, metrics, settings } = deps;
   const isGet = call.request.raw.method === 'GET';
-  if (registry.delivery === 'passthrough') {
+  const delivery = settings.deliveryFor(registry, call.context.clientAddress);
+  if (delivery === 'passthrough') {
     if (isGet) metrics.redirects.inc({ delivery: 'passthrough' });
     await passThrough(call, caller, deps);
     return;
@@ -32,8 +35,9 @@ export async function answerBlob(
     await sendBounded(call, location, deps);
     return;
   }
-  if (isGet && registry.delivery === 'dedicated') {
-    if (redirectToDataEndpoint(call, route, location, caller, deps)) return;
+  if (isGet && delivery === 'dedicated' && redirectToDataEndpoint(call, route, location, caller, deps)) {
+    count(call, 'dataEndpoint', deps);
+    return;
   }
   if (isGet) metrics.redirects.inc({ delivery: 'inline' });
   await deliverInline(call, route, location, caller, deps);
@@ -45,7 +49,13 @@ async function passThrough(call: DoorRequest, caller: Caller, deps: LoginServerD
   const headers = forwardedHeaders(call.request.raw.headers, ['range', 'if-range', 'if-none-match']);
   const response = await deps.upstream.request({ ...request, headers });
   const { location } = response.headers;
+  if (location !== undefined && isRedirect(response.status)) count(call, 'storage', deps);
   await sendAnswer(call, response, deps, location === undefined ? {} : { location });
+}
+
+/** For the report on who still needs the rule for all storage hosts (W9). */
+function count(call: DoorRequest, event: 'storage' | 'dataEndpoint', deps: LoginServerDeps): void {
+  deps.migration.record(deps.registry.name, clientNetwork(call.context.clientAddress), event);
 }
 
 /** B1: where the blob is, decided by the upstream for this caller, or for everybody (C7, C8). */

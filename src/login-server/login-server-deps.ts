@@ -2,7 +2,10 @@ import type { BlobSourceDeps } from '../blob/create-blob-source.ts';
 import type { BlobResponder } from '../blob/respond-blob.ts';
 import type { ManifestStore } from '../cache/manifest-store.ts';
 import type { RegistryConfig } from '../config/config.ts';
+import type { Migration } from '../endpoints/migration.ts';
+import type { Settings } from '../endpoints/settings.ts';
 import type { ClientPolicy } from '../policy/client-policy.ts';
+import type { RepositoryRules } from '../policy/repository-rules.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
 import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import type { Decisions } from './decisions.ts';
@@ -12,10 +15,13 @@ import type { ManifestAnswer } from './manifest-answer.ts';
 export type LoginServerDeps = BlobSourceDeps & {
   readonly registry: RegistryConfig;
   readonly upstream: UpstreamRegistry;
+  readonly settings: Pick<Settings, 'deliveryFor'>;
+  readonly migration: Pick<Migration, 'record'>;
   readonly blobDecisions: Decisions<BlobLocation>;
   readonly manifestDecisions: Decisions<ManifestAnswer>;
   readonly manifests: ManifestStore;
   readonly responder: BlobResponder;
+  readonly repositoryRules: RepositoryRules;
   /** Undefined: the upstream decides with the caller's own credentials. */
   readonly clients: ClientPolicy | undefined;
   readonly ticketKeys: () => TicketKeys;

@@ -1,16 +1,21 @@
 import type { Labels } from './instruments.ts';
 import { createInstruments } from './instruments.ts';
 import {
+  AUDIT_REASONS,
+  CLIENT_LIMITS,
   CODES,
   CONNECTION_REFUSALS,
   INCOMPLETE_REASONS,
   METHODS,
   REDIRECT_REFUSALS,
+  RELOAD_PARTS,
+  RELOAD_RESULTS,
   REQUEST_REFUSALS,
   ROUTES,
   SERVERS,
   TICKET_RESULTS,
   UPSTREAM_FAILURES,
+  UPSTREAM_THROTTLES,
   UPSTREAMS,
 } from './labels.ts';
 
@@ -19,6 +24,9 @@ export type * from './labels.ts';
 export { codeLabel, methodLabel } from './labels.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Those of the configuration, which the operator wrote: bounded, but not known here. Each appears when it is set. */
+const REGISTRY_NAMES: readonly string[] = [];
 
 /** From a cached answer to a blob of many gigabytes on a slow line: clients wait half an hour for those. */
 const DURATION_BUCKETS = [
@@ -82,6 +90,21 @@ export function createMetrics(build: { version: string; revision: string } = { v
       'Client connections closed before their first request.',
       { reason: CONNECTION_REFUSALS },
     ),
+    clientLimitRefusals: make.counter(
+      'berth_client_limit_refusals_total',
+      'Requests answered 429 because their client has reached a limit.',
+      { limit: CLIENT_LIMITS },
+    ),
+    auditEvents: make.counter(
+      'berth_audit_events_total',
+      'Requests and connections refused for safety, one audit event each.',
+      { reason: AUDIT_REASONS },
+    ),
+    auditWriteFailures: make.counter(
+      'berth_audit_write_failures_total',
+      'Audit events that `audit.file` did not take; they are in the log instead.',
+      {},
+    ),
     policyDecisions: make.counter(
       'berth_policy_decisions_total',
       "Decisions of Berth's own client policy (`clients`).",
@@ -106,6 +129,11 @@ export function createMetrics(build: { version: string; revision: string } = { v
       'berth_redirects_refused_total',
       'Locations of upstreams that were neither followed nor given out.',
       { reason: REDIRECT_REFUSALS },
+    ),
+    dataEndpointEnabled: make.gauge(
+      'berth_data_endpoint_enabled',
+      '1 while data endpoints of the registry are on, 0 while they are off or delivery is `inline`.',
+      { registry: REGISTRY_NAMES },
     ),
     regionsUnmatched: make.counter(
       'berth_regions_unmatched_total',
@@ -177,7 +205,39 @@ export function createMetrics(build: { version: string; revision: string } = { v
       upstream: UPSTREAMS,
     }),
 
+    upstreamQueueLength: make.gauge(
+      'berth_upstream_queue_length',
+      'Questions that wait for their turn at an upstream registry.',
+      {},
+    ),
+    upstreamQueueWait: make.histogram(
+      'berth_upstream_queue_wait_seconds',
+      'How long questions waited for their turn at an upstream registry; those that need not are counted with 0.',
+      {},
+      [0.001, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 60],
+    ),
+    upstreamThrottled: make.counter(
+      'berth_upstream_throttled_total',
+      'Questions answered 429 or 503 in place of an upstream registry, to keep its limits.',
+      { reason: UPSTREAM_THROTTLES },
+    ),
+
     // The process
+    configReloads: make.counter(
+      'berth_config_reloads_total',
+      'Reloads of each part of the configuration, by result.',
+      { part: RELOAD_PARTS, result: RELOAD_RESULTS },
+    ),
+    configLastReloadSuccessful: make.gauge(
+      'berth_config_last_reload_successful',
+      '1 where what the files say is in force; 0 where they are wrong or need a restart.',
+      { part: RELOAD_PARTS },
+    ),
+    configLastReloadSuccess: make.gauge(
+      'berth_config_last_reload_success_timestamp_seconds',
+      'When this part was last taken up, Unix time; at first the start.',
+      { part: RELOAD_PARTS },
+    ),
     tlsCertificateNotAfter: make.gauge(
       'berth_tls_certificate_not_after_timestamp_seconds',
       'When the first of the served certificates expires, Unix time; 0 without TLS.',

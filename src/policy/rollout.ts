@@ -14,6 +14,16 @@ export function createRollout({ clients, percent }: Rollout): RolloutDecision {
   return (address) => percent === 100 || first.has(address) || share(address) < percent;
 }
 
+/** The decisions of any number of rollouts, each made once and kept as long as its configuration is. */
+export function createRollouts(): (rollout: Rollout, address: string) => boolean {
+  const decisions = new WeakMap<Rollout, RolloutDecision>();
+  return (rollout, address) => {
+    let decide = decisions.get(rollout);
+    if (decide === undefined) decisions.set(rollout, (decide = createRollout(rollout)));
+    return decide(address);
+  };
+}
+
 /**
  * Where a client stands in the order in which a rollout reaches it, 0 to below 100: the same in every process and for
  * every registry, so that a client is not in here and out there. Of IPv6 the /64 counts, as hosts change the rest of

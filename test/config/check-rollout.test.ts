@@ -8,7 +8,10 @@ t.test('defaults: everybody, nothing kept, no socket', async (t) => {
 
 t.test('paths start from the directory of the file', async (t) => {
   const file = configFile({}, { stateDirectory: 'state', admin: { socket: 'run/admin.sock' } });
-  t.match(loaded(file), { stateDirectory: '/etc/berth/state', admin: { socket: '/etc/berth/run/admin.sock' } });
+  t.match(loaded(file), {
+    stateDirectory: '/etc/berth/state',
+    admin: { socket: '/etc/berth/run/admin.sock' },
+  });
   t.match(loaded(configFile(), { BERTH_STATE_DIRECTORY: '/s', BERTH_ADMIN_SOCKET: '/a' }), {
     stateDirectory: '/s',
     admin: { socket: '/a' },
@@ -31,7 +34,9 @@ t.test('a rollout says whom it means', async (t) => {
 
 t.test('a rollout without data endpoints is refused', async (t) => {
   const rollout = { percent: 10 };
-  t.match(problemLines(configFile({ rollout, delivery: 'inline' })), [/rollout: has no effect with .*inline/]);
+  t.match(problemLines(configFile({ rollout, delivery: 'inline' })), [
+    /rollout: has no effect with .*inline/,
+  ]);
   t.match(problemLines(configFile({ rollout, delivery: 'passthrough', dataEndpoint: null })), [
     /rollout: has no effect without dataEndpoint; add a pattern/,
   ]);

@@ -33,9 +33,15 @@ t.test('no label could hold what a peer chooses', (t) => {
   const labels = new Set(
     createMetrics().descriptions.flatMap((description) => Object.keys(description.labels)),
   );
-  for (const label of ['repository', 'tag', 'digest', 'path', 'url', 'host', 'client', 'registry']) {
+  for (const label of ['repository', 'tag', 'digest', 'path', 'url', 'host', 'client']) {
     t.notOk(labels.has(label), label);
   }
+  const byRegistry = createMetrics().descriptions.filter((description) => 'registry' in description.labels);
+  t.same(
+    byRegistry.map(({ name }) => name),
+    ['berth_data_endpoint_enabled'],
+    'registry is a name of the configuration, where the operator chooses',
+  );
   t.equal(codeLabel(206), '206');
   t.equal(codeLabel(299), 'other');
   t.equal(codeLabel(Number.NaN), 'other');
