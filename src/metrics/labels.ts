@@ -168,6 +168,7 @@ export type TicketResult = (typeof TICKET_RESULTS)[number];
 /** Why a connection ended before it carried a request. */
 export const CONNECTION_REFUSALS = [
   'connection_limit',
+  'client_connection_limit',
   'proxy_protocol_untrusted',
   'proxy_protocol_malformed',
   'proxy_protocol_timeout',
@@ -188,3 +189,60 @@ export const REQUEST_REFUSALS = [
   'expectation_unknown',
 ] as const;
 export type RequestRefusal = (typeof REQUEST_REFUSALS)[number];
+
+/** Why a request or a connection was refused for safety; what a mere mistake or an outage ends is not among them. */
+export const AUDIT_REASONS = [
+  'network_rule',
+  'public_network',
+  'repository_rule',
+  'client_policy',
+  'read_only',
+  'method',
+  'host',
+  'namespace',
+  'request',
+  'ticket',
+  'upload_ticket',
+  'redirect_location',
+  'upload_location',
+  'address',
+  'realm',
+  'proxy_protocol',
+] as const;
+export type AuditReason = (typeof AUDIT_REASONS)[number];
+
+/** The second word of an audit event; closed, too, but no label. */
+export type AuditDetail =
+  | RedirectRefusal
+  | RequestRefusal
+  | Exclude<TicketResult, 'ok'>
+  | Exclude<ConnectionRefusal, 'connection_limit' | 'tls_handshake'>
+  | UpstreamLabel
+  | 'unknown_host'
+  | 'mount_source'
+  | 'wrong_credentials'
+  | 'not_let_in'
+  | 'throttled'
+  | 'anonymous_write';
+
+/** What of the configuration is taken up by itself, each with the files it comes from. */
+export const RELOAD_PARTS = [
+  'configuration',
+  'ticket_keys',
+  'certificates',
+  'authorities',
+  'passwords',
+] as const;
+export type ReloadPart = (typeof RELOAD_PARTS)[number];
+
+/** `restart_needed`: in force but for some fields. `rejected`: the last good one stays. */
+export const RELOAD_RESULTS = ['applied', 'unchanged', 'restart_needed', 'rejected'] as const;
+export type ReloadResult = (typeof RELOAD_RESULTS)[number];
+
+/** Which limit on one client was reached; the one on connections is among `CONNECTION_REFUSALS`. */
+export const CLIENT_LIMITS = ['requests', 'transfers'] as const;
+export type ClientLimit = (typeof CLIENT_LIMITS)[number];
+
+/** Why a question was not put to an upstream registry: its `upstream.limits`. */
+export const UPSTREAM_THROTTLES = ['queue_full', 'wait_too_long', 'upstream_paused'] as const;
+export type UpstreamThrottle = (typeof UPSTREAM_THROTTLES)[number];
