@@ -11,6 +11,8 @@ export type BlobSourceDeps = {
   readonly upstream: Pick<UpstreamRegistry, 'storage' | 'checkLocation' | 'origin'>;
   readonly pool: BufferPool;
   readonly metrics: Metrics;
+  /** Milliseconds a transfer may wait for a connection to its host. */
+  readonly startTimeoutMs: number;
 };
 
 /**

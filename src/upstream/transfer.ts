@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
 import type { BufferPool, Slab } from './buffer-pool.ts';
-import { classifyFailure, type UpstreamFailure, type UpstreamRole } from './failure.ts';
+import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.ts';
 
 /**
  * One GET of blob bytes, as events. Chunks are slices of pooled buffers: whoever keeps one past `data` holds its
@@ -33,11 +33,14 @@ export type TransferRequest = {
   readonly where: UpstreamRole;
 };
 
-/** Starts the request; deadlines are the dispatcher's own (connect, headers, idle body). */
+/**
+ * Starts the request. Deadlines are the dispatcher's own (connect, headers, idle body), but for the wait for a free
+ * connection, which undici does not bound: that is `startTimeoutMs`, and fails with `connection_limit_reached`.
+ */
 export function startTransfer(
   dispatcher: Dispatcher,
   request: TransferRequest,
-  deps: { pool: BufferPool; metrics: Metrics },
+  deps: { pool: BufferPool; metrics: Metrics; startTimeoutMs: number },
   handler: TransferHandler,
 ): Transfer {
   const { pool, metrics } = deps;
@@ -48,45 +51,68 @@ export function startTransfer(
   let aborted = false;
   let done = false;
   let informational = true;
+  const startDeadline = setTimeout(() => {
+    const message = `${upstream}: no connection to ${request.origin} became free within ${deps.startTimeoutMs} ms`;
+    // It still waits in undici's queue, and is aborted when it gets its connection.
+    abort();
+    fail(new UpstreamFailure('connection_limit_reached', upstream, message));
+  }, deps.startTimeoutMs);
 
-  dispatcher.dispatch(
-    { origin: request.origin, path: request.path, method: 'GET', headers: request.headers },
-    {
-      onRequestStart(started) {
-        controller = started;
-        if (aborted) started.abort(new TransferAborted());
-      },
-      onResponseStart(started, status, headers) {
-        if (status < 200) return;
-        informational = false;
-        started.pause();
-        metrics.upstreamRequests.inc({ upstream, code: codeLabel(status) });
-        metrics.upstreamRequestDuration.observe({ upstream }, (performance.now() - startedAt) / 1000);
-        handler.start(status, headers);
-      },
-      onResponseData(_, chunk) {
-        received.inc(chunk.length);
-        handler.data(chunk, pool.pin(chunk));
-      },
-      onResponseEnd() {
-        done = true;
-        if (!informational) handler.end();
-      },
-      onResponseError(_, error) {
-        if (done) return;
-        done = true;
-        handler.failed(classifyFailure(error, request.where));
-      },
+  function fail(failure: UpstreamFailure): void {
+    if (done) return;
+    done = true;
+    clearTimeout(startDeadline);
+    handler.failed(failure);
+  }
+
+  function abort(): void {
+    if (aborted) return;
+    aborted = true;
+    controller?.abort(new TransferAborted());
+  }
+
+  const events: Dispatcher.DispatchHandler = {
+    onRequestStart(started) {
+      controller = started;
+      clearTimeout(startDeadline);
+      if (aborted) started.abort(new TransferAborted());
     },
-  );
+    onResponseStart(started, status, headers) {
+      if (status < 200) return;
+      informational = false;
+      started.pause();
+      metrics.upstreamRequests.inc({ upstream, code: codeLabel(status) });
+      metrics.upstreamRequestDuration.observe({ upstream }, (performance.now() - startedAt) / 1000);
+      handler.start(status, headers);
+    },
+    onResponseData(_, chunk) {
+      received.inc(chunk.length);
+      handler.data(chunk, pool.pin(chunk));
+    },
+    onResponseEnd() {
+      done = true;
+      if (!informational) handler.end();
+    },
+    onResponseError(_, error) {
+      fail(classifyFailure(error, upstream));
+    },
+  };
+  try {
+    dispatcher.dispatch(
+      { origin: request.origin, path: request.path, method: 'GET', headers: request.headers },
+      events,
+    );
+  } catch (error) {
+    // Refused at once (too many origins, say): told like any other failure, after the caller has its handle.
+    queueMicrotask(() => fail(classifyFailure(error, upstream)));
+  }
 
   return {
     pause: () => controller?.pause(),
     resume: () => controller?.resume(),
     abort() {
-      if (aborted || done) return;
-      aborted = true;
-      controller?.abort(new TransferAborted());
+      clearTimeout(startDeadline);
+      if (!done) abort();
     },
   };
 }

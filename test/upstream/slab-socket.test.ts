@@ -77,7 +77,7 @@ function download(
     const transfer: Transfer = startTransfer(
       agent,
       { origin, path, headers: {}, where: 'storage' },
-      { pool, metrics: createMetrics() },
+      { pool, metrics: createMetrics(), startTimeoutMs: 5000 },
       {
         start: () => transfer.resume(),
         data(chunk, slab) {
