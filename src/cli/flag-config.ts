@@ -2,6 +2,8 @@ import { isIP } from 'node:net';
 
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { findPreset, presetFields } from '../config/preset-fields.ts';
+import type { PresetName } from '../config/presets.ts';
 import { CliError, EXIT } from './cli-error.ts';
 
 /** The flags of `serve` that stand for a configuration file. */
@@ -11,23 +13,13 @@ export type ServeFlags = {
   readonly push: boolean;
   /** CIDRs. */
   readonly allowPrivate: readonly string[];
-  /** Host patterns; empty: the well-known ones. */
+  /** Undefined: the one that fits the upstream's host, if any. */
+  readonly preset: PresetName | undefined;
+  /** Host patterns; empty: those of the preset. */
   readonly redirectHosts: readonly string[];
+  /** Beside those of the preset. */
   readonly tokenHosts: readonly string[];
 };
-
-/** Where the large public registries keep their blobs. */
-const KNOWN_REDIRECT_HOSTS = [
-  '*.blob.core.windows.net', // Azure Container Registry
-  '*.*.data.azurecr.io', // the same with dedicated data endpoints
-  '*.data.mcr.microsoft.com', // Microsoft's own images
-  'prod-*-starport-layer-bucket.s3.*.amazonaws.com', // Amazon ECR
-  'production.cloudflare.docker.com', // Docker Hub
-  'production.cloudfront.docker.com',
-  'docker-images-prod.*.r2.cloudflarestorage.com',
-  'pkg-containers.githubusercontent.com', // GitHub
-  'cdn*.quay.io', // Quay
-];
 
 /** Docker Hub is known by names that are not the host to ask. */
 const DOCKER_HUB_ALIASES = new Set(['docker.io', 'index.docker.io', 'hub.docker.com']);
@@ -43,8 +35,9 @@ export function flagConfig(
   loopbackAddresses: readonly string[],
 ): Config {
   const { port } = flags;
-  const hub = isDockerHub(flags.upstream);
-  const redirectHosts = flags.redirectHosts.length > 0 ? flags.redirectHosts : KNOWN_REDIRECT_HOSTS;
+  const url = upstreamUrl(flags.upstream);
+  const preset = flags.preset ?? findPreset(url);
+  const fields = preset === undefined ? undefined : presetFields(preset, url);
   const file = {
     listeners: loopbackAddresses.map((address) => ({ address, port })),
     metrics: null,
@@ -56,14 +49,15 @@ export function flagConfig(
           (address) => `${isIP(address) === 6 ? `[${address}]` : address}:${port}`,
         ),
         scheme: 'http',
+        ...(preset === undefined ? {} : { preset }),
         upstream: {
-          url: upstreamUrl(flags.upstream),
-          tokenHosts: [...(hub ? ['auth.docker.io'] : []), ...flags.tokenHosts],
+          url,
+          tokenHosts: [...(fields?.tokenHosts ?? []), ...flags.tokenHosts],
           allowedPrivateAddresses: flags.allowPrivate,
         },
         delivery: 'inline',
         push: flags.push,
-        redirectHosts,
+        ...(flags.redirectHosts.length === 0 ? {} : { redirectHosts: flags.redirectHosts }),
       },
     ],
   };
@@ -83,6 +77,7 @@ const FLAG_OF_FIELD = [
   ['upstream.tokenHosts', '--token-host'],
   ['upstream.allowedPrivateAddresses', '--allow-private'],
   ['redirectHosts', '--redirect-host'],
+  ['preset', '--preset'],
 ] as const;
 
 /** A host alone means https; Docker Hub by any of its names means the host that answers its API. */

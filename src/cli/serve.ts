@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 import type { Config } from '../config/config.ts';
+import { PRESET_NAMES, type PresetName } from '../config/presets.ts';
 import { readKeyFile } from '../ticket/key-file.ts';
 import { generateTicketKeys } from '../ticket/ticket-keys.ts';
 import type { BoundAddress, CliDeps, RunningApp } from './cli-deps.ts';
@@ -16,6 +17,7 @@ type Options = {
   port: number;
   push: boolean;
   allowPrivate?: string[];
+  preset?: PresetName;
   redirectHost?: string[];
   tokenHost?: string[];
 };
@@ -38,14 +40,20 @@ export function createServeCommand(deps: CliDeps): Command {
       'with --upstream: networks beyond the public internet that it may resolve to',
       collect,
     )
+    .addOption(
+      new Option(
+        '--preset <name>',
+        'with --upstream: the public registry that it is (otherwise told by its host name)',
+      ).choices(PRESET_NAMES),
+    )
     .option(
       '--redirect-host <pattern...>',
-      'with --upstream: where it may redirect to (otherwise the well-known storage hosts)',
+      'with --upstream: where it may redirect to (otherwise what its preset says)',
       collect,
     )
     .option('--token-host <host...>', 'with --upstream: further hosts of its token service', collect)
     .action(async (options: Options) => {
-      const alone = ['port', 'push', 'allowPrivate', 'redirectHost', 'tokenHost'].filter(
+      const alone = ['port', 'push', 'allowPrivate', 'preset', 'redirectHost', 'tokenHost'].filter(
         (name) => command.getOptionValueSource(name) === 'cli',
       );
       const config = await serveConfig(options, alone, deps);
@@ -65,16 +73,23 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
   if (options.config !== undefined) {
     throw new CliError('give either --config or --upstream, not both', EXIT.wrongUsage);
   }
-  const { port, push, allowPrivate = [], redirectHost = [], tokenHost = [] } = options;
+  const { port, push, preset, allowPrivate = [], redirectHost = [], tokenHost = [] } = options;
   const serveFlags: ServeFlags = {
     upstream,
     port,
     push,
     allowPrivate,
+    preset,
     redirectHosts: redirectHost,
     tokenHosts: tokenHost,
   };
-  return flagConfig(serveFlags, deps.env, deps.loopbackAddresses());
+  const config = flagConfig(serveFlags, deps.env, deps.loopbackAddresses());
+  if (config.registries.every((registry) => registry.redirectHosts.length === 0)) {
+    deps.stderr(
+      `No preset fits ${upstream}, so redirects to any other host are refused: name its storage with --redirect-host, or its kind with --preset.\n`,
+    );
+  }
+  return config;
 }
 
 async function serve(config: Config, deps: CliDeps): Promise<void> {

@@ -1,5 +1,6 @@
 import { canonicalNamespace } from '../endpoints/namespace.ts';
 import { checkClients } from './check-clients.ts';
+import { checkPreset } from './check-preset.ts';
 import { checkHostPattern, checkPathPattern } from './check-redirect-host.ts';
 import { checkRollout } from './check-rollout.ts';
 import { checkHostList, checkUpstream } from './check-upstream.ts';
@@ -14,6 +15,7 @@ export function checkRegistry(
 ): readonly Finding[] {
   return [
     ...(registry.upstream === undefined ? [] : checkUpstream(registry.upstream, [...path, 'upstream'])),
+    ...checkPreset(registry, [...path, 'preset']),
     ...checkNamespaces(registry, [...path, 'namespaces']),
     ...checkDelivery(registry, path),
     ...checkRollout(registry, [...path, 'rollout']),

@@ -1,4 +1,5 @@
 import type { Delivery, ListenerConfig, LogLevel } from './config.ts';
+import type { PresetName } from './presets.ts';
 
 /**
  * The file's own form after `schema.ts` has been applied: defaults filled in, sizes in bytes, values of the wrong kind
@@ -49,6 +50,7 @@ export type FileRegistry = {
   readonly loginServer?: string;
   readonly aliases: FileList<string>;
   readonly scheme: 'https' | 'http';
+  readonly preset?: PresetName;
   readonly upstream?: FileUpstream;
   readonly namespaces: FileList<string>;
   /** Undefined where the file does not say; see `deliveryOf`. */

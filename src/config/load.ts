@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 
+import { applyPresets } from './apply-presets.ts';
 import { buildConfig } from './build-config.ts';
 import { checkHosts } from './check-hosts.ts';
 import { checkListeners } from './check-listeners.ts';
@@ -50,7 +51,7 @@ export function loadConfig({ text, fileName, env }: LoadInput): LoadResult {
   const overlaid = overlayEnvironment(CONFIG_SCHEMA, file.value, env);
   const { findings, remaining } = checkSchema(CONFIG_SCHEMA, overlaid.value);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- FileConfig is the schema as a type, and the value has just been held against it
-  const completed = complete(CONFIG_SCHEMA, remaining) as FileConfig;
+  const completed = complete(CONFIG_SCHEMA, applyPresets(remaining)) as FileConfig;
   const problems = [
     ...overlaid.problems,
     ...[...findings, ...checkMeaning(completed)].map((finding) => place(finding, file, overlaid.sources)),

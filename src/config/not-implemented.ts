@@ -15,7 +15,6 @@ const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
   'registries[].publicNetworkAccess',
   'registries[].networkRules',
   'registries[].staleIfErrorSeconds',
-  'registries[].preset',
   'registries[].regions[].upstream',
 ]);
 

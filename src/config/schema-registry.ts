@@ -1,4 +1,5 @@
 import type { JsonSchema } from './json-schema.ts';
+import { PRESET_NAMES } from './presets.ts';
 import { CLIENTS_SCHEMA } from './schema-clients.ts';
 import { UPSTREAM_SCHEMA } from './schema-upstream.ts';
 
@@ -36,6 +37,12 @@ export const REGISTRY_SCHEMA: JsonSchema = {
         'Scheme of the links given out. `http` only where every host of the registry is a loopback name or address (or a reserved `.test` name).',
       enum: ['https', 'http'],
       default: 'https',
+    },
+    preset: {
+      type: 'string',
+      description:
+        "What is known of a public registry (docs/presets.md): fills in `redirectHosts`, `upstream.tokenHosts`, `namespaces` and `publicProbe` where they are left out. A field that is there replaces the preset's, lists as a whole.",
+      enum: PRESET_NAMES,
     },
     upstream: UPSTREAM_SCHEMA,
     namespaces: {

@@ -6,6 +6,7 @@ const FLAGS: ServeFlags = {
   port: 5000,
   push: false,
   allowPrivate: [],
+  preset: undefined,
   redirectHosts: [],
   tokenHosts: [],
 };
@@ -33,9 +34,11 @@ t.test('one registry, inline, on loopback', async (t) => {
     dataEndpoint: null,
     upstream: { url: 'https://contoso.azurecr.io', tokenHosts: [] },
   });
-  const hosts = registry?.redirectHosts.map(({ host }) => host);
-  t.ok(hosts?.includes('*.blob.core.windows.net'));
-  t.ok(hosts?.includes('pkg-containers.githubusercontent.com'));
+  t.same(
+    registry?.redirectHosts.map(({ host }) => host),
+    ['*.blob.core.windows.net', 'contoso.*.data.azurecr.io'],
+    'those of the preset that fits',
+  );
 });
 
 t.test('without IPv6 there is no ::1', async (t) => {
@@ -75,5 +78,24 @@ t.test('flags are told by their names', async (t) => {
   });
   t.match(flagConfig({ ...FLAGS, upstream: 'http://127.0.0.1:1', allowPrivate: ['127.0.0.0/8'] }, {}, BOTH), {
     registries: [{ upstream: { allowedPrivateAddresses: ['127.0.0.0/8'] } }],
+  });
+});
+
+t.test('a preset by name, or none', async (t) => {
+  const upstream = 'https://registry.corp.example';
+  t.same(flagConfig({ ...FLAGS, upstream }, {}, BOTH).registries[0]?.redirectHosts, []);
+  const named = flagConfig({ ...FLAGS, upstream, preset: 'acr' }, {}, BOTH);
+  t.match(named.registries[0]?.redirectHosts, [{ host: '*.blob.core.windows.net' }]);
+  const mixed = flagConfig(
+    { ...FLAGS, upstream: 'docker.io', redirectHosts: ['a.example'], tokenHosts: ['b.example'] },
+    {},
+    BOTH,
+  );
+  t.match(mixed.registries[0], {
+    redirectHosts: [{ host: 'a.example' }],
+    upstream: { tokenHosts: ['auth.docker.io', 'b.example'] },
+  });
+  t.throws(() => flagConfig({ ...FLAGS, upstream, preset: 'ecr' }, {}, BOTH), {
+    message: /^--preset: ecr can not tell where registry\.corp\.example keeps/,
   });
 });

@@ -113,6 +113,14 @@ t.test('from flags: no file, a key of its own', async (t) => {
     two.calls[0]?.config.registries[0]?.redirectHosts.map(({ host }) => host),
     ['a.example', 'b.example'],
   );
+  t.equal(two.stderr, '');
+  const three = await run(['--upstream', 'registry.example']);
+  t.match(
+    three.stderr,
+    /^No preset fits registry\.example, .* --redirect-host, or its kind with --preset\.\n$/,
+  );
+  t.match(await run(['--upstream', 'registry.example', '--preset', 'quay']), { exitCode: 0, stderr: '' });
+  t.match(await run(['--preset', 'quay']), { exitCode: 2, stderr: /--preset only works with --upstream/ });
   t.not(one.calls[0]?.ticketKeys.seal.id, two.calls[0]?.ticketKeys.seal.id);
 });
 

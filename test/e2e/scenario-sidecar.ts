@@ -21,6 +21,7 @@ export async function sidecarScenario(world: World): Promise<void> {
       `--port=${PORT}`,
       `--allow-private=${SUBNET}`,
       `--token-host=${HOSTS.token.name}`,
+      '--redirect-host=*.blob.core.windows.net',
     ];
     const logFile = join(directory, 'berth.log');
     const env = { PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: world.authority.caFile };
