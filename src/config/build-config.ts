@@ -37,6 +37,7 @@ export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config 
     limits: file.limits,
     timeouts: file.timeouts,
     log: file.log,
+    audit: { file: file.audit.file === null ? null : resolvePath(file.audit.file) },
     registries: all(file.registries).map((registry) => buildRegistry(registry, resolvePath)),
   };
 }
@@ -45,6 +46,7 @@ function buildListener(file: FileListener, resolvePath: ResolvePath): ListenerCo
   return {
     address: file.address,
     port: present(file.port),
+    network: file.network,
     clientAddress: file.clientAddress,
     trustedProxies: all(file.trustedProxies),
     tls:
@@ -80,6 +82,17 @@ function buildRegistry(file: FileRegistry, resolvePath: ResolvePath): RegistryCo
     })),
     authorizationTtlSeconds: file.authorizationTtlSeconds,
     publicProbe: file.publicProbe,
+    publicNetworkAccess: file.publicNetworkAccess,
+    networkRules: {
+      defaultAction: file.networkRules.defaultAction,
+      ipRules: all(file.networkRules.ipRules).map(({ action, value }) => ({ action, value: present(value) })),
+    },
+    rules: {
+      repositories: all(file.rules.repositories).map(({ action, pattern }) => ({
+        action: present(action),
+        pattern: present(pattern),
+      })),
+    },
     clients: file.clients === null ? null : buildClients(file.clients, resolvePath),
   };
 }

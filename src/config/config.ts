@@ -15,6 +15,8 @@ export type Config = {
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };
+  /** Null: refusals are lines of the log. */
+  readonly audit: { readonly file: string | null };
   readonly registries: readonly RegistryConfig[];
 };
 
@@ -24,6 +26,8 @@ export type ListenerConfig = {
   readonly address: string;
   /** 0 lets the system choose (tests). */
   readonly port: number;
+  /** Who reaches it, for `publicNetworkAccess`. */
+  readonly network: 'public' | 'private';
   /** Whose word is taken for the client's address: never guessed. */
   readonly clientAddress: 'socket' | 'xForwardedFor' | 'forwarded' | 'proxyProtocol';
   /** CIDRs whose word is taken, for all but `socket`. */
@@ -95,6 +99,10 @@ export type RegistryConfig = {
   readonly regions: readonly { readonly name: string; readonly match: readonly string[] }[];
   readonly authorizationTtlSeconds: number;
   readonly publicProbe: boolean;
+  /** False: public listeners do not answer for this registry. */
+  readonly publicNetworkAccess: boolean;
+  readonly networkRules: NetworkRules;
+  readonly rules: { readonly repositories: readonly RepositoryRule[] };
   /** Berth's own policy for its clients; null: the upstream decides with the caller's credentials. */
   readonly clients: ClientPolicy | null;
 };
@@ -105,6 +113,23 @@ export type Rollout = {
   readonly clients: readonly string[];
   /** Share of all addresses, 0 to 100. */
   readonly percent: number;
+};
+
+/** Which client addresses may reach a registry: deny rules beat allow rules, and any rule beats the default. */
+export type NetworkRules = {
+  readonly defaultAction: 'allow' | 'deny';
+  readonly ipRules: readonly {
+    readonly action: 'allow' | 'deny';
+    /** CIDR or address. */
+    readonly value: string;
+  }[];
+};
+
+/** Deny beats allow; where there is an allow rule, what none of them names is closed. */
+export type RepositoryRule = {
+  readonly action: 'allow' | 'deny';
+  /** See `policy/name-glob.ts`. */
+  readonly pattern: string;
 };
 
 export type UpstreamConfig = {

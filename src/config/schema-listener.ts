@@ -17,6 +17,13 @@ export const LISTENER_SCHEMA: JsonSchema = {
       minimum: 0,
       maximum: 65_535,
     },
+    network: {
+      type: 'string',
+      description:
+        'Who reaches this listener. `private`: registries with `publicNetworkAccess: false` answer here, too. What it is bound to, and what leads there, is what makes it private.',
+      enum: ['public', 'private'],
+      default: 'public',
+    },
     clientAddress: {
       type: 'string',
       description:

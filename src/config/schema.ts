@@ -121,6 +121,21 @@ export const CONFIG_SCHEMA: JsonSchema = {
         },
       },
     },
+    audit: {
+      type: 'object',
+      description: 'The audit log: one JSON line for every refusal (docs/audit.md).',
+      default: {},
+      additionalProperties: false,
+      properties: {
+        file: {
+          type: ['string', 'null'],
+          description:
+            'File that refusals are appended to, made with mode 0640, opened anew on SIGUSR1; null: they are lines of the log.',
+          default: null,
+          minLength: 1,
+        },
+      },
+    },
     registries: {
       type: 'array',
       description: 'The registries that this Berth stands in front of.',

@@ -1,11 +1,23 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { Audit } from '../audit/audit.ts';
+import { parseHost } from '../http/host.ts';
 import type { Metrics, RequestRefusal } from '../metrics/metrics.ts';
 import { codeLabel } from '../metrics/metrics.ts';
+import { ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
-import type { Connections } from './connections.ts';
+import { parseAddress } from '../policy/address.ts';
+import type { Connection, Connections } from './connections.ts';
 import { selectRequestId } from './exchange.ts';
 import { formatErrorResponse } from './send-error.ts';
+
+export type ClientErrorDeps = {
+  readonly connections: Connections;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly audit: Audit;
+};
 
 type Refusal = { readonly reason: RequestRefusal; readonly status: 400 | 408 | 431 };
 
@@ -16,7 +28,7 @@ type Refusal = { readonly reason: RequestRefusal; readonly status: 400 | 408 | 4
 export function handleClientError(
   error: Error,
   socket: Socket,
-  { connections, metrics, log }: { connections: Connections; metrics: Metrics; log: Logger },
+  { connections, metrics, log, audit }: ClientErrorDeps,
 ): void {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const connection = connections.of(socket);
@@ -35,6 +47,11 @@ export function handleClientError(
   metrics.httpRefusedRequests.inc({ reason: refusal.reason });
   const requestId = selectRequestId(undefined);
   const exchanges = [...connection.exchanges];
+  // A client that is merely slow was not refused for safety; health checks that only connect are such clients.
+  if (refusal.reason !== 'header_timeout') {
+    const client = peerOf(connection, socket);
+    audit.record({ reason: 'request', detail: refusal.reason, requestId, client, door: 'unknown' });
+  }
   log.info(
     { requestId, status: refusal.status, outcome: 'refused', failure: refusal.reason, code },
     'request refused',
@@ -52,6 +69,41 @@ export function handleClientError(
     code: codeLabel(refusal.status),
   });
   socket.end(formatErrorResponse(statusError(refusal.status), requestId), () => socket.destroy());
+}
+
+/** CONNECT (RFC 9110 §9.3.6) would make a tunnel of the proxy; Node itself would only hang up. */
+export function refuseConnect(
+  request: IncomingMessage,
+  socket: Socket,
+  { connections, metrics, log, audit, scheme }: ClientErrorDeps & { readonly scheme: 'http' | 'https' },
+): void {
+  const requestId = selectRequestId(request.headers['x-request-id']);
+  const connection = connections.of(socket);
+  const host = parseHost(request.url ?? '', scheme);
+  const client = connection === undefined ? undefined : peerOf(connection, socket);
+  const refusal = { reason: 'method', detail: 'method_not_allowed' } as const;
+  audit.record({ ...refusal, requestId, client, method: 'CONNECT', host, door: 'unknown' });
+  metrics.httpRefusedRequests.inc({ reason: 'method_not_allowed' });
+  const error = ociError('UNSUPPORTED', {
+    message: 'This is no forward proxy; leave it out of the proxy settings.',
+  });
+  metrics.httpRequests.inc({
+    server: 'unknown',
+    route: 'unknown',
+    method: 'other',
+    code: codeLabel(error.status),
+  });
+  log.info(
+    { requestId, client, method: 'CONNECT', status: error.status, outcome: 'refused' },
+    'request refused',
+  );
+  socket.on('error', () => socket.destroy());
+  socket.end(formatErrorResponse(error, requestId), () => socket.destroy());
+}
+
+/** Of a request that can not be read, the listener's fields for the client's address can not be, either. */
+function peerOf(connection: Connection, socket: Socket): string | undefined {
+  return connection.source?.address ?? parseAddress(socket.remoteAddress ?? '');
 }
 
 function refusalOf(code: string): Refusal {

@@ -2,15 +2,16 @@ import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
+import type { Audit } from '../audit/audit.ts';
 import type { Limits, ListenerConfig, Timeouts } from '../config/config.ts';
 import type { ConnectionRefusal, Metrics, ServerLabel } from '../metrics/metrics.ts';
 import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
 import { createCertificateStore } from './certificate-store.ts';
-import { handleClientError } from './client-error.ts';
+import { handleClientError, refuseConnect } from './client-error.ts';
 import { createConnections } from './connections.ts';
 import type { Handle } from './create-router.ts';
 import { createRouter } from './create-router.ts';
@@ -26,6 +27,7 @@ export type ListenerDeps = {
   readonly timeouts: Pick<Timeouts, 'idleSeconds' | 'requestHeadersSeconds'>;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly audit: Audit;
   /**
    * Answers one request, through `reply` or, after `reply.hijack()`, through `reply.raw`. The path is `request.raw.url`,
    * raw and in origin form; the body is `request.raw`, unread. A thrown `OciError` becomes the answer, anything else a
@@ -53,7 +55,7 @@ const BACKLOG_CONNECTIONS = 4096;
 
 /** The server of one configured listener. @throws {CertificateError} where its certificates cannot be served. */
 export async function createListener(config: ListenerConfig, deps: ListenerDeps): Promise<Listener> {
-  const { limits, timeouts, metrics, log } = deps;
+  const { limits, timeouts, metrics, log, audit } = deps;
   const trustedProxies = createAddressSet(config.trustedProxies);
   const connections = createConnections();
   const certificates =
@@ -77,6 +79,10 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
   if (server instanceof TlsServer) certificates?.onReload((options) => server.setSecureContext(options));
   server.setTimeout(timeouts.idleSeconds * 1000);
   server.on('timeout', (socket) => connections.endIdle(socket));
+  server.on('connect', (request: IncomingMessage, socket: Socket) => {
+    const scheme = config.tls === null ? 'http' : 'https';
+    refuseConnect(request, socket, { connections, metrics, log, audit, scheme });
+  });
   server.on('secureConnection', (socket: TLSSocket) => connections.secure(socket));
 
   await createRouter(server, {
@@ -84,7 +90,7 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
     headerBytes: limits.headerBytes,
     begin,
     onRefused: (reason) => metrics.httpRefusedRequests.inc({ reason }),
-    onClientError: (error, socket) => handleClientError(error, socket, { connections, metrics, log }),
+    onClientError: (error, socket) => handleClientError(error, socket, { connections, metrics, log, audit }),
     handle: deps.handle,
   });
 
@@ -106,10 +112,11 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
     const evidence = { socketAddress: socket.remoteAddress ?? '', proxyProtocolAddress, headers };
     const facts = {
       clientAddress: clientAddress(config.clientAddress, trustedProxies, evidence),
+      network: config.network,
       clientCertificate: socket instanceof TLSSocket && socket.authorized,
       host,
     };
-    const exchange = beginExchange(request, response, facts, { log, metrics, onEnd: connections.end });
+    const exchange = beginExchange(request, response, facts, { log, metrics, audit, onEnd: connections.end });
     connections.begin(exchange);
     return exchange;
   }
@@ -118,6 +125,9 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
     metrics.connectionsRefused.inc({ reason });
     // A flood would fill the disk at a higher level; the counter tells of it.
     log.debug({ client, failure: reason }, 'connection refused');
+    if (reason !== 'connection_limit' && reason !== 'client_connection_limit' && reason !== 'tls_handshake') {
+      audit.record({ reason: 'proxy_protocol', detail: reason, client, door: 'unknown' });
+    }
   }
 
   function frontWithProxyProtocol(): Server {

@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fastify } from 'fastify';
-import type { RequestRefusal } from '../metrics/metrics.ts';
+import type { AuditReason, RequestRefusal } from '../metrics/metrics.ts';
 import { type OciError, ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
 import type { Exchange } from './exchange.ts';
@@ -22,6 +22,18 @@ export type RouterDeps = {
   readonly onRefused: (reason: RequestRefusal) => void;
   readonly onClientError: (error: Error, socket: Socket) => void;
   readonly handle: Handle;
+};
+
+const AUDITED_AS: Readonly<Record<RequestRefusal, AuditReason>> = {
+  method_not_allowed: 'method',
+  missing_host: 'host',
+  duplicate_host: 'host',
+  malformed_host: 'host',
+  malformed_target: 'request',
+  malformed_request: 'request',
+  expectation_unknown: 'request',
+  header_too_large: 'request',
+  header_timeout: 'request',
 };
 
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -102,6 +114,7 @@ export async function createRouter(
   function refuse(exchange: Exchange, reason: RequestRefusal, error: OciError): void {
     deps.onRefused(reason);
     exchange.context.access.failure = reason;
+    exchange.context.refuse(AUDITED_AS[reason], reason);
     failExchange(exchange, error);
   }
 

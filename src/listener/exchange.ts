@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { Audit } from '../audit/audit.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { codeLabel, methodLabel } from '../metrics/metrics.ts';
 import type { AccessFields, Outcome, RequestContext } from './request-context.ts';
@@ -24,11 +25,12 @@ export type Exchange = {
 export type ExchangeDeps = {
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly audit: Audit;
   /** Called once, when the response is complete or cannot be any more. */
   readonly onEnd: (exchange: Exchange) => void;
 };
 
-export type ExchangeFacts = Pick<RequestContext, 'clientAddress' | 'clientCertificate' | 'host'>;
+export type ExchangeFacts = Pick<RequestContext, 'clientAddress' | 'network' | 'clientCertificate' | 'host'>;
 
 const END_OUTCOMES: Readonly<Record<CutReason | 'client_closed' | 'cut', Outcome>> = {
   client_closed: 'client_closed',
@@ -63,6 +65,7 @@ export function beginExchange(
   const client = new AbortController();
   let childLog: Logger | undefined;
   let ended = false;
+  let refused = false;
   let cutReason: CutReason | undefined;
   const access: AccessFields = { door: 'unknown', route: 'unknown' };
   const context: RequestContext = {
@@ -74,6 +77,21 @@ export function beginExchange(
     get log() {
       childLog ??= deps.log.child({ requestId });
       return childLog;
+    },
+    refuse(reason, detail) {
+      if (refused) return;
+      refused = true;
+      const { door, principal, registry, repository, reference, digest } = access;
+      const asked = {
+        method: request.method,
+        host: facts.host,
+        door,
+        registry,
+        repository,
+        reference,
+        digest,
+      };
+      deps.audit.record({ reason, detail, requestId, client: facts.clientAddress, principal, ...asked });
     },
   };
   const exchange: Exchange = {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { RouteLabel, ServerLabel } from '../metrics/metrics.ts';
+import type { ListenerConfig } from '../config/config.ts';
+import type { AuditDetail, AuditReason, RouteLabel, ServerLabel } from '../metrics/metrics.ts';
 
 /** How a request ended, in one word, for the access line. */
 export type Outcome =
@@ -43,6 +44,8 @@ export type RequestContext = {
   readonly requestId: string;
   /** By the listener's `clientAddress` setting; IPv4-mapped addresses as IPv4. */
   readonly clientAddress: string;
+  /** Of the listener that the client came to. */
+  readonly network: ListenerConfig['network'];
   /** `host[:port]`, lower case, the scheme's own port left out; undefined never reaches a handler today. */
   readonly host: string | undefined;
   /** True where a certificate of the listener's `clientCaFile` was shown. */
@@ -50,6 +53,11 @@ export type RequestContext = {
   /** Carries the request id. */
   readonly log: Logger;
   readonly access: AccessFields;
+  /**
+   * Says, for the audit log, that this request is refused for safety. The first reason counts: a request is one event at
+   * most. To be called when `access` says what was asked for.
+   */
+  refuse(reason: AuditReason, detail?: AuditDetail): void;
   /** Aborts when the client's connection closes before the response is complete, or when a drain's deadline passes. */
   readonly signal: AbortSignal;
 };

@@ -34,14 +34,18 @@ export async function admitCaller(call: DoorRequest, deps: LoginServerDeps): Pro
     }
     case 'challenge':
       deps.metrics.policyDecisions.inc({ decision: 'challenge' });
+      // Clients first ask without credentials: that is how they learn that some are needed.
+      if (authorization !== undefined) context.refuse('client_policy', 'wrong_credentials');
       throw unauthorized('This registry asks for a user name and password; log in and try again.');
     case 'denied':
       deps.metrics.policyDecisions.inc({ decision: 'denied' });
+      context.refuse('client_policy', 'not_let_in');
       throw ociError('DENIED', {
         message: `A client at ${context.clientAddress} is not let in here; ask the operator of this registry proxy.`,
       });
     case 'throttled':
       deps.metrics.policyDecisions.inc({ decision: 'throttled' });
+      context.refuse('client_policy', 'throttled');
       throw ociError('TOOMANYREQUESTS', {
         message: 'Too many wrong passwords; wait before the next try.',
         headers: { 'retry-after': String(decision.retryAfterSeconds) },
@@ -50,7 +54,8 @@ export async function admitCaller(call: DoorRequest, deps: LoginServerDeps): Pro
 }
 
 /** For a caller who is let in but not known: only reading is open to everybody. */
-export function refuseAnonymousWrite(deps: LoginServerDeps): never {
+export function refuseAnonymousWrite({ context }: DoorRequest, deps: LoginServerDeps): never {
+  context.refuse('client_policy', 'anonymous_write');
   deps.metrics.policyDecisions.inc({ decision: 'challenge' });
   throw unauthorized('Writing needs a user name and password here; log in and try again.');
 }

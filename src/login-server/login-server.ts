@@ -3,8 +3,10 @@ import type { DoorRequest } from '../listener/door-request.ts';
 import { ociError } from '../oci/error.ts';
 import { allowedMethods, parseRoute, type Route } from '../oci/route.ts';
 import { statusError } from '../oci/status-error.ts';
+import { admitRepository } from './admit-repository.ts';
 import { answerBlob } from './blob.ts';
 import { admitCaller, refuseAnonymousWrite } from './caller.ts';
+import { answerCatalog } from './catalog.ts';
 import { answerListing } from './listing.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import { answerManifest } from './manifest.ts';
@@ -20,6 +22,7 @@ export function createLoginServer(deps: LoginServerDeps): (call: DoorRequest) =>
     checkNamespace(call, deps);
     const writes = isWrite(route, call.request.raw.method);
     if (writes && !deps.registry.push) {
+      call.context.refuse('read_only');
       throw ociError('UNSUPPORTED', {
         message: 'This registry is read-only here; push to the registry behind it.',
         headers: { allow: 'GET, HEAD', connection: 'close' },
@@ -30,11 +33,13 @@ export function createLoginServer(deps: LoginServerDeps): (call: DoorRequest) =>
       return;
     }
     const caller = await admitCaller(call, deps);
-    if (writes && !caller.mayWrite) refuseAnonymousWrite(deps);
+    if (writes && !caller.mayWrite) refuseAnonymousWrite(call, deps);
+    admitRepository(call, route, deps.repositoryRules);
     switch (route.kind) {
       case 'ping':
         return answerPing(call, caller, deps);
       case 'catalog':
+        return answerCatalog(call, caller, deps);
       case 'tags':
       case 'referrers':
         return answerListing(call, caller, deps);
@@ -67,6 +72,7 @@ function routeOf(call: DoorRequest): Route {
   }
   const allowed = allowedMethods(route);
   if (!allowed.includes(call.request.raw.method ?? '')) {
+    call.context.refuse('method');
     throw ociError('UNSUPPORTED', { headers: { allow: allowed.join(', ') } });
   }
   return route;
@@ -76,6 +82,7 @@ function routeOf(call: DoorRequest): Route {
 function checkNamespace(call: DoorRequest, deps: LoginServerDeps): void {
   const ns = new URLSearchParams(call.query).get('ns');
   if (ns !== null && !answersNamespace(deps.registry, ns)) {
+    call.context.refuse('namespace');
     throw ociError('NAME_UNKNOWN', {
       message: 'This registry proxy does not answer for the registry named by ns.',
     });

@@ -7,6 +7,7 @@ import { openUpload, sealUpload, UploadSealError } from '../ticket/seal-upload.t
 import { endBody } from '../upstream/end-body.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
+import { withoutOpenMount } from './admit-repository.ts';
 import { localPath } from './answer-headers.ts';
 import { forwardedQuery, requestBody, upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
@@ -25,7 +26,7 @@ export async function answerUpload(
 ): Promise<void> {
   const { repository } = route;
   const request = upstreamRequest(call, caller.authorization);
-  const path = route.kind === 'upload' ? openLocation(call, route, deps) : request.path;
+  const path = route.kind === 'upload' ? openLocation(call, route, deps) : startPath(call, deps);
   // An upload outside /v2/ does not tell which repository Berth's own token must be for.
   const asked = { ...request, path, repository, body: requestBody(call) };
   const response = await requestWrite(asked, repository, deps);
@@ -35,6 +36,11 @@ export async function answerUpload(
   );
   deps.metrics.uploads.inc({ result: resultOf(request.method, response.status, route) });
   await sendAnswer(call, response, deps, location === undefined ? {} : { location });
+}
+
+/** R4: where rules hold, the upstream does not choose the repository that is mounted from. */
+function startPath({ path, query }: DoorRequest, { repositoryRules }: LoginServerDeps): string {
+  return `${path}${forwardedQuery(repositoryRules.any ? withoutOpenMount(query) : query)}`;
 }
 
 /** P3: path and query of the upload at the upstream, the client's own query added to it. */
@@ -48,6 +54,7 @@ function openLocation(
   if (opened.kind === 'refused') {
     deps.metrics.uploads.inc({ result: 'refused' });
     call.context.access.failure = opened.reason;
+    call.context.refuse('upload_ticket', opened.reason);
     throw ociError('BLOB_UPLOAD_UNKNOWN');
   }
   const query = forwardedQuery(call.query);
@@ -77,7 +84,7 @@ function clientLocation(
   // The scheme may differ: a registry behind a TLS terminator often says http. Only host and path are used.
   if (target === undefined || target.hostname !== base.hostname) {
     deps.metrics.redirectsRefused.inc({ reason: 'host_not_listed' });
-    call.context.log.warn({ audit: 'upload_location', registry: registry.name }, 'upload location refused');
+    call.context.refuse('upload_location', 'host_not_listed');
     throw new UpstreamFailure(
       'redirect_refused',
       'registry',

@@ -53,10 +53,7 @@ export async function refuseRedirectedWrite(
   if (response.status < 300 || response.status >= 400 || response.status === 304) return;
   await endBody(response);
   deps.metrics.redirectsRefused.inc({ reason: 'upload_redirected' });
-  call.context.log.warn(
-    { audit: 'upload_redirected', registry: deps.registry.name },
-    'upload redirect refused',
-  );
+  call.context.refuse('upload_location', 'upload_redirected');
   throw new UpstreamFailure('redirect_refused', 'registry', 'the upstream wants to redirect a write', {
     status: response.status,
   });

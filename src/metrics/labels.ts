@@ -216,7 +216,7 @@ export type AuditDetail =
   | RedirectRefusal
   | RequestRefusal
   | Exclude<TicketResult, 'ok'>
-  | Exclude<ConnectionRefusal, 'connection_limit' | 'tls_handshake'>
+  | Exclude<ConnectionRefusal, 'connection_limit' | 'client_connection_limit' | 'tls_handshake'>
   | UpstreamLabel
   | 'unknown_host'
   | 'mount_source'

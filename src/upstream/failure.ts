@@ -24,7 +24,7 @@ export class UpstreamFailure extends Error {
   /** The upstream's own status, where there was one. */
   readonly status: number | undefined;
 
-  /** Why a Location was refused, where `kind` is `redirect_refused`. */
+  /** Why a Location was refused (`kind` is `redirect_refused`) or a realm. */
   readonly refusal: RedirectRefusal | undefined;
   /** What the upstream's Retry-After asks for, with a 429 or 503. */
   readonly retryAfterSeconds: number | undefined;

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Challenge, isScheme, parseChallenges } from '../http/challenge.ts';
+import type { RedirectRefusal } from '../metrics/metrics.ts';
 import { answerFailure } from './answer-failure.ts';
 import { createCollapse } from './collapse.ts';
 import { endBody } from './end-body.ts';
@@ -94,22 +95,26 @@ function bearerRealm({ params }: Challenge, rules: RealmRules): Realm {
  * listed. Throws `UpstreamFailure`.
  */
 function checkRealm(url: string, rules: RealmRules): void {
-  if (url.length > MAX_REALM_LENGTH) throw refused(`longer than ${MAX_REALM_LENGTH} bytes`);
+  if (url.length > MAX_REALM_LENGTH) throw refused('too_long', `longer than ${MAX_REALM_LENGTH} bytes`);
   const realm = parseRawUrl(url);
   const own = parseRawUrl(rules.upstreamOrigin);
-  if (realm === undefined) throw refused('not an absolute http(s) URL without user information and fragment');
-  if (realm.scheme !== 'https' && own?.scheme !== 'http') throw refused(`${realm.host} by plain http`);
+  if (realm === undefined)
+    throw refused('malformed', 'not an absolute http(s) URL without user information and fragment');
+  if (realm.scheme !== 'https' && own?.scheme !== 'http')
+    throw refused('scheme_not_allowed', `${realm.host} by plain http`);
   if (realm.host !== own?.host && !rules.tokenHosts.includes(realm.host)) {
     throw refused(
+      'host_not_listed',
       `${realm.host} is not the registry's host; add it to upstream.tokenHosts if it is its token service`,
     );
   }
 }
 
-function refused(why: string): UpstreamFailure {
+function refused(refusal: RedirectRefusal, why: string): UpstreamFailure {
   return new UpstreamFailure(
     'proxy_configuration_error',
     'token_service',
     `the registry's realm is refused: ${why}`,
+    { refusal },
   );
 }

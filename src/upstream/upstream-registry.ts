@@ -1,5 +1,4 @@
 import type { lookup as dnsLookup } from 'node:dns';
-import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import type { Limits, RegistryConfig, Timeouts } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -63,7 +62,6 @@ export type UpstreamRegistryDeps = {
   readonly limits: Pick<Limits, 'upstreamConnections' | 'tokenBytes'>;
   readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'>;
   readonly metrics: ExchangeMetrics & Pick<Metrics, 'redirectsRefused'>;
-  readonly log: Pick<Logger, 'warn'>;
   readonly lookup?: typeof dnsLookup | undefined;
   readonly openStorageSocket?: OpenSocket | undefined;
   /** Milliseconds since the epoch. */
@@ -106,9 +104,8 @@ export function createUpstreamRegistry(
         ? checkLocation(location, base, locationRules)
         : { kind: 'refused', reason: 'too_many_redirects' };
     if (checked.kind === 'refused') {
+      // The audit event is of the request that it happens to, where who asked is known.
       metrics.redirectsRefused.inc({ reason: checked.reason });
-      const facts = { audit: 'redirect_refused', registry: registry.name, reason: checked.reason };
-      deps.log.warn(facts, 'redirect of the upstream refused');
     }
     return checked;
   };

@@ -9,7 +9,9 @@ t.test('defaults are filled in, in lists too, and sizes become bytes', async (t)
     log: { level: 'warn' },
   };
   t.match(complete(CONFIG_SCHEMA, value), {
-    listeners: [{ address: '::', port: 1, clientAddress: 'socket', trustedProxies: [], tls: null }],
+    listeners: [
+      { address: '::', port: 1, network: 'public', clientAddress: 'socket', trustedProxies: [], tls: null },
+    ],
     metrics: { address: '::', port: 9464 },
     ticket: { keyFile: '/etc/berth/ticket.keys', lifetimeSeconds: 1200 },
     cache: { memoryMaxBytes: 256 * 2 ** 20 },

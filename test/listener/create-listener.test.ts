@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import t from 'tap';
+import { createAudit } from '../../src/audit/audit.ts';
 import { ociError } from '../../src/oci/error.ts';
 import { exchange, openRaw, parseResponse, startListener } from './fixture.ts';
 
@@ -369,13 +370,16 @@ t.test('a taken port is a clear error', async (t) => {
   const { createListener } = await import('../../src/listener/create-listener.ts');
   const { createMetrics } = await import('../../src/metrics/metrics.ts');
   const { createLogger } = await import('../../src/log.ts');
+  const log = createLogger({ level: 'silent' });
+  const metrics = createMetrics();
   const second = await createListener(
-    { address: '127.0.0.1', port, clientAddress: 'socket', trustedProxies: [], tls: null },
+    { address: '127.0.0.1', port, network: 'public', clientAddress: 'socket', trustedProxies: [], tls: null },
     {
       limits: { connections: 10, headerBytes: 16_384 },
       timeouts: { idleSeconds: 1, requestHeadersSeconds: 1 },
-      log: createLogger({ level: 'silent' }),
-      metrics: createMetrics(),
+      log,
+      metrics,
+      audit: createAudit({ file: null, log, metrics }),
       handle: async () => {},
     },
   );

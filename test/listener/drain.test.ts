@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import t from 'tap';
+import { createAudit } from '../../src/audit/audit.ts';
 import { createTestAuthority } from '../support/ca.ts';
 import { openRaw, parseResponse, startListener } from './fixture.ts';
 
@@ -128,13 +129,23 @@ t.test('a listener that never listened drains at once', async (t) => {
   const { createListener } = await import('../../src/listener/create-listener.ts');
   const { createLogger } = await import('../../src/log.ts');
   const { createMetrics } = await import('../../src/metrics/metrics.ts');
+  const log = createLogger({ level: 'silent' });
+  const metrics = createMetrics();
   const listener = await createListener(
-    { address: '127.0.0.1', port: 0, clientAddress: 'proxyProtocol', trustedProxies: [], tls: null },
+    {
+      address: '127.0.0.1',
+      port: 0,
+      network: 'public',
+      clientAddress: 'proxyProtocol',
+      trustedProxies: [],
+      tls: null,
+    },
     {
       limits: { connections: 10, headerBytes: 16_384 },
       timeouts: { idleSeconds: 1, requestHeadersSeconds: 1 },
-      log: createLogger({ level: 'silent' }),
-      metrics: createMetrics(),
+      log,
+      metrics,
+      audit: createAudit({ file: null, log, metrics }),
       handle: async () => {},
     },
   );

@@ -4,6 +4,7 @@ import { Duplex, Writable } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { connect as connectTls } from 'node:tls';
 import type { Test } from 'tap';
+import { createAudit } from '../../src/audit/audit.ts';
 import type { Limits, ListenerConfig, Timeouts } from '../../src/config/config.ts';
 import type { ListenerDeps } from '../../src/listener/create-listener.ts';
 import { createListener } from '../../src/listener/create-listener.ts';
@@ -58,6 +59,7 @@ export async function startListener(t: Test, options: ListenerOptions = {}) {
     {
       address: '127.0.0.1',
       port: 0,
+      network: 'public',
       clientAddress: 'socket',
       trustedProxies: [],
       tls: null,
@@ -68,6 +70,7 @@ export async function startListener(t: Test, options: ListenerOptions = {}) {
       timeouts: { idleSeconds: 30, requestHeadersSeconds: 30, ...options.timeouts },
       log: capture.log,
       metrics,
+      audit: createAudit({ file: null, log: capture.log, metrics }),
       handle:
         options.handle ??
         (async (_request, reply) => {

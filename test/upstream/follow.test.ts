@@ -100,7 +100,6 @@ t.test('refused locations, loops included', async (t) => {
   }
   t.equal(await upstream.metrics.redirectsRefused.value({ reason: 'too_many_redirects' }), 1);
   t.equal(await upstream.metrics.redirectsRefused.value({ reason: 'host_not_listed' }), 2);
-  t.notMatch(upstream.logged.join(''), /user:pw|latest/);
 });
 
 t.test('a listed name that resolves to a private address is refused at connect', async (t) => {

@@ -124,6 +124,9 @@ export function registryConfig(
     regions: [],
     authorizationTtlSeconds: 60,
     publicProbe: true,
+    publicNetworkAccess: true,
+    networkRules: { defaultAction: 'allow', ipRules: [] },
+    rules: { repositories: [] },
     clients: null,
     ...rest,
   };
@@ -131,8 +134,6 @@ export function registryConfig(
 
 export type UpstreamUnderTest = UpstreamRegistry & {
   readonly metrics: ReturnType<typeof createMetrics>;
-  /** Everything that was logged, as text. */
-  readonly logged: string[];
 };
 
 export function openUpstream(
@@ -141,20 +142,14 @@ export function openUpstream(
   deps: Partial<UpstreamRegistryDeps> = {},
 ): UpstreamUnderTest {
   const metrics = createMetrics();
-  const logged: string[] = [];
   const upstream = createUpstreamRegistry(config, {
     limits: LIMITS,
     timeouts: TIMEOUTS,
     metrics,
-    log: {
-      warn(...args: unknown[]) {
-        logged.push(JSON.stringify(args));
-      },
-    },
     ...deps,
   });
   t.teardown(() => upstream.close());
-  return Object.assign(upstream, { metrics, logged });
+  return Object.assign(upstream, { metrics });
 }
 
 /** A signal that never aborts. */
