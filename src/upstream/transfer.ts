@@ -6,7 +6,7 @@ import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.t
 
 /**
  * One GET of blob bytes, as events. Chunks are slices of pooled buffers: whoever keeps one past `data` holds its
- * slab and gives it back with `release`. No promise, closure or timer per chunk: this is the path that costs.
+ * slab and gives it back with `pool.unpin`. No promise, closure or timer per chunk: this is the path that costs.
  */
 export type TransferHandler = {
   /** The header section is in; the body does not flow before `resume`. Return without keeping `headers`. */
@@ -50,7 +50,8 @@ export function startTransfer(
   let controller: Dispatcher.DispatchController | undefined;
   let aborted = false;
   let done = false;
-  let informational = true;
+  let final = false;
+  let dispatching = true;
   const startDeadline = setTimeout(() => {
     const message = `${upstream}: no connection to ${request.origin} became free within ${deps.startTimeoutMs} ms`;
     // It still waits in undici's queue, and is aborted when it gets its connection.
@@ -59,6 +60,11 @@ export function startTransfer(
   }, deps.startTimeoutMs);
 
   function fail(failure: UpstreamFailure): void {
+    if (dispatching) {
+      // Refused at once (a closed pool, too many origins): told like any other failure, once the caller has its handle.
+      queueMicrotask(() => fail(failure));
+      return;
+    }
     if (done) return;
     done = true;
     clearTimeout(startDeadline);
@@ -79,7 +85,7 @@ export function startTransfer(
     },
     onResponseStart(started, status, headers) {
       if (status < 200) return;
-      informational = false;
+      final = true;
       started.pause();
       metrics.upstreamRequests.inc({ upstream, code: codeLabel(status) });
       metrics.upstreamRequestDuration.observe({ upstream }, (performance.now() - startedAt) / 1000);
@@ -91,7 +97,7 @@ export function startTransfer(
     },
     onResponseEnd() {
       done = true;
-      if (!informational) handler.end();
+      if (final) handler.end();
     },
     onResponseError(_, error) {
       fail(classifyFailure(error, upstream));
@@ -103,9 +109,9 @@ export function startTransfer(
       events,
     );
   } catch (error) {
-    // Refused at once (too many origins, say): told like any other failure, after the caller has its handle.
-    queueMicrotask(() => fail(classifyFailure(error, upstream)));
+    fail(classifyFailure(error, upstream));
   }
+  dispatching = false;
 
   return {
     pause: () => controller?.pause(),
