@@ -1,7 +1,9 @@
 import { canonicalNamespace } from '../endpoints/namespace.ts';
 import { checkClients } from './check-clients.ts';
+import { checkNetworkRules } from './check-network-rules.ts';
 import { checkPreset } from './check-preset.ts';
 import { checkHostPattern, checkPathPattern } from './check-redirect-host.ts';
+import { checkRepositoryRules } from './check-repository-rules.ts';
 import { checkRollout } from './check-rollout.ts';
 import { checkHostList, checkUpstream } from './check-upstream.ts';
 import { deliveryOf, type FileConfig, type FileRegistry } from './file-config.ts';
@@ -21,6 +23,8 @@ export function checkRegistry(
     ...checkRollout(registry, [...path, 'rollout']),
     ...checkRedirectHosts(registry, [...path, 'redirectHosts']),
     ...checkRegions(registry, [...path, 'regions']),
+    ...checkNetworkRules(registry, config, path),
+    ...checkRepositoryRules(registry.rules.repositories, [...path, 'rules', 'repositories']),
     ...checkClients(registry, config, path),
   ];
 }

@@ -1,4 +1,4 @@
-import type { Delivery, ListenerConfig, LogLevel } from './config.ts';
+import type { Delivery, ListenerConfig, LogLevel, NetworkRules } from './config.ts';
 import type { PresetName } from './presets.ts';
 
 /**
@@ -29,6 +29,7 @@ export type FileConfig = {
     readonly drainSeconds: number;
   };
   readonly log: { readonly level: LogLevel };
+  readonly audit: { readonly file: string | null };
   readonly registries?: FileList<FileRegistry>;
 };
 
@@ -37,6 +38,7 @@ export type FileList<T> = readonly (T | undefined)[];
 export type FileListener = {
   readonly address: string;
   readonly port?: number;
+  readonly network: ListenerConfig['network'];
   readonly clientAddress: ListenerConfig['clientAddress'];
   readonly trustedProxies: FileList<string>;
   readonly tls: {
@@ -63,8 +65,18 @@ export type FileRegistry = {
   readonly regions: FileList<{ readonly name?: string; readonly match: FileList<string> }>;
   readonly authorizationTtlSeconds: number;
   readonly publicProbe: boolean;
+  readonly publicNetworkAccess: boolean;
+  readonly networkRules: {
+    readonly defaultAction: NetworkRules['defaultAction'];
+    readonly ipRules: FileList<FileIpRule>;
+  };
+  readonly rules: { readonly repositories: FileList<FileRepositoryRule> };
   readonly clients: FileClients | null;
 };
+
+export type FileIpRule = { readonly action: 'allow' | 'deny'; readonly value?: string };
+
+export type FileRepositoryRule = { readonly action?: 'allow' | 'deny'; readonly pattern?: string };
 
 export type FileRedirectHost = string | { readonly host?: string; readonly pathPattern: string | null };
 

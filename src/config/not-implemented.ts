@@ -5,15 +5,10 @@ import type { ConfigPath } from './problem.ts';
  * and not enforced is a hole.
  */
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
-  'audit',
   'workers',
   'cache.directory',
   'cache.maxBytes',
-  'listeners[].network',
   'registries[].serveRegions',
-  'registries[].rules',
-  'registries[].publicNetworkAccess',
-  'registries[].networkRules',
   'registries[].staleIfErrorSeconds',
   'registries[].regions[].upstream',
 ]);

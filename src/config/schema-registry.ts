@@ -1,5 +1,6 @@
 import type { JsonSchema } from './json-schema.ts';
 import { PRESET_NAMES } from './presets.ts';
+import { NETWORK_RULES_SCHEMA, RULES_SCHEMA } from './schema-access.ts';
 import { CLIENTS_SCHEMA } from './schema-clients.ts';
 import { UPSTREAM_SCHEMA } from './schema-upstream.ts';
 
@@ -175,6 +176,14 @@ export const REGISTRY_SCHEMA: JsonSchema = {
         'Whether one anonymous question by Berth, per repository and digest, may answer for everybody where the content is public.',
       default: true,
     },
+    publicNetworkAccess: {
+      type: 'boolean',
+      description:
+        'Whether public listeners answer for this registry; false: only those with `network: private` do, at login server and data endpoints alike.',
+      default: true,
+    },
+    networkRules: NETWORK_RULES_SCHEMA,
+    rules: RULES_SCHEMA,
     clients: CLIENTS_SCHEMA,
   },
 };
