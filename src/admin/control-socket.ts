@@ -44,8 +44,7 @@ export async function openControlSocket(path: string, server: Server): Promise<(
     }
     await listen(server, made);
     await chmod(made, 0o600);
-    // Unlike rename, link fails where another process was faster.
-    await link(made, path);
+    await name(made, path);
     const { ino } = await lstat(path);
     return () => removeOwn(path, ino);
   } catch (error) {
@@ -109,10 +108,18 @@ async function listen(server: Server, path: string): Promise<void> {
   server.off('error', reject);
 }
 
+/** Unlike rename, link fails where another process was faster. */
+async function name(made: string, path: string): Promise<void> {
+  try {
+    await link(made, path);
+  } catch (error) {
+    throw errorCode(error) === 'EEXIST' ? inUse(path, error) : error;
+  }
+}
+
 function describe(path: string, error: unknown): Error {
   if (error instanceof ControlSocketError) return error;
   const code = errorCode(error);
-  if (code === 'EEXIST') return inUse(path, error);
   return new ControlSocketError(
     'socket_unusable',
     `the control socket ${path} can not be opened (${code}): check owner and mode of its directory, or choose another admin.socket`,

@@ -5,9 +5,11 @@ import type { CliDeps } from './cli-deps.ts';
 import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
 import { createClientConfigCommand } from './client-config.ts';
 import { createFirewallRulesCommand } from './firewall-rules.ts';
+import { createReportCommand } from './report.ts';
 import { createServeCommand } from './serve.ts';
 import { createShowEndpointsCommand } from './show-endpoints.ts';
 import { createTicketKeyCommand } from './ticket-key.ts';
+import { createUpdateCommand } from './update.ts';
 
 /** All commands; `docs/cli.md` is generated from them. */
 export function createProgram(deps: CliDeps): Command {
@@ -19,6 +21,8 @@ export function createProgram(deps: CliDeps): Command {
     createServeCommand,
     createCheckCommand,
     createShowEndpointsCommand,
+    createUpdateCommand,
+    createReportCommand,
     createFirewallRulesCommand,
     createTicketKeyCommand,
     createClientConfigCommand,

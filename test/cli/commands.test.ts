@@ -85,7 +85,8 @@ t.test('show-endpoints with data endpoints off tells how to enable them', async 
   t.match(await run(['show-endpoints', '--config', config, '-o', 'table']), {
     exitCode: 0,
     stdout: /dataEndpoint +eastus +\*\.blob\.core\.windows\.net/,
-    stderr: /set "delivery: dedicated" \(or "dataEndpointEnabled: true"\)/,
+    stderr:
+      'To configure client firewall w/o using wildcard storage blob urls, use "berth update --name contoso --data-endpoint-enabled" to enable dedicated data endpoints.\n',
   });
 });
 
