@@ -11,6 +11,8 @@ const DEBIAN_PACKAGES: readonly { readonly name: string; readonly program: strin
   { name: 'skopeo', program: '/usr/bin/skopeo' },
   { name: 'podman', program: '/usr/bin/podman' },
   { name: 'iptables', program: '/usr/sbin/iptables' },
+  { name: 'nftables', program: '/usr/sbin/nft' },
+  { name: 'squid', program: '/usr/sbin/squid' },
   { name: 'iproute2', program: '/usr/sbin/ip' },
   { name: 'ca-certificates', program: '/usr/sbin/update-ca-certificates' },
 ];

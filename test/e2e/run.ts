@@ -9,6 +9,7 @@ import { startResolver } from './resolver.ts';
 import { berthConformanceScenario, directConformanceScenario } from './scenario-conformance.ts';
 import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
 import { directScenario } from './scenario-direct.ts';
+import { firewallFormatsScenario } from './scenario-firewall-formats.ts';
 import { privateScenario } from './scenario-private.ts';
 import { processScenario } from './scenario-process.ts';
 import { pushScenario } from './scenario-push.ts';
@@ -81,6 +82,7 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('dedicated')) await dedicatedScenario(world, berth);
   if (wanted('mirror')) await mirrorScenario(world, berth);
   if (wanted('other')) await otherDeliveriesScenario(world, berth);
+  if (wanted('firewall-formats')) await firewallFormatsScenario(world, berth);
   if (wanted('sidecar')) await sidecarScenario(world);
   if (wanted('push')) await pushScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);

@@ -23,10 +23,10 @@ export type Storage = {
 
 const START_TIMEOUT_MS = 60_000;
 
-/** Whether something listens at an address's port 443; also used for the other servers of the run. */
-export function listens(address: string): Promise<boolean> {
+/** Whether something listens at an address; also used for the other servers of the run. */
+export function listens(address: string, port = 443): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(443, address);
+    const socket = connect(port, address);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);
