@@ -9,7 +9,9 @@ export function describeEgress(egress: Egress, load: readonly string[]): readonl
     ...load,
     ...(egress.patterns.length === 0
       ? []
-      : ["DATA ENDPOINTS ARE OFF: the wildcard below opens everybody's storage."]),
+      : [
+          "STORAGE IS OPEN: clients without data endpoints need the wildcard below, which is everybody's storage.",
+        ]),
     ...(removable === undefined ? [] : [removable]),
   ];
 }
