@@ -68,7 +68,8 @@ class Delivery implements BlobSink {
   }
 
   data(chunk: Buffer, slab: Slab | undefined): void {
-    if (this.response.destroyed) {
+    // Empty: what a source that ignores Range sends before the first byte that was asked for.
+    if (this.response.destroyed || chunk.length === 0) {
       this.pool.unpin(slab);
       return;
     }

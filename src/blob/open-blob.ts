@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ByteRange, formatRange, type RangeSpec, resolveRange } from '../http/range.ts';
 import type { Slab } from '../upstream/buffer-pool.ts';
-import { UpstreamFailure } from '../upstream/failure.ts';
+import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
 import type { Transfer } from '../upstream/transfer.ts';
 import type { BlobSource } from './blob-source.ts';
 import { readAnswer } from './read-answer.ts';
@@ -90,6 +90,7 @@ export async function learnLength(options: Omit<OpenOptions, 'range' | 'knownLen
 }
 
 type Answer = {
+  readonly where: UpstreamRole;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly transfer: Transfer;
@@ -125,6 +126,7 @@ function askOnce(source: BlobSource, headers: Record<string, string>, signal: Ab
       start(status, responseHeaders) {
         signal.removeEventListener('abort', onAbort);
         answer = {
+          where: source.where,
           status,
           headers: responseHeaders,
           transfer,
@@ -205,7 +207,8 @@ class WindowSink implements BlobSink {
 
   end(): void {
     if (this.remaining === 0) this.finish();
-    else this.failed(new UpstreamFailure('http_response_incomplete', 'storage', 'the body ended early'));
+    else
+      this.failed(new UpstreamFailure('http_response_incomplete', this.answer.where, 'the body ended early'));
   }
 
   failed(failure: UpstreamFailure): void {

@@ -3,6 +3,7 @@ import { ifRangeMatches, matchesEntityTag } from '../http/entity-tag.ts';
 import { formatContentRange, parseRange, type RangeSpec } from '../http/range.ts';
 import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
+import { ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
@@ -13,6 +14,8 @@ import { learnLength, type OpenedBlob, openBlob } from './open-blob.ts';
 
 /** What a door hands over of its request: enough to answer it, whichever door it came to. */
 export type BlobExchange = {
+  /** Whose transfer it is. */
+  readonly clientAddress: string;
   readonly method: 'GET' | 'HEAD';
   readonly headers: IncomingHttpHeaders;
   readonly signal: AbortSignal;
@@ -21,6 +24,9 @@ export type BlobExchange = {
   /** How the delivery ended, for the log line; not called where `respond` throws. */
   ended(outcome: BlobOutcome, failure: string | undefined): void;
 };
+
+/** Seconds: a layer of 100 MB at 50 MB/s. */
+const TRANSFER_RETRY_SECONDS = 2;
 
 export type BlobOutcome = 'ok' | 'client_closed' | 'digest_mismatch' | 'upstream_failed';
 
@@ -35,7 +41,7 @@ export type BlobRequest = {
 export type BlobResponder = {
   /**
    * Answers a GET or HEAD of a blob: docs/request-handling.md D3–D12.
-   * @throws OciError 416, or UpstreamFailure, both before anything has been written
+   * @throws OciError 416 or 429, or UpstreamFailure, both before anything has been written
    */
   respond(exchange: BlobExchange, blob: BlobRequest): Promise<void>;
 };
@@ -44,6 +50,8 @@ export function createBlobResponder(deps: {
   pool: BufferPool;
   metrics: Metrics;
   lengths: BlobLengths;
+  /** See `ClientLimits.beginTransfer`; left out: no limit. */
+  beginTransfer?: (clientAddress: string) => (() => void) | undefined;
 }): BlobResponder {
   const { metrics, lengths, pool } = deps;
   const sent = metrics.blobTransmitBytes.handle({ source: 'upstream' });
@@ -63,6 +71,34 @@ export function createBlobResponder(deps: {
       write(exchange, 200, contentHeaders(digest, length)).end();
       return;
     }
+    const endTransfer = beginTransfer(exchange.clientAddress);
+    try {
+      await transfer(exchange, blob, knownLength);
+    } finally {
+      endTransfer();
+    }
+  }
+
+  /** L4: a client that has too many comes back when one of them may have ended. */
+  function beginTransfer(clientAddress: string): () => void {
+    if (deps.beginTransfer === undefined) return () => undefined;
+    const end = deps.beginTransfer(clientAddress);
+    if (end !== undefined) return end;
+    metrics.clientLimitRefusals.inc({ limit: 'transfers' });
+    throw ociError('TOOMANYREQUESTS', {
+      message: 'Your address has too many downloads under way here; wait until one has ended.',
+      headers: { 'retry-after': String(TRANSFER_RETRY_SECONDS) },
+    });
+  }
+
+  async function transfer(
+    exchange: BlobExchange,
+    blob: BlobRequest,
+    knownLength: number | undefined,
+  ): Promise<void> {
+    const { registry, digest, source } = blob;
+    const { headers, signal } = exchange;
+    const tag = `"${digest}"`;
     const range = selectRange(headers, tag, metrics);
     if (range === 'unsatisfiable') {
       const length = knownLength ?? (await learnLength({ source, signal }));

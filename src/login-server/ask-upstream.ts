@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { readBounded } from '../http/bounded-content.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
+import { readErrorBody } from '../upstream/end-body.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 
 /**
@@ -50,6 +50,7 @@ export function upstreamRequest(
     path: `${call.path}${forwardedQuery(call.query)}`,
     headers: forwardedHeaders(call.request.raw.headers),
     authorization,
+    client: call.context.clientAddress,
     signal: call.context.signal,
   };
 }
@@ -70,12 +71,8 @@ export type BoundedAnswer = {
   readonly body: Buffer;
 };
 
-/** Bytes of an error document: real ones have some hundred; the rest of a longer one is not worth passing on. */
-const MAX_ERROR_BYTES = 64 * 1024;
-
 /** Reads an answer that is not content: an error document. One that is too long is replaced by an empty body. */
 export async function readAnswer(response: UpstreamResponse): Promise<BoundedAnswer> {
   const { status, headers } = response;
-  const body = await readBounded(response.body, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
-  return { status, headers, body };
+  return { status, headers, body: await readErrorBody(response) };
 }

@@ -47,7 +47,7 @@ export async function admitCaller(call: DoorRequest, deps: LoginServerDeps): Pro
       deps.metrics.policyDecisions.inc({ decision: 'throttled' });
       context.refuse('client_policy', 'throttled');
       throw ociError('TOOMANYREQUESTS', {
-        message: 'Too many wrong passwords; wait before the next try.',
+        message: 'Too many passwords to check from here, or too many wrong ones; wait before the next try.',
         headers: { 'retry-after': String(decision.retryAfterSeconds) },
       });
   }
@@ -56,7 +56,10 @@ export async function admitCaller(call: DoorRequest, deps: LoginServerDeps): Pro
 /** For a caller who is let in but not known: only reading is open to everybody. */
 export function refuseAnonymousWrite({ context }: DoorRequest, deps: LoginServerDeps): never {
   context.refuse('client_policy', 'anonymous_write');
-  deps.metrics.policyDecisions.inc({ decision: 'challenge' });
+  // Where nobody has a password, asking for one would send the client round in circles.
+  if (deps.registry.clients?.htpasswdFile == null) {
+    throw ociError('DENIED', { message: 'Clients that are not known by name may only read here.' });
+  }
   throw unauthorized('Writing needs a user name and password here; log in and try again.');
 }
 

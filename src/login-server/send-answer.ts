@@ -41,7 +41,7 @@ export async function sendBounded(
 ): Promise<void> {
   const { status, body } = answer;
   const headers = fieldsOf(call, answer, deps);
-  // Of a HEAD there is no body that could be passed on to a GET.
+  // Of a HEAD there is no body that could be passed on to a GET; its length says nothing.
   if (isErrorToReword(answer, deps) || (status >= 400 && body.length === 0)) {
     throw rewordedError(call, status, headers, deps);
   }
@@ -65,10 +65,8 @@ function isErrorToReword(
 ): boolean {
   if (status < 400) return false;
   if (status === 401 && deps.clients !== undefined) return true;
-  return (
-    headers['content-length'] !== '0' &&
-    !/^application\/([\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '')
-  );
+  if (headers['content-length'] === '0') return true;
+  return !/^application\/([\w.+-]+\+)?json\b/i.test(headers['content-type'] ?? '');
 }
 
 /** The OCI document that says what the upstream's status says (H5). */
@@ -88,7 +86,9 @@ function rewordedError(
   const code = codeOf(status, call.context.access.route);
   const message = OCI_STATUSES.has(status)
     ? undefined
-    : `The upstream registry answered ${status}; try again later.`;
+    : status >= 500
+      ? `The upstream registry answered ${status}; try again later.`
+      : `The upstream registry refuses this request with ${status}.`;
   return ociError(code, { status, message, headers: kept });
 }
 

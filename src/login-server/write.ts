@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream';
+import { ContentTooLarge } from '../http/bounded-content.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import { statusError } from '../oci/status-error.ts';
 import { endBody } from '../upstream/end-body.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
@@ -16,12 +19,45 @@ export async function answerWrite(
   caller: Caller,
   deps: LoginServerDeps,
 ): Promise<void> {
-  const request = { ...upstreamRequest(call, caller.authorization), body: requestBody(call) };
-  const response = await requestWrite(request, repository, deps);
+  const isManifest = call.context.access.route === 'manifest';
+  const body = isManifest ? manifestBody(call, deps.manifestBytes) : requestBody(call);
+  const request = { ...upstreamRequest(call, caller.authorization), body };
+  const response = await requestWrite(request, repository, deps).catch((error: unknown) => {
+    throw isTooLarge(error) ? manifestTooLarge(deps.manifestBytes, error) : error;
+  });
   await refuseRedirectedWrite(response, call, deps);
   const { location } = response.headers;
   const local = location === undefined ? undefined : localPath(location, call.path, deps.registry);
   await sendAnswer(call, response, deps, local === undefined ? {} : { location: local });
+}
+
+/** The manifest as it comes, ended where it grows over the limit (P8). @throws OciError 413 where its length says so */
+function manifestBody(call: DoorRequest, maxBytes: number): Readable | undefined {
+  const stated = Number(call.request.raw.headers['content-length'] ?? 0);
+  if (stated > maxBytes) throw manifestTooLarge(maxBytes);
+  const body = requestBody(call);
+  return body === undefined ? undefined : Readable.from(limitContent(body, maxBytes), { objectMode: false });
+}
+
+async function* limitContent(body: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) throw new ContentTooLarge(maxBytes);
+    yield chunk;
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof UpstreamFailure && error.kind === 'content_too_large';
+}
+
+function manifestTooLarge(maxBytes: number, cause?: unknown): Error {
+  return statusError(413, {
+    message: `A manifest has at most ${maxBytes} bytes here (limits.manifestBytes).`,
+    headers: { connection: 'close' },
+    cause,
+  });
 }
 
 /**

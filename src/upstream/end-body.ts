@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { readBounded } from '../http/bounded-content.ts';
 import type { UpstreamResponse } from './exchange.ts';
 
 /** Bytes. Reading this much costs less than a new TLS connection; more is cut off. */
@@ -14,6 +15,14 @@ export async function endBody({ headers, body }: UpstreamResponse): Promise<void
   }
   body.on('error', () => undefined);
   body.destroy();
+}
+
+/** Bytes of an error document: real ones have some hundred. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/** The body of an answer that is not content. One that is too long or breaks off counts as empty: its status says enough. */
+export async function readErrorBody({ body }: UpstreamResponse): Promise<Buffer> {
+  return readBounded(body, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
 }
 
 /** Undefined where the field is absent or no length. */

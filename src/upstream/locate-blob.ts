@@ -1,13 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { readBounded } from '../http/bounded-content.ts';
 import { parseContentRange } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
 import type { CheckLocation } from './check-location.ts';
-import { contentLength, endBody } from './end-body.ts';
+import { contentLength, endBody, readErrorBody } from './end-body.ts';
 import type { UpstreamResponse } from './exchange.ts';
-import { classifyFailure } from './failure.ts';
 import { isRedirect } from './is-redirect.ts';
 import { sourceExpiry } from './source-expiry.ts';
 
@@ -37,11 +35,11 @@ export type BlobQuestion = {
   readonly repository: RepositoryName;
   readonly digest: Digest;
   readonly authorization: string | undefined;
+  /** The client's address, for its turn in the queue. */
+  readonly client?: string | undefined;
   readonly signal: AbortSignal;
 };
 
-/** Bytes of an error document. */
-const MAX_ERROR_BYTES = 64 * 1024;
 /**
  * Asks the registry where a blob is, with GET since a signed URL is bound to its method, and for one byte, so that a
  * registry that serves blobs itself does not open the whole one. Redirects are followed as long as they stay at the
@@ -52,7 +50,7 @@ export function createLocateBlob(deps: {
   readonly send: (request: UpstreamRequest) => Promise<UpstreamResponse>;
   readonly check: CheckLocation;
 }): (question: BlobQuestion) => Promise<BlobLocation> {
-  return async ({ repository, digest, authorization, signal }) => {
+  return async ({ repository, digest, authorization, client, signal }) => {
     let path = `/v2/${repository}/blobs/${digest}`;
     for (let hop = 0; ; hop += 1) {
       const url = `${deps.origin}${path}`;
@@ -61,6 +59,7 @@ export function createLocateBlob(deps: {
         path,
         headers: { range: 'bytes=0-0', 'accept-encoding': 'identity' },
         authorization,
+        client,
         signal,
       });
       if (!isRedirect(response.status)) return readAnswer(response, url);
@@ -91,11 +90,7 @@ async function readAnswer(response: UpstreamResponse, url: string): Promise<Blob
       return { kind: 'registry', url, size };
     }
   }
-  try {
-    return { kind: 'status', status, headers, body: await readBounded(response.body, MAX_ERROR_BYTES) };
-  } catch (error) {
-    throw classifyFailure(error, 'registry');
-  }
+  return { kind: 'status', status, headers, body: await readErrorBody(response) };
 }
 
 function completeLength(headers: IncomingHttpHeaders): number | undefined {

@@ -214,3 +214,25 @@ t.test('P7 a finished blob has its path here, wherever the upstream keeps it', a
     }
   }
 });
+
+t.test('P8 a manifest over the limit is refused, by its length or where it grows over it', async (t) => {
+  const scene = await openScene(t);
+  const path = `/v2/${REPOSITORY}/manifests/large`;
+  const body = Buffer.alloc(4 * 1024 * 1024 + 1, ' ');
+  const headers = { 'content-type': MANIFEST_TYPE };
+  const stated = await scene.send(path, {
+    method: 'PUT',
+    headers: { ...headers, 'content-length': String(body.length) },
+    body,
+  });
+  t.equal(stated.status, 413);
+  t.equal(errorOf(stated).code, 'SIZE_INVALID');
+  t.equal(scene.registry.count('manifest', 'PUT'), 0, 'the upstream heard nothing');
+  const chunked = await scene.send(path, {
+    method: 'PUT',
+    headers: { ...headers, 'transfer-encoding': 'chunked' },
+    body,
+  });
+  t.equal(chunked.status, 413);
+  t.equal(scene.registry.store.manifest(REPOSITORY, 'large'), undefined, 'nothing was stored');
+});

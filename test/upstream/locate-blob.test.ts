@@ -139,7 +139,8 @@ t.test('an error document without end is not read', async (t) => {
     response.on('drain', pump);
     pump();
   });
-  t.match(await failureOf(upstream.locateBlob(question())), { kind: 'content_too_large', where: 'registry' });
+  const location = await upstream.locateBlob(question());
+  t.match(location, { kind: 'status', status: 404, body: Buffer.alloc(0) }, 'its status says enough');
 });
 
 t.test('refused: off the list, plain http, credentials, no Location', async (t) => {
