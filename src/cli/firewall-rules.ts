@@ -14,6 +14,7 @@ import type { CliDeps } from './cli-deps.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { collect } from './parse-option.ts';
 import { readConfig, selectRegistry } from './read-config.ts';
+import { registryInForce } from './registry-in-force.ts';
 
 type Options = {
   config?: string;
@@ -56,7 +57,8 @@ export function createFirewallRulesCommand(deps: CliDeps): Command {
       }
       const { config } = await readConfig(options.config, deps);
       const names: readonly (string | undefined)[] = options.name ?? [undefined];
-      const registries = [...new Set(names.map((name) => selectRegistry(config, name)))];
+      const chosen = [...new Set(names.map((name) => selectRegistry(config, name)))];
+      const registries = await Promise.all(chosen.map((registry) => registryInForce(registry, config, deps)));
       const egress = createEgress(registries);
       const dnsServers = dns ?? deps.dnsServers().filter(isPlainAddress);
       const resolve = (host: string) => deps.resolveHost(host);

@@ -1,17 +1,14 @@
 import { Command, Option } from 'commander';
 
-import type { Config, RegistryConfig } from '../config/config.ts';
+import type { RegistryConfig } from '../config/config.ts';
 import { showEndpoints } from '../endpoints/endpoints.ts';
-import type { RegistryDocument } from '../endpoints/registry-document.ts';
 import { whyNotSwitchable } from '../endpoints/switchable.ts';
-import { askBerth } from './ask-berth.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { formatOutput, OUTPUT_FORMATS, type OutputFormat } from './format-output.ts';
 import { readConfig, selectRegistry } from './read-config.ts';
+import { registryInForce } from './registry-in-force.ts';
 
 type Options = { config?: string; name?: string; output: OutputFormat };
-
-type Shown = Pick<RegistryDocument, 'loginServer' | 'dataEndpoints' | 'delivery' | 'rollout'>;
 
 /** `berth show-endpoints`: what a client's firewall must let through, in the shape that ACR's own CLI prints. */
 export function createShowEndpointsCommand(deps: CliDeps): Command {
@@ -26,14 +23,15 @@ export function createShowEndpointsCommand(deps: CliDeps): Command {
     )
     .action(async (options: Options) => {
       const { config } = await readConfig(options.config, deps);
-      const registry = selectRegistry(config, options.name);
-      const { loginServer, dataEndpoints, delivery, rollout } = await endpointsOf(registry, config, deps);
+      const registry = await registryInForce(selectRegistry(config, options.name), config, deps);
+      const document = showEndpoints(registry);
+      const { loginServer, dataEndpoints } = document;
+      const { delivery, rollout } = registry;
       const rows = [
         ['loginServer', '', loginServer],
         ...dataEndpoints.map(({ region, endpoint }) => ['dataEndpoint', region, endpoint]),
       ];
       const header = ['KIND', 'REGION', 'ENDPOINT'];
-      const document = { loginServer, dataEndpoints };
       deps.stdout(formatOutput({ document, header, rows }, options.output));
       if (delivery === 'passthrough') deps.stderr(enablingHint(registry));
       else if (delivery === 'dedicated' && rollout.percent < 100) {
@@ -43,19 +41,6 @@ export function createShowEndpointsCommand(deps: CliDeps): Command {
         );
       }
     });
-}
-
-/** The state in force where a running Berth tells it, otherwise what the configuration says, which is then said, too. */
-async function endpointsOf(registry: RegistryConfig, config: Config, deps: CliDeps): Promise<Shown> {
-  if (config.admin !== null) {
-    const answer = await askBerth(config, { method: 'GET', path: `registries/${registry.name}` });
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- version 1 of the control API, which is Berth's own
-    if (answer.kind === 'document') return answer.document as RegistryDocument;
-    const why = answer.kind === 'refused' ? answer.message : answer.reason;
-    deps.stderr(`This is what the configuration says, as the state in force is not known: ${why}\n`);
-  }
-  const { delivery, rollout } = registry;
-  return { ...showEndpoints(registry), delivery, rollout };
 }
 
 /** In the words of `az acr show-endpoints`; and what is in the way, where something is. */

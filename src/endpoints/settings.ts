@@ -33,7 +33,7 @@ export type Settings = {
   update(registry: RegistryConfig, dataEndpointEnabled: boolean): Promise<UpdateResult>;
   /**
    * Takes up another configuration while Berth runs: overrides that it has lapsed are dropped for good.
-   * @throws {SettingsError} where that could not be kept
+   * @throws {SettingsError} where the disk still has them: they may come back at the next start
    */
   adopt(registries: readonly RegistryConfig[]): Promise<void>;
 };
@@ -76,9 +76,10 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
         inForce ? 'kept setting in force' : 'kept setting lapsed: the configuration has changed since',
       );
     }
-    if (directory !== null && valid.size < overrides.size) await writeSettings(directory, valid);
+    const lapsed = valid.size < overrides.size;
     overrides = valid;
     for (const registry of next) onState(registry.name, stateOf(registry).dataEndpointEnabled);
+    if (directory !== null && lapsed) await writeSettings(directory, valid);
   }
 
   function stateOf(registry: RegistryConfig): RegistryState {

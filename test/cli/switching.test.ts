@@ -86,6 +86,8 @@ t.test('update switches, and show-endpoints shows what is in force', async (t) =
       { region: 'westus', endpoint: 'contoso.westus.data.registry.example' },
     ],
   });
+  const rules = await run('firewall-rules');
+  t.match(rules.stdout, /contoso\.eastus\.data\.registry\.example/, 'the state in force, not the file');
   const back = await run('update', '--data-endpoint-enabled', 'false', '-o', 'tsv');
   t.equal(back.stdout, 'contoso\tcontoso.registry.example\tfalse\t\n');
   t.match(await run('update', '--data-endpoint-enabled', 'true', '-o', 'table'), {

@@ -16,6 +16,12 @@ const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
   'npm test': '.ci/run',
   'npm run verify': '.ci/run',
   'docker pull localhost:5000/team/app:latest': 'test/e2e/scenario-process.ts',
+  'berth show-endpoints --name contoso': 'test/docs/migration.test.ts',
+  'berth report migration --name contoso': 'test/docs/migration.test.ts',
+  'berth update --name contoso --data-endpoint-enabled': 'test/docs/migration.test.ts',
+  'berth firewall-rules --name contoso --format plain': 'test/docs/migration.test.ts',
+  'berth update --name contoso --data-endpoint-enabled false': 'test/docs/migration.test.ts',
+  'berth update --name contoso --data-endpoint-enabled true': 'test/docs/migration.test.ts',
 };
 
 const commands = [...new Set(globSync(['*.md', 'docs/*.md'], { cwd: root }).flatMap(commandsOf))];

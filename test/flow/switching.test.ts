@@ -172,6 +172,38 @@ t.test('W4 a change lapses for good when the configuration says something else',
   t.equal((await again.pull()).headers.location, scene.storage.url, 'nor that of a registry that was gone');
 });
 
+t.test('W4 a reload lapses a change as a start does', async (t) => {
+  const scene = await openScene(t);
+  const directory = shortDirectory(t);
+  const there = await startSwitchable(t, scene, directory, OFF);
+  await there.update(true);
+  const { config, app, ticketKeys } = there.berth;
+  const reload = (delivery: 'dedicated' | 'passthrough') =>
+    app.reload({
+      config: () =>
+        Promise.resolve({
+          ...config,
+          registries: config.registries.map((registry) => ({ ...registry, delivery })),
+        }),
+      ticketKeys: () => Promise.resolve(ticketKeys),
+    });
+  await reload('passthrough');
+  t.match((await there.pull()).headers.location, DATA_ENDPOINT, 'the same value: still in force');
+  await reload('dedicated');
+  await reload('passthrough');
+  t.equal((await there.pull()).headers.location, scene.storage.url, 'gone for good');
+  t.match((await there.ask('GET', '/v1/registries/contoso')).document, { source: 'configuration' });
+  // The disk comes after the requests.
+  const settled = async () => (await there.berth.metric('berth_data_endpoint_enabled')) === 0;
+  const deadline = Date.now() + 5000;
+  while (!(await settled())) {
+    if (Date.now() > deadline) throw new Error('the metric does not follow within 5 s');
+  }
+  await there.berth.close();
+  const restarted = await startSwitchable(t, scene, directory, OFF);
+  t.equal((await restarted.pull()).headers.location, scene.storage.url, 'on disk as well');
+});
+
 t.test('W5 settings that can not be understood refuse the start and stay', async (t) => {
   const scene = await openScene(t);
   const entry = {

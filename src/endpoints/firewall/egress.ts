@@ -45,14 +45,22 @@ export function createEgress(registries: readonly RegistryConfig[]): Egress {
     const { loginServer, dataEndpoints } = showEndpoints(registry);
     targets.push(target(name, 'login server', loginServer, scheme));
     const endpoints = new Set(dataEndpoints.map(({ endpoint }) => endpoint));
-    for (const endpoint of endpoints) {
-      if (delivery === 'dedicated') targets.push(target(name, 'data endpoint', endpoint, scheme));
-      else if (endpoint.includes('*')) patterns.push(pattern(name, endpoint));
+    // Clients that the rollout has not reached are still sent to storage.
+    const partly = delivery === 'dedicated' && registry.rollout.percent < 100;
+    const storage = partly
+      ? showEndpoints(registry, 'passthrough').dataEndpoints.map(({ endpoint }) => endpoint)
+      : [];
+    if (delivery === 'dedicated') {
+      for (const endpoint of endpoints) targets.push(target(name, 'data endpoint', endpoint, scheme));
+    }
+    for (const endpoint of delivery === 'dedicated' ? new Set(storage) : endpoints) {
+      if (endpoint.includes('*')) patterns.push(pattern(name, endpoint));
       else targets.push(target(name, 'storage', endpoint, 'https'));
     }
     removable.add(new URL(upstream.url).host);
     for (const host of upstream.tokenHosts) removable.add(host);
-    if (delivery !== 'passthrough') for (const { host } of registry.redirectHosts) removable.add(host);
+    if (delivery !== 'passthrough' && !partly)
+      for (const { host } of registry.redirectHosts) removable.add(host);
   }
   const needed = new Set([...targets.map((entry) => entry.host), ...patterns.map((entry) => entry.pattern)]);
   return {

@@ -17,7 +17,12 @@ export type FirewallNotesInput = {
 export function firewallNotes(input: FirewallNotesInput): readonly string[] {
   const { format, egress, registries, listeners, dnsServers } = input;
   const notes: string[] = [];
-  for (const { name, delivery } of registries) {
+  for (const { name, delivery, rollout } of registries) {
+    if (delivery === 'dedicated' && rollout.percent < 100) {
+      notes.push(
+        `Warning: the rollout of registry ${name} covers ${rollout.percent} % of the clients, so the rules let all others go to storage as before. "berth report migration --name ${name}" tells when that can end.`,
+      );
+    }
     if (delivery !== 'passthrough') continue;
     const hosts = egress.patterns.filter(({ registry }) => registry === name);
     const shown = hosts.map(({ pattern }) => pattern).join(', ');

@@ -73,3 +73,16 @@ t.test('ports are those of the links, addresses come without brackets', async (t
   t.ok(egress.targets.every(isAddress));
   t.match(createEgress([loopbackRegistry({ loginServer: 'localhost' })]).targets, [{ port: 80 }]);
 });
+
+t.test(
+  'a rollout that has not reached all: data endpoints and storage, nothing of storage to remove',
+  async (t) => {
+    const { targets, patterns, removable } = createEgress([loadedRegistry({ rollout: { percent: 50 } })]);
+    t.same(
+      targets.map(({ use }) => use),
+      ['login server', 'data endpoint', 'data endpoint'],
+    );
+    t.same(patterns, [{ registry: 'contoso', pattern: '*.blob.core.windows.net', port: 443 }]);
+    t.same(removable, ['contoso.azurecr.io']);
+  },
+);
