@@ -2,40 +2,28 @@ import type { lookup as dnsLookup } from 'node:dns';
 import type { Logger } from 'pino';
 import { createControl } from './admin/control.ts';
 import { createAudit } from './audit/audit.ts';
-import { createBlobLengths } from './blob/blob-lengths.ts';
-import { createBlobResponder } from './blob/respond-blob.ts';
-import { createManifestStore } from './cache/manifest-store.ts';
-import type { Config, RegistryConfig } from './config/config.ts';
-import { createDataEndpoint } from './data-endpoint/data-endpoint.ts';
-import { createHostTable, type HostMatch } from './endpoints/host-table.ts';
-import { createMigration, type Migration } from './endpoints/migration.ts';
+import type { Config } from './config/config.ts';
+import type { HostMatch } from './endpoints/host-table.ts';
+import { createMigration } from './endpoints/migration.ts';
 import { openSettings, type Settings } from './endpoints/settings.ts';
 import { admitNetwork } from './listener/admit-network.ts';
 import { createListener, type Listener } from './listener/create-listener.ts';
 import { createDoorRequest, type DoorRequest } from './listener/door-request.ts';
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
 import type { RequestContext } from './listener/request-context.ts';
-import { uncoveredHosts } from './listener/tls.ts';
-import { createDecisions } from './login-server/decisions.ts';
-import { createLoginServer } from './login-server/login-server.ts';
-import type { ManifestAnswer } from './login-server/manifest-answer.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { ociError } from './oci/error.ts';
 import { statusError } from './oci/status-error.ts';
-import { clientNetwork } from './policy/client-network.ts';
-import { createClientPolicy } from './policy/client-policy.ts';
-import { createNetworkRules, type NetworkRules } from './policy/network-rules.ts';
-import { createRepositoryRules } from './policy/repository-rules.ts';
+import { type ClientLimits, createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
+import { checkCoverage } from './serving/check-coverage.ts';
+import type { Doors } from './serving/open-doors.ts';
+import { createReload, type ReloadSources } from './serving/reload.ts';
+import { createReloadRecord } from './serving/reload-record.ts';
+import { createServing } from './serving/serving.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
-import { createBufferPool } from './upstream/buffer-pool.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import { failureToOciError } from './upstream/failure-to-oci-error.ts';
-import { createSlabSocket } from './upstream/slab-socket.ts';
-import {
-  type BlobLocation,
-  createUpstreamRegistry,
-  type UpstreamRegistry,
-} from './upstream/upstream-registry.ts';
 
 export type AppDeps = {
   readonly log: Logger;
@@ -52,15 +40,13 @@ export type App = {
   start(): Promise<{ readonly listeners: readonly BoundAddress[]; readonly metrics: BoundAddress | null }>;
   /** Stops accepting, lets transfers under way end within `timeouts.drainSeconds`, then closes everything. */
   stop(): Promise<void>;
+  /**
+   * Takes up what the configuration and the files it names say now, checked first; what is wrong leaves the last good one
+   * in force, and is said in log and metrics. Never rejects.
+   */
+  reload(sources: ReloadSources): Promise<void>;
   /** For whoever rotates `audit.file`: from now on, refusals go to what has its path now. */
   reopenAuditLog(): Promise<void>;
-};
-
-type Doors = {
-  readonly networkRules: NetworkRules;
-  readonly upstream: UpstreamRegistry;
-  readonly loginServer: (call: DoorRequest) => Promise<void>;
-  readonly dataEndpoint: (call: DoorRequest, host: string, region: string) => Promise<void>;
 };
 
 /**
@@ -73,27 +59,43 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const audit = createAudit({ file: config.audit.file, log: deps.log, metrics });
   const migration = createMigration({ now: Date.now });
   const settings = await openSwitches(config, deps, metrics);
-  const openDoors = createDoors(config, { ...deps, metrics, settings, migration });
-  const doors = new Map(config.registries.map((registry) => [registry, openDoors(registry)]));
-  const hosts = createHostTable(config.registries);
+  const clientLimits = createClientLimits(config.limits, () => performance.now());
+  const record = createReloadRecord({ metrics, log: deps.log, now: Date.now });
+  let ticketKeys = deps.ticketKeys;
+  const serving = createServing(config, {
+    log: deps.log,
+    metrics,
+    settings,
+    migration,
+    clientLimits,
+    ticketKeys: () => ticketKeys,
+    record,
+    lookup: deps.lookup,
+  });
   let draining = false;
 
   async function handle(...request: Parameters<typeof createDoorRequest>): Promise<void> {
     const call = createDoorRequest(...request);
-    const match = call.context.host === undefined ? undefined : hosts.find(call.context.host);
-    if (match === undefined) {
+    const { access, host } = call.context;
+    const found = host === undefined ? undefined : serving.find(host);
+    if (found !== undefined) {
+      access.door = found.match.door;
+      access.registry = found.match.registry.name;
+    }
+    limitRequests(call.context, clientLimits, metrics);
+    if (found === undefined) {
       call.context.refuse('host', 'unknown_host');
       throw statusError(421);
     }
-    await enter(call, match);
+    await enter(call, found.match, found.doors);
   }
 
-  async function enter(call: DoorRequest, match: HostMatch): Promise<void> {
+  async function enter(call: DoorRequest, match: HostMatch, doors: Doors): Promise<void> {
     const { access } = call.context;
-    access.door = match.door;
-    access.registry = match.registry.name;
-    const { networkRules, loginServer, dataEndpoint } = doors.get(match.registry) as Doors;
+    const { networkRules, loginServer, dataEndpoint } = doors;
     admitNetwork(call.context, networkRules);
+    // A reload meanwhile leaves the upstream that this request began with open until it has ended.
+    const letGo = doors.upstream.hold();
     try {
       if (match.door === 'login_server') await loginServer(call);
       else await dataEndpoint(call, match.host, match.region);
@@ -102,20 +104,39 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       access.outcome ??= 'upstream_failed';
       auditFailure(call.context, error);
       throw failureToOciError(error);
+    } finally {
+      letGo();
     }
   }
 
   const listeners: Listener[] = [];
   for (const listener of config.listeners) {
-    listeners.push(await createListener(listener, { ...config, log: deps.log, metrics, audit, handle }));
+    listeners.push(
+      await createListener(listener, {
+        ...config,
+        log: deps.log,
+        metrics,
+        audit,
+        clientLimits,
+        onCertificates: (reason) =>
+          record(
+            'certificates',
+            reason === undefined ? { result: 'applied' } : { result: 'rejected', reason },
+          ),
+        handle,
+      }),
+    );
   }
-  checkCoverage(config, listeners);
+  checkCoverage(
+    config,
+    listeners.flatMap(({ certificates }) => [...certificates]),
+  );
   let health: HealthListener | undefined;
   const control =
     config.admin === null
       ? undefined
       : createControl(config.admin.socket, {
-          registries: () => config.registries,
+          registries: () => serving.config.registries,
           settings,
           migration,
           log: deps.log,
@@ -137,14 +158,44 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       draining = true;
       metrics.draining.set({}, 1);
       await control?.close();
-      const within = config.timeouts.drainSeconds * 1000;
+      const within = serving.config.timeouts.drainSeconds * 1000;
       await Promise.all(listeners.map((listener) => listener.drain(within)));
       await health?.close();
-      await Promise.all([...doors.values()].map(({ upstream }) => upstream.close()));
+      await serving.close();
       await audit.close();
     },
+    reload: createReload({
+      serving,
+      listeners,
+      record,
+      ticketKeys: () => ticketKeys,
+      onTicketKeys: (keys) => {
+        ticketKeys = keys;
+      },
+      onConfig(next) {
+        clientLimits.configure(next.limits);
+        deps.log.level = next.log.level;
+        settings.adopt(next.registries).catch((error: unknown) => {
+          deps.log.error(
+            { error: error instanceof Error ? error.message : 'unknown error' },
+            'lapsed settings are still on disk',
+          );
+        });
+      },
+    }),
     reopenAuditLog: audit.reopen,
   };
+}
+
+/** L2: one address can not keep the others from their turn. Before anything else, as everything else costs more. */
+function limitRequests(context: RequestContext, limits: ClientLimits, metrics: Metrics): void {
+  const seconds = limits.takeRequest(context.clientAddress);
+  if (seconds === 0) return;
+  metrics.clientLimitRefusals.inc({ limit: 'requests' });
+  throw ociError('TOOMANYREQUESTS', {
+    message: 'Your address asks more often than this registry proxy allows; wait before the next request.',
+    headers: { 'retry-after': String(seconds) },
+  });
 }
 
 /** What an upstream was refused is an event of each request that it was refused for. */
@@ -165,81 +216,4 @@ async function openSwitches(config: Config, deps: AppDeps, metrics: Metrics): Pr
     onState: (registry, enabled) => metrics.dataEndpointEnabled.set({ registry }, enabled ? 1 : 0),
     now: Date.now,
   });
-}
-
-type DoorDeps = AppDeps & {
-  readonly metrics: Metrics;
-  readonly settings: Settings;
-  readonly migration: Migration;
-};
-
-/** What all registries share, and then what each has for itself. */
-function createDoors(config: Config, deps: DoorDeps): (registry: RegistryConfig) => Doors {
-  const { metrics, settings, migration } = deps;
-  const pool = createBufferPool(config.limits.bufferBytes);
-  metrics.bufferPoolBytes.collect(() => [
-    [{ state: 'in_use' }, pool.bytes.lent],
-    [{ state: 'free' }, pool.bytes.free],
-  ]);
-  const manifests = createManifestStore(config.cache.memoryMaxBytes);
-  metrics.manifestCacheSizeBytes.collect(() => [[{}, manifests.sizeBytes]]);
-  const responder = createBlobResponder({ pool, metrics, lengths: createBlobLengths() });
-  const blobDecisions = createDecisions<BlobLocation>({ metrics });
-  const manifestDecisions = createDecisions<ManifestAnswer>({ metrics });
-  const shared = {
-    ...config.limits,
-    pool,
-    metrics,
-    settings,
-    migration,
-    manifests,
-    responder,
-    blobDecisions,
-    manifestDecisions,
-  };
-  const ticketKeys = () => deps.ticketKeys;
-  const ticketLifetimeSeconds = config.ticket.lifetimeSeconds;
-  const now = Date.now;
-
-  return (registry) => {
-    const upstream = createUpstreamRegistry(registry, {
-      limits: config.limits,
-      timeouts: config.timeouts,
-      metrics,
-      lookup: deps.lookup,
-      openStorageSocket: createSlabSocket(pool),
-    });
-    const clients =
-      registry.clients === null ? undefined : createClientPolicy(registry.clients, { log: deps.log });
-    const repositoryRules = createRepositoryRules(registry.rules.repositories);
-    const own = {
-      ...shared,
-      repositoryRules,
-      registry,
-      upstream,
-      clients,
-      ticketKeys,
-      ticketLifetimeSeconds,
-      now,
-    };
-    const onTicket = (address: string) => migration.record(registry.name, clientNetwork(address), 'arrived');
-    return {
-      upstream,
-      networkRules: createNetworkRules(registry),
-      loginServer: createLoginServer(own),
-      dataEndpoint: createDataEndpoint({ ...own, onTicket }),
-    };
-  };
-}
-
-/** A name that no certificate covers is found here, not by the first client. */
-function checkCoverage(config: Config, listeners: readonly Listener[]): void {
-  const leaves = listeners.flatMap(({ certificates }) => [...certificates]);
-  if (leaves.length === 0) return;
-  const hosts = createHostTable(config.registries).secureHosts;
-  const missing = uncoveredHosts(leaves, hosts);
-  if (missing.length === 0) return;
-  throw new Error(
-    `no certificate covers ${missing.join(', ')}; add one to listeners[].tls.certificates, or take the name out of the configuration`,
-  );
 }

@@ -21,11 +21,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'endpoints',
     'config',
     'audit',
+    'serving',
     'metrics',
     'oci',
   ],
   'log.ts': ['config'],
   cli: ['config', 'endpoints', 'ticket', 'policy', 'listener', 'oci', 'http'],
+  serving: [
+    'login-server',
+    'data-endpoint',
+    'listener',
+    'blob',
+    'upstream',
+    'cache',
+    'ticket',
+    'policy',
+    'endpoints',
+    'config',
+    'metrics',
+  ],
   'login-server': [
     'listener',
     'blob',
@@ -79,7 +93,7 @@ function readsFiles(file: string): boolean {
     /^endpoints\/settings-file\.ts$/,
     /^admin\/control-socket\.ts$/,
     /^policy\/htpasswd-file\.ts$/,
-    /^upstream\/(credentials-file|pools)\.ts$/,
+    /^upstream\/(credentials-file|authorities)\.ts$/,
   ].some((place) => place.test(file));
 }
 

@@ -110,6 +110,7 @@ function buildUpstream(file: FileUpstream, resolvePath: ResolvePath): UpstreamCo
     proxy: file.proxy,
     auth: buildAuth(file, resolvePath),
     allowedPrivateAddresses: all(file.allowedPrivateAddresses),
+    limits: file.limits,
   };
 }
 

@@ -62,6 +62,12 @@ export type Limits = {
   readonly bufferBytes: number;
   /** Connections to one upstream host. */
   readonly upstreamConnections: number;
+  /** Open connections of one client address; null: no limit. */
+  readonly connectionsPerClient: number | null;
+  /** Requests of one client address; null: no limit. */
+  readonly requestsPerClient: { readonly perSecond: number; readonly burst: number } | null;
+  /** Blob transfers to one client address at a time; null: no limit. */
+  readonly transfersPerClient: number | null;
 };
 
 export type Timeouts = {
@@ -143,6 +149,19 @@ export type UpstreamConfig = {
   readonly auth: UpstreamAuth | null;
   /** CIDRs beyond the public internet that upstream, token service and storage may resolve to. */
   readonly allowedPrivateAddresses: readonly string[];
+  readonly limits: UpstreamLimits;
+};
+
+/** What one registry is asked for at most, and what becomes of further questions. */
+export type UpstreamLimits = {
+  /** Questions without an answer at a time. */
+  readonly concurrency: number;
+  /** In any minute; null: no limit. */
+  readonly requestsPerMinute: number | null;
+  /** Questions that wait for their turn. */
+  readonly queueLength: number;
+  /** Longest wait for a turn. */
+  readonly queueSeconds: number;
 };
 
 export type UpstreamAuth =

@@ -1,4 +1,4 @@
-import type { Delivery, ListenerConfig, LogLevel, NetworkRules } from './config.ts';
+import type { Delivery, Limits, ListenerConfig, LogLevel, NetworkRules, UpstreamLimits } from './config.ts';
 import type { PresetName } from './presets.ts';
 
 /**
@@ -13,14 +13,7 @@ export type FileConfig = {
   readonly admin: { readonly socket?: string } | null;
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
   readonly cache: { readonly memoryMaxBytes: number };
-  readonly limits: {
-    readonly connections: number;
-    readonly headerBytes: number;
-    readonly manifestBytes: number;
-    readonly tokenBytes: number;
-    readonly bufferBytes: number;
-    readonly upstreamConnections: number;
-  };
+  readonly limits: Limits;
   readonly timeouts: {
     readonly connectSeconds: number;
     readonly headersSeconds: number;
@@ -87,6 +80,7 @@ export type FileUpstream = {
   readonly proxy: string | null;
   readonly auth: FileAuth | null;
   readonly allowedPrivateAddresses: FileList<string>;
+  readonly limits: UpstreamLimits;
 };
 
 export type FileAuth = {

@@ -47,10 +47,51 @@ export const LIMITS_SCHEMA: JsonSchema = {
     },
     upstreamConnections: {
       type: 'integer',
-      description: 'Connections to one upstream host; further requests queue.',
-      default: 256,
+      description:
+        'Connections to one upstream host; further requests wait for one, as long as connecting and answering may take. Each running blob transfer holds one, so this also bounds the transfers from one storage account.',
+      default: 1024,
       minimum: 1,
       maximum: 65_535,
+    },
+    connectionsPerClient: {
+      type: ['integer', 'null'],
+      description:
+        "Open connections of one client address (of IPv6 one /64), over all listeners; further ones are closed. 1024, a quarter of `connections`, lets 250 nodes behind one address pull four layers each, and leaves room for others. Connections of `trustedProxies` are the proxy's own, and only count where `proxyProtocol` tells whose they are. null: no limit.",
+      default: 1024,
+      minimum: 1,
+      maximum: 1_000_000,
+    },
+    requestsPerClient: {
+      type: ['object', 'null'],
+      description:
+        'Requests of one client address (of IPv6 one /64); more: 429 with `Retry-After`. A pull is 10 to 100 requests. null: no limit.',
+      default: {},
+      additionalProperties: false,
+      properties: {
+        perSecond: {
+          type: 'integer',
+          description: 'Sustained. 500 is a tenth of what one process answers, and ten pulls a second.',
+          default: 500,
+          minimum: 1,
+          maximum: 1_000_000,
+        },
+        burst: {
+          type: 'integer',
+          description:
+            'At once, after a pause. 5000 is 50 to 500 nodes behind one address that start together.',
+          default: 5000,
+          minimum: 1,
+          maximum: 10_000_000,
+        },
+      },
+    },
+    transfersPerClient: {
+      type: ['integer', 'null'],
+      description:
+        'Blob transfers to one client address (of IPv6 one /64) at a time, at data endpoints and `inline`; more: 429 with `Retry-After`. 256 is 64 nodes behind one address with four layers each. null: no limit.',
+      default: 256,
+      minimum: 1,
+      maximum: 1_000_000,
     },
   },
 };

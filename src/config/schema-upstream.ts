@@ -79,5 +79,46 @@ export const UPSTREAM_SCHEMA: JsonSchema = {
       default: [],
       items: { type: 'string', description: 'CIDR or address.' },
     },
+    limits: {
+      type: 'object',
+      description:
+        "What the registry is asked for at most. Further questions wait, shared out fairly among clients; where that is of no use they are answered 429 or 503 with `Retry-After`. The upstream's own 429 makes questions with the same credentials wait for its `Retry-After`. Blob bytes from storage are no questions.",
+      default: {},
+      additionalProperties: false,
+      properties: {
+        concurrency: {
+          type: 'integer',
+          description:
+            'Questions without an answer at a time. 100 at 50 ms each are 2000 a second, more than registries give one caller; and uploads under way are not counted.',
+          default: 100,
+          minimum: 1,
+          maximum: 65_535,
+        },
+        requestsPerMinute: {
+          type: ['integer', 'null'],
+          description:
+            "Questions in any minute, of all clients together; null: no limit, since only the registry's own contract knows it (ACR Basic: 1000, Premium: 10,000).",
+          default: null,
+          minimum: 1,
+          maximum: 1_000_000,
+        },
+        queueLength: {
+          type: 'integer',
+          description:
+            'Questions that wait; further ones are answered at once. 1000 nodes that start together ask one question each at a time.',
+          default: 1000,
+          minimum: 0,
+          maximum: 100_000,
+        },
+        queueSeconds: {
+          type: 'integer',
+          description:
+            'Longest wait in seconds. With an answer in 20 s it stays within the 30 s after which containerd gives up.',
+          default: 10,
+          minimum: 1,
+          maximum: 300,
+        },
+      },
+    },
   },
 };

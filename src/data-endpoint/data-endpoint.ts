@@ -57,6 +57,7 @@ export function createDataEndpoint(
     try {
       await deps.responder.respond(
         {
+          clientAddress: context.clientAddress,
           method,
           headers: request.raw.headers,
           signal: context.signal,

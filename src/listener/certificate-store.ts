@@ -1,4 +1,6 @@
+import type { X509Certificate } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { TlsConfig } from '../config/config.ts';
 import { describeError } from './describe-error.ts';
@@ -10,8 +12,25 @@ export type CertificateStore = {
   readonly current: () => Certificates;
   /** Looks at the files now. Ones that cannot be served leave the last good ones in place, and an error in the log. */
   refresh(): Promise<void>;
+  /**
+   * Other files from now on, once `commit` is called. The same ones are only looked at again.
+   * @throws {CertificateError} where they cannot be served
+   */
+  prepare(config: TlsConfig): Promise<PreparedCertificates>;
   /** Called after each reload, for what holds a context of its own. */
   onReload(listener: (options: SecureContextOptions) => void): void;
+};
+
+export type PreparedCertificates = {
+  readonly leaves: readonly X509Certificate[];
+  commit(): void;
+};
+
+export type CertificateStoreDeps = {
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Told when changed files were taken up (undefined), or why they were not. */
+  readonly onChange?: ((rejected: string | undefined) => void) | undefined;
 };
 
 /** Certificates are renewed weeks before they expire; one look in this time costs nothing and is soon enough. */
@@ -24,9 +43,10 @@ const LOOK_INTERVAL_MS = 10_000;
  * @throws {CertificateError} where the files cannot be served at the start.
  */
 export function createCertificateStore(
-  config: TlsConfig,
-  { log, now }: { log: Logger; now: () => number },
+  initial: TlsConfig,
+  { log, now, onChange }: CertificateStoreDeps,
 ): CertificateStore {
+  let config = initial;
   const listeners: ((options: SecureContextOptions) => void)[] = [];
   let certificates = loadCertificates(config);
   let lookedAt = now();
@@ -39,14 +59,20 @@ export function createCertificateStore(
     try {
       const reloaded = loadCertificates(config);
       const options = contextOptions(config);
-      certificates = reloaded;
-      for (const listener of listeners) listener(options);
+      take(reloaded, options);
       log.info({ files: config.certificates.length }, 'certificates reloaded');
+      onChange?.(undefined);
     } catch (error) {
       // The pair is often written one file after the other: the next look finds it whole.
       log.error({ error: describeError(error) }, 'certificates not reloaded; the last good ones stay');
+      onChange?.(error instanceof Error ? error.message : 'unknown error');
     }
     known = Promise.resolve(after);
+  }
+
+  function take(next: Certificates, options: SecureContextOptions): void {
+    certificates = next;
+    for (const listener of listeners) listener(options);
   }
 
   function refresh(): Promise<void> {
@@ -65,6 +91,24 @@ export function createCertificateStore(
       return certificates;
     },
     refresh,
+    async prepare(next) {
+      if (isDeepStrictEqual(next, config)) {
+        await refresh();
+        return { leaves: certificates.leaves, commit: () => undefined };
+      }
+      // Before they are read: what changes meanwhile is seen as a change.
+      const stamp = await stampFiles(next);
+      const loaded = loadCertificates(next);
+      const options = contextOptions(next);
+      return {
+        leaves: loaded.leaves,
+        commit() {
+          config = next;
+          known = Promise.resolve(stamp);
+          take(loaded, options);
+        },
+      };
+    },
     onReload: (listener) => void listeners.push(listener),
   };
 }

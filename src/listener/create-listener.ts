@@ -10,6 +10,7 @@ import type { Limits, ListenerConfig, Timeouts } from '../config/config.ts';
 import type { ConnectionRefusal, Metrics, ServerLabel } from '../metrics/metrics.ts';
 import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
+import type { ClientLimits } from '../policy/client-limits.ts';
 import { createCertificateStore } from './certificate-store.ts';
 import { handleClientError, refuseConnect } from './client-error.ts';
 import { createConnections } from './connections.ts';
@@ -28,6 +29,10 @@ export type ListenerDeps = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly audit: Audit;
+  /** Counts the connections of each client; left out: nobody does. */
+  readonly clientLimits?: Pick<ClientLimits, 'beginConnection'>;
+  /** Told when changed certificates were taken up (undefined), or why they were not. */
+  readonly onCertificates?: (rejected: string | undefined) => void;
   /**
    * Answers one request, through `reply` or, after `reply.hijack()`, through `reply.raw`. The path is `request.raw.url`,
    * raw and in origin form; the body is `request.raw`, unread. A thrown `OciError` becomes the answer, anything else a
@@ -46,6 +51,20 @@ export type Listener = {
    * `withinMs`. Resolves when every connection is closed. May be called without `listen`.
    */
   drain(withinMs: number): Promise<void>;
+  /**
+   * Another configuration for the same socket, in force for the next connection once `commit` is called. Address, port,
+   * `clientAddress` and whether there is TLS stay as they are.
+   * @throws {CertificateError} where its certificates cannot be served
+   */
+  prepare(config: ListenerConfig, deps: ListenerSettings): Promise<PreparedListener>;
+};
+
+export type ListenerSettings = Pick<ListenerDeps, 'limits' | 'timeouts'>;
+
+export type PreparedListener = {
+  /** The leaf certificates that would be served. */
+  readonly certificates: readonly X509Certificate[];
+  commit(): void;
 };
 
 /** Longer than load balancers keep idle connections (60 s is common), so that it is they who close them, not we. */
@@ -54,12 +73,15 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const BACKLOG_CONNECTIONS = 4096;
 
 /** The server of one configured listener. @throws {CertificateError} where its certificates cannot be served. */
-export async function createListener(config: ListenerConfig, deps: ListenerDeps): Promise<Listener> {
+export async function createListener(initial: ListenerConfig, deps: ListenerDeps): Promise<Listener> {
+  let config = initial;
   const { limits, timeouts, metrics, log, audit } = deps;
-  const trustedProxies = createAddressSet(config.trustedProxies);
+  let trustedProxies = createAddressSet(config.trustedProxies);
   const connections = createConnections();
   const certificates =
-    config.tls === null ? undefined : createCertificateStore(config.tls, { log, now: Date.now });
+    config.tls === null
+      ? undefined
+      : createCertificateStore(config.tls, { log, now: Date.now, onChange: deps.onCertificates });
   const headerTimeoutMs = timeouts.requestHeadersSeconds * 1000;
 
   const httpOptions = {
@@ -95,7 +117,13 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
   });
 
   const front = config.clientAddress === 'proxyProtocol' ? frontWithProxyProtocol() : server;
-  if (front === server) server.on('connection', (socket) => connections.add(socket));
+  if (front === server) {
+    server.on('connection', (socket) => {
+      connections.add(socket);
+      // A proxy's connections are the proxy's, and carry many clients.
+      if (!trustedProxies.has(socket.remoteAddress ?? '')) countConnection(socket, socket.remoteAddress);
+    });
+  }
   front.maxConnections = limits.connections;
   front.on('drop', () => refuseConnection('connection_limit'));
   const forgetMetrics = [
@@ -121,6 +149,18 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
     return exchange;
   }
 
+  /** L3. Closed and not answered: the handshake alone costs more than the answer is worth. */
+  function countConnection(socket: Socket, address: string | undefined): void {
+    if (deps.clientLimits === undefined) return;
+    const end = deps.clientLimits.beginConnection(address ?? '');
+    if (end !== undefined) {
+      socket.once('close', end);
+      return;
+    }
+    refuseConnection('client_connection_limit', address);
+    socket.destroy();
+  }
+
   function refuseConnection(reason: ConnectionRefusal, client?: string): void {
     metrics.connectionsRefused.inc({ reason });
     // A flood would fill the disk at a higher level; the counter tells of it.
@@ -139,6 +179,7 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
       onSource: (socket, source) => {
         const connection = connections.of(socket);
         if (connection !== undefined) connection.source = source;
+        if (source !== undefined) countConnection(socket, source.address);
       },
       onRefused: (reason, socket) => refuseConnection(reason, socket.remoteAddress),
     });
@@ -161,6 +202,20 @@ export async function createListener(config: ListenerConfig, deps: ListenerDeps)
       await connections.drain(withinMs);
       if (front !== server) server.close();
       for (const forget of forgetMetrics) forget();
+    },
+    async prepare(next, settings) {
+      const prepared = next.tls === null ? undefined : await certificates?.prepare(next.tls);
+      const proxies = createAddressSet(next.trustedProxies);
+      return {
+        certificates: prepared?.leaves ?? [],
+        commit() {
+          prepared?.commit();
+          config = next;
+          trustedProxies = proxies;
+          front.maxConnections = settings.limits.connections;
+          server.setTimeout(settings.timeouts.idleSeconds * 1000);
+        },
+      };
     },
   };
 }

@@ -26,7 +26,6 @@ export async function answerBlob(
   const isGet = call.request.raw.method === 'GET';
   const delivery = settings.deliveryFor(registry, call.context.clientAddress);
   if (delivery === 'passthrough') {
-    if (isGet) metrics.redirects.inc({ delivery: 'passthrough' });
     await passThrough(call, caller, deps);
     return;
   }
@@ -49,6 +48,8 @@ async function passThrough(call: DoorRequest, caller: Caller, deps: LoginServerD
   const headers = forwardedHeaders(call.request.raw.headers, ['range', 'if-range', 'if-none-match']);
   const response = await deps.upstream.request({ ...request, headers });
   const { location } = response.headers;
+  const gave = response.status < 400 && request.method === 'GET';
+  if (gave) deps.metrics.redirects.inc({ delivery: 'passthrough' });
   if (location !== undefined && isRedirect(response.status)) count(call, 'storage', deps);
   await sendAnswer(call, response, deps, location === undefined ? {} : { location });
 }
@@ -67,11 +68,12 @@ async function locate(
 ): Promise<BlobLocation> {
   const { registry, upstream } = deps;
   const { repository, digest } = route;
+  const client = call.context.clientAddress;
   const ask = async (
     authorization: string | undefined,
     signal: AbortSignal,
   ): Promise<Verdict<BlobLocation>> => {
-    const value = await upstream.locateBlob({ repository, digest, authorization, signal });
+    const value = await upstream.locateBlob({ repository, digest, authorization, client, signal });
     if (value.kind === 'status') return { kind: 'refused', status: value.status, value };
     const expiresAt = value.kind === 'storage' ? value.expiresAt : undefined;
     return { kind: 'allowed', value, ...(expiresAt !== undefined && { usableUntil: expiresAt * 1000 }) };
@@ -115,6 +117,7 @@ async function deliverInline(
       : { kind: 'registry' as const, url: location.url };
   await deps.responder.respond(
     {
+      clientAddress: context.clientAddress,
       method: raw.method === 'HEAD' ? 'HEAD' : 'GET',
       headers: raw.headers,
       signal: context.signal,

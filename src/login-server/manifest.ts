@@ -118,7 +118,8 @@ async function askByTag(
 function manifestQuestion(call: DoorRequest, authorization: string | undefined) {
   const { accept, 'user-agent': userAgent } = call.request.raw.headers;
   const headers = { accept, 'user-agent': userAgent, 'accept-encoding': 'identity' };
-  return { path: call.path, headers, authorization, signal: call.context.signal };
+  const { clientAddress: client, signal } = call.context;
+  return { path: call.path, headers, authorization, client, signal };
 }
 
 function hashOf(value: string | undefined): string {

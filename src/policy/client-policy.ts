@@ -1,8 +1,7 @@
-import type { Logger } from 'pino';
 import type { ClientPolicy as ClientPolicyConfig } from '../config/config.ts';
 import { createAddressSet } from './address-set.ts';
 import { parseBasicCredentials } from './basic-credentials.ts';
-import { openHtpasswdFile } from './htpasswd-file.ts';
+import { type HtpasswdFileDeps, openHtpasswdFile } from './htpasswd-file.ts';
 import { createPasswordCheck, FAILURE_WINDOW_MS, type PasswordCheck } from './password-check.ts';
 
 export type ClientPolicyQuestion = {
@@ -35,10 +34,7 @@ export type ClientPolicy = {
  *
  * @throws {HtpasswdFileError} where the htpasswd file is not usable now.
  */
-export function createClientPolicy(
-  config: ClientPolicyConfig,
-  deps: { readonly now?: () => number; readonly log?: Logger } = {},
-): ClientPolicy {
+export function createClientPolicy(config: ClientPolicyConfig, deps: HtpasswdFileDeps = {}): ClientPolicy {
   const networks = createAddressSet(config.networks);
   const passwords =
     config.htpasswdFile === null

@@ -14,6 +14,13 @@ export type HtpasswdFile = {
   current(): Promise<{ readonly htpasswd: Htpasswd; readonly version: number }>;
 };
 
+export type HtpasswdFileDeps = {
+  readonly now?: () => number;
+  readonly log?: Logger | undefined;
+  /** Told when changed entries were taken up (undefined), or why they were not. */
+  readonly onChange?: ((rejected: string | undefined) => void) | undefined;
+};
+
 /** Between two looks at the file's time: a new user can wait so long, and a stat per request is waste. */
 const LOOK_INTERVAL_MS = 1000;
 
@@ -26,10 +33,7 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
  *
  * @throws {HtpasswdFileError} where it is not usable now.
  */
-export function openHtpasswdFile(
-  path: string,
-  deps: { readonly now?: () => number; readonly log?: Logger | undefined } = {},
-): HtpasswdFile {
+export function openHtpasswdFile(path: string, deps: HtpasswdFileDeps = {}): HtpasswdFile {
   const now = deps.now ?? Date.now;
   let stamp: string | undefined;
   let state: { htpasswd: Htpasswd; version: number };
@@ -54,6 +58,7 @@ export function openHtpasswdFile(
       state = { htpasswd: parse(path, await readFile(path, 'utf8')), version: state.version + 1 };
       toldReason = undefined;
       deps.log?.info({ file: path, users: state.htpasswd.hashes.size }, 'htpasswd file read again');
+      deps.onChange?.(undefined);
     } catch (error) {
       // What could not be read may be readable without a change; what was read and is wrong needs one.
       if (!(error instanceof HtpasswdFileError)) stamp = undefined;
@@ -61,6 +66,7 @@ export function openHtpasswdFile(
       if (reason === toldReason) return;
       toldReason = reason;
       deps.log?.error({ file: path, reason }, 'htpasswd file not usable: the last good entries stay');
+      deps.onChange?.(reason);
     }
   }
 

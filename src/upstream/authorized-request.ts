@@ -19,6 +19,8 @@ export type UpstreamRequest = {
   readonly authorization?: string | undefined;
   /** Whose scope own credentials are asked for, where the path does not tell (an upload outside `/v2/`). */
   readonly repository?: RepositoryName | undefined;
+  /** The client's address, for its turn in the queue; undefined: nobody's in particular. */
+  readonly client?: string | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -48,6 +50,7 @@ export function createAuthorizedRequest(
           hasBody: request.body !== undefined,
         }),
         body: request.body,
+        client: request.client,
         signal: request.signal,
       });
     if (own === undefined) return send(request.authorization);

@@ -12,6 +12,8 @@ export type ExchangeRequest = {
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body?: Readable | Buffer | undefined;
+  /** On whose behalf, where turns are shared out among clients (`upstream.limits`). */
+  readonly client?: string | undefined;
   readonly signal: AbortSignal;
 };
 

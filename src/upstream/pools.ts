@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { Limits, Timeouts, UpstreamConfig } from '../config/config.ts';
 import { AddressRefused, createAllowedAddresses, createUpstreamAddresses } from './address-check.ts';
+import { readAuthorities } from './authorities.ts';
 import { type ConnectorOptions, createConnector, type OpenSocket } from './connector.ts';
 
 /**
@@ -22,6 +22,8 @@ export type PoolsDeps = {
   readonly limits: Pick<Limits, 'upstreamConnections'>;
   readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'>;
   readonly lookup?: ConnectorOptions['lookup'];
+  /** PEM, where `caFile` has been read already; otherwise it is read here. */
+  readonly authorities?: string | undefined;
   /** Opens the sockets of the storage pool (blob bytes into pooled buffers). Unused behind an outbound proxy. */
   readonly openStorageSocket?: OpenSocket | undefined;
 };
@@ -33,13 +35,13 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const MAX_ORIGINS = 512;
 
 /**
- * Throws when `caFile` can not be read.
+ * @throws {AuthoritiesError}
  *
  * Behind an outbound proxy it is the proxy that resolves names and connects: only addresses written as literals are
  * still checked here, the rest is the proxy's own rules.
  */
 export function createPools(upstream: UpstreamConfig, deps: PoolsDeps): Pools {
-  const ca = upstream.caFile === null ? undefined : readFileSync(upstream.caFile, 'utf8');
+  const ca = deps.authorities ?? (upstream.caFile === null ? undefined : readAuthorities(upstream.caFile));
   const allowedPrivate = createAllowedAddresses(upstream.allowedPrivateAddresses);
   const connectTimeoutMs = deps.timeouts.connectSeconds * 1000;
   const common: Agent.Options = {

@@ -17,6 +17,7 @@ import { createCredentialsSource } from './credentials.ts';
 import { createExchange, type ExchangeMetrics, type UpstreamResponse } from './exchange.ts';
 import { classifyFailure } from './failure.ts';
 import { createFollow } from './follow.ts';
+import { createLimitedExchange } from './limited-exchange.ts';
 import { type BlobLocation, type BlobQuestion, createLocateBlob } from './locate-blob.ts';
 import { createOwnAuthorization } from './own-authorization.ts';
 import { createPools } from './pools.ts';
@@ -24,6 +25,7 @@ import { parseRawUrl } from './raw-url.ts';
 import { createRealmSource, type Realm } from './realm.ts';
 import { createTokenRequest, type TokenAnswer, type TokenRequest } from './token-request.ts';
 import { tokenScope } from './token-scope.ts';
+import { createUpstreamQueue } from './upstream-queue.ts';
 
 export type { UpstreamRequest } from './authorized-request.ts';
 export type { UpstreamResponse } from './exchange.ts';
@@ -61,9 +63,12 @@ export type UpstreamRegistry = {
 export type UpstreamRegistryDeps = {
   readonly limits: Pick<Limits, 'upstreamConnections' | 'tokenBytes'>;
   readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'>;
-  readonly metrics: ExchangeMetrics & Pick<Metrics, 'redirectsRefused'>;
+  readonly metrics: ExchangeMetrics &
+    Pick<Metrics, 'redirectsRefused' | 'upstreamQueueLength' | 'upstreamQueueWait' | 'upstreamThrottled'>;
   readonly lookup?: typeof dnsLookup | undefined;
   readonly openStorageSocket?: OpenSocket | undefined;
+  /** PEM, where `caFile` has been read already. */
+  readonly authorities?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
 };
@@ -119,9 +124,11 @@ export function createUpstreamRegistry(
       realm,
       realmRules,
     );
+  const queue = createUpstreamQueue(upstream.limits, { metrics, now });
   const send = createAuthorizedRequest({
     origin,
-    registry: exchanges.registry,
+    // The realm and tokens are not in it: they are asked for once in minutes, and everybody waits for them.
+    registry: createLimitedExchange(exchanges.registry, queue, { shared: own !== undefined, now }),
     elsewhere: exchanges.storage,
     own,
     check,
@@ -145,7 +152,10 @@ export function createUpstreamRegistry(
       own?.forScope(tokenScope('GET', path), signal).catch(asRegistryFailure),
     checkLocation: check,
     storage: pools.storage,
-    close: () => pools.close(),
+    close() {
+      queue.close();
+      return pools.close();
+    },
   };
 }
 

@@ -75,6 +75,9 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
       tokenBytes: 64 * 1024,
       bufferBytes: 64 * 1024 * 1024,
       upstreamConnections: 64,
+      connectionsPerClient: null,
+      requestsPerClient: null,
+      transfersPerClient: null,
     },
     timeouts: {
       connectSeconds: 5,
@@ -162,6 +165,7 @@ export function testRegistry(
       proxy: null,
       auth: null,
       allowedPrivateAddresses: ['127.0.0.0/8'],
+      limits: { concurrency: 100, requestsPerMinute: null, queueLength: 1000, queueSeconds: 10 },
       ...upstream,
     },
   };

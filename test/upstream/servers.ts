@@ -113,6 +113,7 @@ export function registryConfig(
       proxy: null,
       auth: null,
       allowedPrivateAddresses: ['127.0.0.0/8'],
+      limits: { concurrency: 100, requestsPerMinute: null, queueLength: 100, queueSeconds: 10 },
       ...upstream,
     },
     namespaces: [],

@@ -1,0 +1,190 @@
+import type { lookup as dnsLookup } from 'node:dns';
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import { createBlobLengths } from '../blob/blob-lengths.ts';
+import { createBlobResponder } from '../blob/respond-blob.ts';
+import { createManifestStore } from '../cache/manifest-store.ts';
+import type { Config, RegistryConfig } from '../config/config.ts';
+import { createDataEndpoint } from '../data-endpoint/data-endpoint.ts';
+import type { Migration } from '../endpoints/migration.ts';
+import type { Settings } from '../endpoints/settings.ts';
+import type { DoorRequest } from '../listener/door-request.ts';
+import { createDecisions } from '../login-server/decisions.ts';
+import { createLoginServer } from '../login-server/login-server.ts';
+import type { ManifestAnswer } from '../login-server/manifest-answer.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { ClientLimits } from '../policy/client-limits.ts';
+import { clientNetwork } from '../policy/client-network.ts';
+import { type ClientPolicy, createClientPolicy } from '../policy/client-policy.ts';
+import { createNetworkRules, type NetworkRules } from '../policy/network-rules.ts';
+import { createRepositoryRules } from '../policy/repository-rules.ts';
+import type { TicketKeys } from '../ticket/ticket-keys.ts';
+import { readAuthorities } from '../upstream/authorities.ts';
+import { createBufferPool } from '../upstream/buffer-pool.ts';
+import { createSlabSocket } from '../upstream/slab-socket.ts';
+import {
+  type BlobLocation,
+  createUpstreamRegistry,
+  type UpstreamRegistry,
+} from '../upstream/upstream-registry.ts';
+import { createLease, type Lease } from './lease.ts';
+import type { ReloadRecord } from './reload-record.ts';
+import { scopeDecisions } from './scope-decisions.ts';
+
+/** What answers for one registry. */
+export type Doors = {
+  readonly networkRules: NetworkRules;
+  readonly loginServer: (call: DoorRequest) => Promise<void>;
+  readonly dataEndpoint: (call: DoorRequest, host: string, region: string) => Promise<void>;
+  readonly upstream: Lease<UpstreamRegistry>;
+  /** What these doors were made of, and the next ones may be made of again. */
+  readonly parts: Parts;
+};
+
+type Parts = {
+  readonly registry: RegistryConfig;
+  /** Everything that the connections depend on. */
+  readonly connectedBy: unknown;
+  /** PEM; undefined: the well-known ones. */
+  readonly authorities: string | undefined;
+  readonly clients: ClientPolicy | undefined;
+  /** Everything that a kept decision depends on, and the name under which those are kept. */
+  readonly decidedBy: unknown;
+  readonly decisionScope: string;
+};
+
+export type DoorDeps = {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly settings: Settings;
+  readonly migration: Migration;
+  readonly clientLimits: ClientLimits;
+  readonly ticketKeys: () => TicketKeys;
+  readonly record: ReloadRecord;
+  readonly lookup: typeof dnsLookup | undefined;
+};
+
+/** @param before the registry's doors in force, whose connections and decisions are taken over where they still fit */
+export type OpenDoors = (
+  registry: RegistryConfig,
+  config: Config,
+  before: Doors | undefined,
+  onClosed: (upstream: Lease<UpstreamRegistry>) => void,
+) => Doors;
+
+/**
+ * What all registries share for the life of the process, and then what each has for itself.
+ *
+ * The function returned throws AuthoritiesError or HtpasswdFileError.
+ */
+export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
+  const { metrics, migration, record } = deps;
+  const pool = createBufferPool(config.limits.bufferBytes);
+  metrics.bufferPoolBytes.collect(() => [
+    [{ state: 'in_use' }, pool.bytes.lent],
+    [{ state: 'free' }, pool.bytes.free],
+  ]);
+  const manifests = createManifestStore(config.cache.memoryMaxBytes);
+  metrics.manifestCacheSizeBytes.collect(() => [[{}, manifests.sizeBytes]]);
+  const responder = createBlobResponder({
+    pool,
+    metrics,
+    lengths: createBlobLengths(),
+    beginTransfer: (address) => deps.clientLimits.beginTransfer(address),
+  });
+  const blobDecisions = createDecisions<BlobLocation>({ metrics });
+  const manifestDecisions = createDecisions<ManifestAnswer>({ metrics });
+  let scopes = 0;
+
+  /** A file that can not be used any more leaves what it said in force, as long as it is the same file. */
+  function takeAuthorities(caFile: string | null, before: Parts | undefined): string | undefined {
+    if (caFile === null) return undefined;
+    if (before?.registry.upstream.caFile !== caFile) return readAuthorities(caFile);
+    try {
+      const authorities = readAuthorities(caFile);
+      record('authorities', { result: authorities === before.authorities ? 'unchanged' : 'applied' });
+      return authorities;
+    } catch (error) {
+      record('authorities', { result: 'rejected', reason: messageOf(error) });
+      return before.authorities;
+    }
+  }
+
+  function openClients(registry: RegistryConfig, before: Parts | undefined): ClientPolicy | undefined {
+    if (registry.clients === null) return undefined;
+    // Of the same policy the passwords that were verified, and the failures, are remembered.
+    if (isDeepStrictEqual(before?.registry.clients, registry.clients)) return before?.clients;
+    return createClientPolicy(registry.clients, {
+      log: deps.log,
+      onChange: (reason) =>
+        record('passwords', reason === undefined ? { result: 'applied' } : { result: 'rejected', reason }),
+    });
+  }
+
+  return (registry, next, before, onClosed) => {
+    const { limits, timeouts } = next;
+    const authorities = takeAuthorities(registry.upstream.caFile, before?.parts);
+    const connectedBy = {
+      upstream: registry.upstream,
+      redirectHosts: registry.redirectHosts,
+      authorities,
+      limits: [limits.upstreamConnections, limits.tokenBytes],
+      timeouts: [timeouts.connectSeconds, timeouts.headersSeconds, timeouts.idleSeconds],
+    };
+    const clients = openClients(registry, before?.parts);
+    const kept =
+      before && isDeepStrictEqual(before.parts.connectedBy, connectedBy) ? before.upstream : undefined;
+    const upstream = kept ?? open();
+    const { authorizationTtlSeconds, publicProbe, push } = registry;
+    const decidedBy = { connectedBy, clients: registry.clients, authorizationTtlSeconds, publicProbe, push };
+    const decisionScope =
+      before && isDeepStrictEqual(before.parts.decidedBy, decidedBy)
+        ? before.parts.decisionScope
+        : `${registry.name} ${(scopes += 1)}`;
+
+    function open(): Lease<UpstreamRegistry> {
+      const opened = createUpstreamRegistry(registry, {
+        limits,
+        timeouts,
+        metrics,
+        authorities,
+        lookup: deps.lookup,
+        openStorageSocket: createSlabSocket(pool),
+      });
+      const lease: Lease<UpstreamRegistry> = createLease(opened, () => onClosed(lease));
+      return lease;
+    }
+
+    const own = {
+      ...limits,
+      startTimeoutMs: (timeouts.connectSeconds + timeouts.headersSeconds) * 1000,
+      pool,
+      metrics,
+      settings: deps.settings,
+      migration,
+      manifests,
+      responder,
+      blobDecisions: scopeDecisions(blobDecisions, decisionScope),
+      manifestDecisions: scopeDecisions(manifestDecisions, decisionScope),
+      repositoryRules: createRepositoryRules(registry.rules.repositories),
+      registry,
+      upstream: upstream.value,
+      clients,
+      ticketKeys: deps.ticketKeys,
+      ticketLifetimeSeconds: next.ticket.lifetimeSeconds,
+      now: Date.now,
+    };
+    const onTicket = (address: string) => migration.record(registry.name, clientNetwork(address), 'arrived');
+    return {
+      upstream,
+      networkRules: createNetworkRules(registry),
+      loginServer: createLoginServer(own),
+      dataEndpoint: createDataEndpoint({ ...own, onTicket }),
+      parts: { registry, connectedBy, authorities, clients, decidedBy, decisionScope },
+    };
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown error';
+}

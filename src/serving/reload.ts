@@ -1,0 +1,81 @@
+import type { Config, ListenerConfig } from '../config/config.ts';
+import { livePart } from '../config/live-part.ts';
+import type { Listener } from '../listener/create-listener.ts';
+import { formatTicketKeys, type TicketKeys } from '../ticket/ticket-keys.ts';
+import { checkCoverage } from './check-coverage.ts';
+import type { ReloadRecord } from './reload-record.ts';
+import type { Serving } from './serving.ts';
+
+/** Where what may have changed is read from; each throws an Error whose message is for the operator. */
+export type ReloadSources = {
+  config(): Promise<Config>;
+  /** @param config the one in force after the reload, which names the file */
+  ticketKeys(config: Config): Promise<TicketKeys>;
+};
+
+export type ReloadDeps = {
+  readonly serving: Serving;
+  readonly listeners: readonly Listener[];
+  readonly record: ReloadRecord;
+  readonly ticketKeys: () => TicketKeys;
+  /** Called when all is well, in the same step in which the doors change. */
+  readonly onTicketKeys: (keys: TicketKeys) => void;
+  readonly onConfig: (config: Config) => void;
+};
+
+/**
+ * Takes up what the sources say now, each part by itself: keys are not held up by a mistake in the configuration. Checked
+ * whole before anything changes; what is wrong leaves the last good one in force, and is said in log and metrics. Never
+ * rejects; one reload at a time.
+ */
+export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Promise<void> {
+  const { serving, listeners, record } = deps;
+  let last: Promise<void> = Promise.resolve();
+
+  async function reload(sources: ReloadSources): Promise<void> {
+    await tryPart('configuration', async () => reloadConfig(await sources.config()));
+    await tryPart('ticket_keys', async () => reloadTicketKeys(await sources.ticketKeys(serving.config)));
+  }
+
+  async function tryPart(part: 'configuration' | 'ticket_keys', act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      record(part, { result: 'rejected', reason: error instanceof Error ? error.message : 'unknown error' });
+    }
+  }
+
+  async function reloadConfig(wanted: Config): Promise<void> {
+    const before = serving.config;
+    const { config, needRestart } = livePart(before, wanted);
+    const prepared = await Promise.all(
+      listeners.map((listener, index) => listener.prepare(config.listeners[index] as ListenerConfig, config)),
+    );
+    checkCoverage(
+      config,
+      prepared.flatMap(({ certificates }) => [...certificates]),
+    );
+    // Last: from here to the end nothing waits, so no request sees one part of the new and one of the old.
+    serving.replace(config);
+    for (const listener of prepared) listener.commit();
+    deps.onConfig(config);
+    if (needRestart.length > 0) record('configuration', { result: 'restart_needed', fields: needRestart });
+    else record('configuration', { result: sameConfig(before, config) ? 'unchanged' : 'applied' });
+  }
+
+  function reloadTicketKeys(keys: TicketKeys): Promise<void> {
+    const unchanged = formatTicketKeys(keys) === formatTicketKeys(deps.ticketKeys());
+    if (!unchanged) deps.onTicketKeys(keys);
+    record('ticket_keys', { result: unchanged ? 'unchanged' : 'applied' });
+    return Promise.resolve();
+  }
+
+  return (sources) => {
+    last = last.then(() => reload(sources));
+    return last;
+  };
+}
+
+function sameConfig(one: Config, other: Config): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,55 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** `upstream.caFile` can not be used. The message is for the operator as it is: file, what is wrong, what to do. */
+export class AuthoritiesError extends Error {
+  override readonly name = 'AuthoritiesError';
+  readonly code = 'invalid_authorities';
+}
+
+/** Every public authority there is has 250 KiB. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/**
+ * The PEM text of `upstream.caFile`, each certificate in it looked at: OpenSSL passes over what it can not read, and a
+ * file that was half written would only show as connections that fail.
+ *
+ * @throws {AuthoritiesError}
+ */
+export function readAuthorities(path: string): string {
+  const pem = read(path);
+  if (pem.length > MAX_FILE_BYTES) {
+    throw new AuthoritiesError(`the authorities ${path} have more than 4 MiB: is it the right file?`);
+  }
+  const certificates = pem.match(CERTIFICATE) ?? [];
+  if (
+    certificates.length === 0 ||
+    pem.split('-----BEGIN CERTIFICATE-----').length - 1 > certificates.length
+  ) {
+    throw new AuthoritiesError(
+      `the authorities ${path} are no PEM certificates, or were cut: write the file anew`,
+    );
+  }
+  for (const [index, certificate] of certificates.entries()) {
+    try {
+      new X509Certificate(certificate);
+    } catch (error) {
+      throw new AuthoritiesError(`the authorities ${path}: certificate ${index + 1} can not be read`, {
+        cause: error,
+      });
+    }
+  }
+  return pem;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const message = `the authorities ${path} can not be read (${code}): check upstream.caFile, owner and mode`;
+    throw new AuthoritiesError(message, { cause: error });
+  }
+}

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { parseRetryAfter } from '../http/retry-after.ts';
+import type { Exchange, ExchangeRequest } from './exchange.ts';
+import type { UpstreamQueue } from './upstream-queue.ts';
+
+/**
+ * An exchange whose requests take their turn (L5–L8). What counts is the time until the header section is in: a body is
+ * read at the client's speed, and says nothing of what the registry can do. An upload counts as a request alone.
+ *
+ * @param options.shared the registry knows one caller, Berth itself, whatever token it is shown
+ */
+export function createLimitedExchange(
+  exchange: Exchange,
+  queue: UpstreamQueue,
+  { shared, now }: { readonly shared: boolean; readonly now: () => number },
+): Exchange {
+  return async (request) => {
+    const { client = '', signal } = request;
+    const caller = shared ? 'own' : callerOf(request);
+    const end = await queue.enter({ client, caller, signal });
+    if (request.body instanceof Readable) end();
+    try {
+      const response = await exchange(request);
+      const retryAfter = response.headers['retry-after'];
+      if (response.status === 429 && retryAfter !== undefined) {
+        queue.pause(caller, parseRetryAfter(retryAfter, now()) ?? 0);
+      }
+      return response;
+    } finally {
+      end();
+    }
+  };
+}
+
+/** An upstream counts by credentials, or where there are none by address, which is Berth's for everybody. */
+function callerOf({ headers }: ExchangeRequest): string {
+  const { authorization } = headers;
+  return authorization === undefined
+    ? 'anonymous'
+    : createHash('sha256').update(String(authorization)).digest('base64');
+}

@@ -1,0 +1,170 @@
+import { LRUCache } from 'lru-cache';
+import type { UpstreamLimits } from '../config/config.ts';
+import type { Metrics, UpstreamThrottle } from '../metrics/metrics.ts';
+import { UpstreamFailure } from './failure.ts';
+import { createFairQueue } from './fair-queue.ts';
+import { createRequestWindow } from './request-window.ts';
+
+export type Turn = {
+  /** On whose behalf; turns are shared out among these. */
+  readonly client: string;
+  /** With which credentials the upstream is asked: what its 429 is about. */
+  readonly caller: string;
+  /** Ends the wait: the client has left. */
+  readonly signal: AbortSignal;
+};
+
+/** What stands before an upstream registry so that it is not asked for more than `upstream.limits` (L5–L8). */
+export type UpstreamQueue = {
+  /**
+   * Resolves when it is this question's turn; the function returned says that the question is answered.
+   * @throws UpstreamFailure with status 429 or 503 and `retryAfterSeconds`, or the signal's reason
+   */
+  enter(turn: Turn): Promise<() => void>;
+  /** The upstream has said 429: nothing more with these credentials for so long. */
+  pause(caller: string, seconds: number): void;
+  /** Of the queue's metrics it is no part any more. */
+  close(): void;
+};
+
+export type UpstreamQueueDeps = {
+  readonly metrics: Pick<Metrics, 'upstreamQueueLength' | 'upstreamQueueWait' | 'upstreamThrottled'>;
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Calls once after that many milliseconds; the function returned prevents it. Left out: a timer. */
+  readonly schedule?: ((act: () => void, afterMs: number) => () => void) | undefined;
+};
+
+/** Callers whose pauses are remembered; one that falls out hears the upstream's next 429 itself. */
+const MAX_PAUSED = 10_000;
+/** Seconds. Docker Hub's windows are six hours; asking again once in a while finds out that a limit was raised. */
+const MAX_PAUSE_SECONDS = 3600;
+/** Seconds that a client is told to wait where it is the upstream's slowness, and nobody knows how long it lasts. */
+const BUSY_RETRY_SECONDS = 5;
+
+type Waiting = { readonly caller: string; readonly go: () => void };
+
+export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueDeps): UpstreamQueue {
+  const { metrics, now } = deps;
+  const schedule = deps.schedule ?? scheduleTimer;
+  const window =
+    limits.requestsPerMinute === null ? undefined : createRequestWindow(limits.requestsPerMinute, now);
+  const paused = new LRUCache<string, number>({ max: MAX_PAUSED });
+  const waiting = createFairQueue<Waiting>();
+  const forget = metrics.upstreamQueueLength.collect(() => [[{}, waiting.length]]);
+  const maxWaitMs = limits.queueSeconds * 1000;
+  let running = 0;
+  let cancelWake: (() => void) | undefined;
+
+  const pauseLeft = (caller: string): number => Math.max(0, (paused.get(caller) ?? 0) - now());
+  const isFull = (): boolean => running >= limits.concurrency;
+
+  function begin(): () => void {
+    running += 1;
+    window?.count();
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      running -= 1;
+      serve();
+    };
+  }
+
+  /** Lets go whoever may, and looks again when time alone lets the next one go. */
+  function serve(): void {
+    cancelWake?.();
+    cancelWake = undefined;
+    while (waiting.length > 0 && !isFull()) {
+      const waitMs = window?.wait() ?? 0;
+      const next = waitMs > 0 ? undefined : waiting.take(({ caller }) => pauseLeft(caller) === 0);
+      if (next === undefined) {
+        cancelWake = schedule(serve, Math.max(1, waitMs, shortestPause()));
+        return;
+      }
+      next.go();
+    }
+  }
+
+  function shortestPause(): number {
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const { caller } of waiting.items()) shortest = Math.min(shortest, pauseLeft(caller));
+    return shortest;
+  }
+
+  function refuse(reason: UpstreamThrottle, caller: string): UpstreamFailure {
+    metrics.upstreamThrottled.inc({ reason });
+    const waitMs = Math.max(pauseLeft(caller), window?.wait() ?? 0);
+    // A budget that is used up is 429; an upstream that does not keep up is 503.
+    const status = waitMs > 0 ? 429 : 503;
+    const retryAfterSeconds = waitMs > 0 ? Math.ceil(waitMs / 1000) : BUSY_RETRY_SECONDS;
+    return new UpstreamFailure('connection_limit_reached', 'registry', MESSAGES[reason], {
+      status,
+      retryAfterSeconds,
+    });
+  }
+
+  function wait({ client, caller, signal }: Turn): Promise<() => void> {
+    const since = now();
+    const { promise, resolve, reject } = Promise.withResolvers<() => void>();
+    const item: Waiting = {
+      caller,
+      go() {
+        settle();
+        metrics.upstreamQueueWait.observe({}, (now() - since) / 1000);
+        resolve(begin());
+      },
+    };
+    const onAbort = (): void => leave(signal.reason);
+    const cancelDeadline = schedule(() => leave(refuse('wait_too_long', caller)), maxWaitMs);
+    signal.addEventListener('abort', onAbort, { once: true });
+    waiting.add(client, item);
+    serve();
+    return promise;
+
+    function settle(): void {
+      cancelDeadline();
+      signal.removeEventListener('abort', onAbort);
+    }
+
+    function leave(reason: unknown): void {
+      settle();
+      if (waiting.remove(client, item)) reject(reason);
+    }
+  }
+
+  return {
+    async enter(turn) {
+      turn.signal.throwIfAborted();
+      const { caller } = turn;
+      // Who can not be served within the wait hears so at once.
+      if (pauseLeft(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
+      if (waiting.length === 0 && !isFull() && pauseLeft(caller) === 0 && (window?.wait() ?? 0) === 0) {
+        metrics.upstreamQueueWait.observe({}, 0);
+        return begin();
+      }
+      if (waiting.length >= limits.queueLength) throw refuse('queue_full', caller);
+      return wait(turn);
+    },
+    pause(caller, seconds) {
+      const until = now() + Math.min(seconds, MAX_PAUSE_SECONDS) * 1000;
+      paused.set(caller, Math.max(until, paused.get(caller) ?? 0));
+    },
+    close() {
+      forget();
+      cancelWake?.();
+    },
+  };
+}
+
+const MESSAGES: Readonly<Record<UpstreamThrottle, string>> = {
+  queue_full: 'registry: too many questions wait for their turn (upstream.limits.queueLength)',
+  wait_too_long:
+    'registry: the turn did not come within upstream.limits.queueSeconds (concurrency, requestsPerMinute)',
+  upstream_paused: 'registry: the upstream said 429, and its Retry-After is not over',
+};
+
+function scheduleTimer(act: () => void, afterMs: number): () => void {
+  const timer = setTimeout(act, afterMs);
+  return () => clearTimeout(timer);
+}
