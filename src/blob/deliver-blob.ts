@@ -115,6 +115,8 @@ class Delivery implements BlobSink {
   };
 
   private closed(): void {
+    // A response that was queued behind another and never got the connection: Node drops its writes without a word.
+    if (this.response.socket === null) for (const slab of this.written.splice(0)) this.pool.unpin(slab);
     if (!this.settled) {
       this.settle({ kind: 'client_closed' });
       this.opened.cancel();

@@ -17,6 +17,8 @@ export type BufferPool = {
   unpin(slab: Slab | undefined): void;
   /** The connection is done with the slab; it may go back once nothing pins it and `drained()` is true. */
   retire(slab: Slab, drained: () => boolean): void;
+  /** Tries again to take a retired slab back; false once it is back. */
+  offer(slab: Slab): boolean;
   readonly bytes: { readonly lent: number; readonly free: number };
 };
 
@@ -36,10 +38,7 @@ const LARGE_SLAB = 1024 * 1024;
 const FALLBACK_BUFFER = 16 * 1024;
 
 /** @param maxBytes budget for pooled buffers, lent and free together. */
-export function createBufferPool(
-  maxBytes: number,
-  onChange?: (lent: number, free: number) => void,
-): BufferPool {
+export function createBufferPool(maxBytes: number): BufferPool {
   const free = new Map<number, Slab[]>();
   const slabs = new WeakMap<ArrayBufferLike, Slab>();
   let lentBytes = 0;
@@ -70,7 +69,6 @@ export function createBufferPool(
     else return undefined;
     slab.drained = undefined;
     lentBytes += size;
-    onChange?.(lentBytes, freeBytes);
     return slab;
   }
 
@@ -83,7 +81,6 @@ export function createBufferPool(
     const list = free.get(size);
     if (list === undefined) free.set(size, [slab]);
     else list.push(slab);
-    onChange?.(lentBytes, freeBytes);
   }
 
   function recycleIfIdle(slab: Slab): void {
@@ -110,6 +107,10 @@ export function createBufferPool(
     retire(slab, drained) {
       slab.drained = drained;
       recycleIfIdle(slab);
+    },
+    offer(slab) {
+      recycleIfIdle(slab);
+      return slab.drained !== undefined;
     },
     get bytes() {
       return { lent: lentBytes, free: freeBytes };
