@@ -21,22 +21,26 @@ export function createSlabReader(pool: BufferPool): SlabReader {
   let used = 0;
   let reads = 0;
   let socket: Duplex | undefined;
+  /** Bytes pushed into the stream so far; it gives them out in order. */
+  let pushed = 0;
   // Slabs the connection has left while its stream still held slices of them.
   let waiting: Slab[] = [];
 
-  const drained = () => socket === undefined || socket.readableLength === 0 || socket.destroyed;
+  /** The stream has given out everything up to `end`: whoever wanted to keep a slice of it has pinned it by now. */
+  function isPast(end: number): boolean {
+    return socket === undefined || socket.destroyed || pushed - socket.readableLength >= end;
+  }
 
   function leave(left: Slab): void {
-    pool.retire(left, drained);
+    const end = pushed;
+    pool.retire(left, () => isPast(end));
     if (left.drained !== undefined) waiting.push(left);
   }
 
   function offerAgain(): void {
     if (waiting.length === 0) return;
-    const again = waiting;
-    waiting = [];
-    // A slab that went back meanwhile has no `drained` (or another connection's) and is skipped.
-    for (const left of again) if (left.drained === drained) leave(left);
+    // A slab that went back meanwhile has no `drained`; one that is lent again is somebody else's to offer.
+    waiting = waiting.filter((left) => pool.offer(left));
   }
 
   function buffer(): Buffer {
@@ -59,6 +63,7 @@ export function createSlabReader(pool: BufferPool): SlabReader {
       callback(bytes, target) {
         used += bytes;
         reads += 1;
+        pushed += bytes;
         return (socket as Duplex).push(target.subarray(0, bytes));
       },
     },

@@ -135,37 +135,3 @@ t.test('without any budget transfers still run, through small unpooled buffers',
   await agent.close();
   t.strictSame(pool.bytes, { lent: 0, free: 0 });
 });
-
-t.test('a client slower than storage holds no more than what is on its way to it', async (t) => {
-  const origin = await startOrigin(false);
-  const pool = createBufferPool(64 * MIB);
-  const agent = createAgent(pool, undefined);
-  t.teardown(() => origin.close());
-  let mostLent = 0;
-  let received = 0;
-  await new Promise<void>((resolve, reject) => {
-    const transfer: Transfer = startTransfer(
-      agent,
-      { origin: origin.origin, path: `/0-${content.length}`, headers: {}, where: 'storage' },
-      { pool, metrics: createMetrics(), startTimeoutMs: 5000 },
-      {
-        start: () => transfer.resume(),
-        data(chunk, slab) {
-          received += chunk.length;
-          // One chunk at a time, so that the stream between is never empty.
-          transfer.pause();
-          setImmediate(() => {
-            pool.unpin(slab);
-            mostLent = Math.max(mostLent, pool.bytes.lent);
-            transfer.resume();
-          });
-        },
-        end: resolve,
-        failed: reject,
-      },
-    );
-  });
-  t.equal(received, content.length);
-  t.ok(mostLent <= 3 * MIB, `${mostLent} bytes lent at the most, of ${content.length} sent`);
-  await agent.close();
-});
