@@ -24,6 +24,7 @@ const deps: CliDeps = {
   resolveHost: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
   dnsServers: getServers,
   stopSignal,
+  onReloadSignal: (act) => void process.on('SIGHUP', act),
 };
 
 /** A handle that something forgot must not keep a drained process until it is killed. */

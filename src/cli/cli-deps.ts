@@ -22,6 +22,8 @@ export type CliDeps = {
   dnsServers(): readonly string[];
   /** From the call on, a request to end the process aborts the signal instead of ending it. */
   stopSignal(): AbortSignal;
+  /** From the call on, a request to take up the configuration again (SIGHUP) calls `act` instead of ending the process. */
+  onReloadSignal(act: () => void): void;
 };
 
 /** The part of the application that `serve` drives. */
@@ -32,6 +34,11 @@ export type RunningApp = {
   }>;
   /** Drains within the limit. */
   stop(): Promise<void>;
+  /** Takes up what the sources say now, or says why not; never rejects. */
+  reload(sources: {
+    config(): Promise<Config>;
+    ticketKeys(config: Config): Promise<TicketKeys>;
+  }): Promise<void>;
 };
 
 export type BoundAddress = { readonly address: string; readonly port: number };

@@ -10,6 +10,8 @@ import { flagConfig, type ServeFlags } from './flag-config.ts';
 import { collect, parsePort } from './parse-option.ts';
 import { readConfig } from './read-config.ts';
 import { describeStartError } from './start-error.ts';
+import { type FileWatch, watchFiles } from './watch-files.ts';
+import { watchedFiles } from './watched-files.ts';
 
 type Options = {
   config?: string;
@@ -56,19 +58,21 @@ export function createServeCommand(deps: CliDeps): Command {
       const alone = ['port', 'push', 'allowPrivate', 'preset', 'redirectHost', 'tokenHost'].filter(
         (name) => command.getOptionValueSource(name) === 'cli',
       );
-      const config = await serveConfig(options, alone, deps);
-      await serve(config, deps);
+      await serve(await serveConfig(options, alone, deps), deps);
     });
 }
 
-async function serveConfig(options: Options, flags: readonly string[], deps: CliDeps): Promise<Config> {
+/** `fileName` undefined: by flags, so that there is nothing to take up again. */
+type Served = { readonly config: Config; readonly fileName: string | undefined };
+
+async function serveConfig(options: Options, flags: readonly string[], deps: CliDeps): Promise<Served> {
   const { upstream } = options;
   if (upstream === undefined) {
     if (flags.length > 0) {
       const names = flags.map((name) => `--${name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
       throw new CliError(`${names.join(', ')} only works with --upstream`, EXIT.wrongUsage);
     }
-    return (await readConfig(options.config, deps)).config;
+    return readConfig(options.config, deps);
   }
   if (options.config !== undefined) {
     throw new CliError('give either --config or --upstream, not both', EXIT.wrongUsage);
@@ -89,10 +93,10 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
       `No preset fits ${upstream}, so redirects to any other host are refused: name its storage with --redirect-host, or its kind with --preset.\n`,
     );
   }
-  return config;
+  return { config, fileName: undefined };
 }
 
-async function serve(config: Config, deps: CliDeps): Promise<void> {
+async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void> {
   const log = deps.createLogger(config.log.level);
   const stopped = deps.stopSignal();
   let app: RunningApp | undefined;
@@ -110,10 +114,28 @@ async function serve(config: Config, deps: CliDeps): Promise<void> {
   const listeners = started.listeners.map(formatAddress);
   const metrics = started.metrics === null ? null : formatAddress(started.metrics);
   log.info({ version: deps.version, listeners, metrics }, 'listening');
+  const watch = fileName === undefined ? undefined : await followFiles(fileName, config, app, deps);
   await aborted(stopped);
+  watch?.stop();
   log.info({ drainSeconds: config.timeouts.drainSeconds }, 'stopping: transfers under way may end');
   await app.stop();
   log.info('stopped');
+}
+
+/** From now on, changed files are taken up, and all of them at SIGHUP. */
+function followFiles(fileName: string, start: Config, app: RunningApp, deps: CliDeps): Promise<FileWatch> {
+  let config = start;
+  const reload = (): Promise<void> =>
+    app.reload({
+      async config() {
+        ({ config } = await readConfig(fileName, deps));
+        return config;
+      },
+      // The file never loses its name: without one every replica would make keys of its own.
+      ticketKeys: ({ ticket }) => readKeyFile(ticket.keyFile ?? ''),
+    });
+  deps.onReloadSignal(() => void reload());
+  return watchFiles({ files: () => watchedFiles(fileName, config), onChange: reload });
 }
 
 function formatAddress({ address, port }: BoundAddress): string {

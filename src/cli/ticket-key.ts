@@ -20,7 +20,7 @@ export function createTicketKeyCommand(deps: CliDeps): Command {
     });
   withFile(command.command('rotate'))
     .description(
-      'Lets the key that was published ahead seal, and publishes its successor. Give each result to every replica before the next rotation; then no ticket is lost.',
+      'Lets the key that was published ahead seal, and publishes its successor. Give each result to every replica before the next rotation; they take it up by themselves, and no ticket is lost.',
     )
     .option(
       '--keep <count>',
@@ -33,7 +33,7 @@ export function createTicketKeyCommand(deps: CliDeps): Command {
       const keys = rotateTicketKeys(await readKeyFile(path), { keep: options.keep });
       await writeKeyFile(path, keys, { replace: true });
       deps.stdout(
-        `rotated ${path}: ${keys.seal.id} seals, ${keys.open.size} keys open; give the file to every replica and restart them before the next rotation\n`,
+        `rotated ${path}: ${keys.seal.id} seals, ${keys.open.size} keys open; give the file to every replica before the next rotation; a running Berth takes it up within seconds\n`,
       );
     });
   return command;

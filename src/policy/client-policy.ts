@@ -25,6 +25,8 @@ export type ClientPolicyDecision =
 
 export type ClientPolicy = {
   decide(question: ClientPolicyQuestion): Promise<ClientPolicyDecision>;
+  /** Looks whether the htpasswd file has changed; otherwise the next question does. */
+  refresh(): Promise<void>;
 };
 
 /**
@@ -36,12 +38,11 @@ export type ClientPolicy = {
  */
 export function createClientPolicy(config: ClientPolicyConfig, deps: HtpasswdFileDeps = {}): ClientPolicy {
   const networks = createAddressSet(config.networks);
-  const passwords =
-    config.htpasswdFile === null
-      ? undefined
-      : createPasswordCheck(openHtpasswdFile(config.htpasswdFile, deps), deps);
+  const file = config.htpasswdFile === null ? undefined : openHtpasswdFile(config.htpasswdFile, deps);
+  const passwords = file === undefined ? undefined : createPasswordCheck(file, deps);
 
   return {
+    refresh: async () => void (await file?.current()),
     async decide({ address, authorization, clientCertificate }) {
       if (config.mtls && clientCertificate) return allowed('certificate');
       // Before the network, because who is known by name may do more than who is only let in.

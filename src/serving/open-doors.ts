@@ -113,7 +113,10 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   function openClients(registry: RegistryConfig, before: Parts | undefined): ClientPolicy | undefined {
     if (registry.clients === null) return undefined;
     // Of the same policy the passwords that were verified, and the failures, are remembered.
-    if (isDeepStrictEqual(before?.registry.clients, registry.clients)) return before?.clients;
+    if (isDeepStrictEqual(before?.registry.clients, registry.clients)) {
+      void before?.clients?.refresh();
+      return before?.clients;
+    }
     return createClientPolicy(registry.clients, {
       log: deps.log,
       onChange: (reason) =>

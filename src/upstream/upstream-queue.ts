@@ -139,6 +139,7 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       const { caller } = turn;
       // Who can not be served within the wait hears so at once.
       if (pauseLeft(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
+      if ((window?.wait() ?? 0) > maxWaitMs) throw refuse('wait_too_long', caller);
       if (waiting.length === 0 && !isFull() && pauseLeft(caller) === 0 && (window?.wait() ?? 0) === 0) {
         metrics.upstreamQueueWait.observe({}, 0);
         return begin();

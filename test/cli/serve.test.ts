@@ -25,6 +25,7 @@ async function run(args: readonly string[], app: Partial<RunningApp> = {}, overr
           events.push('stop');
           return Promise.resolve();
         },
+        reload: () => Promise.resolve(),
         ...app,
       });
     },

@@ -203,7 +203,9 @@ t.test('H8 an upstream that throttles, refuses, is silent or broken', async (t) 
   };
   for (const path of paths) {
     for (const method of ['GET', 'HEAD']) {
-      const throttled = await scene.send(path, { method });
+      // A 429 is remembered for the credentials that it was said to (L7).
+      const headers = { authorization: `Basic ${method}${path}` };
+      const throttled = await scene.send(path, { method, headers });
       t.equal(throttled.status, 429, `${method} ${path}`);
       t.equal(throttled.headers['retry-after'], '11');
     }

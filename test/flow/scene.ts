@@ -37,6 +37,8 @@ export type SceneOptions = {
   readonly registry?: Partial<Omit<RegistryConfig, 'upstream'>>;
   readonly upstream?: Partial<UpstreamConfig>;
   readonly config?: Partial<Config>;
+  /** False: plain http, links given out included. */
+  readonly tls?: boolean;
   readonly blobBytes?: number;
   readonly blob?: Buffer;
   readonly algorithm?: 'sha256' | 'sha512';
@@ -92,11 +94,12 @@ export async function openScene(t: Test, options: SceneOptions = {}): Promise<Sc
       }),
     ],
     ...(options.config && { config: options.config }),
+    ...(options.tls !== undefined && { tls: options.tls }),
     ...(options.lookup && { lookup: options.lookup }),
     ...(options.clientCertificates && { clientCertificates: options.clientCertificates }),
   });
   t.teardown(() => berth.close());
-  const login = 'https://contoso.registry.example';
+  const login = `${options.tls === false ? 'http' : 'https'}://contoso.registry.example`;
   const blobPath = `/v2/${REPOSITORY}/blobs/${digest}`;
   const send = (url: string, request?: TestRequest) =>
     berth.client.send(url.startsWith('/') ? `${login}${url}` : url, request);

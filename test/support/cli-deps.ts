@@ -11,6 +11,7 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
   const app: RunningApp = {
     start: () => Promise.resolve({ listeners: [{ address: '127.0.0.1', port: 5000 }], metrics: null }),
     stop: () => Promise.resolve(),
+    reload: () => Promise.resolve(),
   };
   const deps: CliDeps = {
     env: {},
@@ -24,6 +25,7 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
     resolveHost: () => Promise.reject(new Error('no name resolves in tests')),
     dnsServers: () => ['192.0.2.53'],
     stopSignal: () => AbortSignal.abort(),
+    onReloadSignal: () => undefined,
     ...overrides,
   };
   return { deps, output };
