@@ -21,19 +21,19 @@ const RUN_ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly say
   'berth report migration --name contoso': { by: 'test/docs/migration.test.ts', says: 'docs/migration.md' },
   'berth update --name contoso --data-endpoint-enabled': {
     by: 'test/docs/migration.test.ts',
-    says: 'update',
+    says: 'docs/migration.md',
   },
   'berth firewall-rules --name contoso --format plain': {
     by: 'test/docs/migration.test.ts',
-    says: 'firewall-rules',
+    says: 'docs/migration.md',
   },
   'berth update --name contoso --data-endpoint-enabled false': {
     by: 'test/docs/migration.test.ts',
-    says: 'update',
+    says: 'docs/migration.md',
   },
   'berth update --name contoso --data-endpoint-enabled true': {
     by: 'test/docs/migration.test.ts',
-    says: 'update',
+    says: 'docs/migration.md',
   },
 };
 
