@@ -147,6 +147,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     async start() {
       // First, as it is what tells that another Berth works with the same state.
       await control?.listen();
+      try {
+        await settings.adopt(serving.config.registries);
+      } catch (error) {
+        await control?.close();
+        throw error;
+      }
       const bound: BoundAddress[] = [];
       for (const listener of listeners) bound.push(await listener.listen());
       if (config.metrics !== null) {

@@ -32,8 +32,9 @@ export type Settings = {
    */
   update(registry: RegistryConfig, dataEndpointEnabled: boolean): Promise<UpdateResult>;
   /**
-   * Takes up another configuration while Berth runs: overrides that it has lapsed are dropped for good.
-   * @throws {SettingsError} where the disk still has them: they may come back at the next start
+   * Takes up what is on disk together with this configuration, and drops for good what that has lapsed. At the start, once no
+   * other process works with the same directory, and at each reload.
+   * @throws {SettingsError} where the disk can not be read, or still has what has lapsed: it may come back at the next start
    */
   adopt(registries: readonly RegistryConfig[]): Promise<void>;
 };
@@ -52,7 +53,8 @@ export type SettingsDeps = {
 
 /**
  * The settings that can change while Berth runs. An override counts as long as the configuration says what it said when
- * it was overridden; one that has lapsed is removed from the disk, so that it does not come back later.
+ * it was overridden; `adopt` removes one that has lapsed from the disk, so that it does not come back later. Until then nothing
+ * is written: another process may be at work in the directory.
  *
  * @throws {SettingsError} where what was kept can not be read: nobody knows then what was in force
  */
@@ -61,25 +63,31 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
   let overrides: Overrides = directory === null ? new Map() : await readSettings(directory);
   let last: Promise<unknown> = Promise.resolve();
 
-  await adopt(registries);
+  settle(registries);
 
-  /** Drops what has lapsed, on disk as well, and tells the state of each registry. */
-  async function adopt(next: readonly RegistryConfig[]): Promise<void> {
+  /** Forgets what has lapsed and tells the state of each registry; gives back what was forgotten. */
+  function settle(next: readonly RegistryConfig[]): readonly string[] {
     const valid = new Map<string, Override>();
     for (const [name, override] of overrides) {
       const registry = next.find((candidate) => candidate.name === name);
-      const { dataEndpointEnabled, changedAt } = override;
-      const inForce = registry !== undefined && isInForce(registry, override);
-      if (inForce) valid.set(name, override);
-      log[inForce ? 'info' : 'warn'](
-        { registry: name, dataEndpointEnabled, changedAt },
-        inForce ? 'kept setting in force' : 'kept setting lapsed: the configuration has changed since',
-      );
+      if (registry !== undefined && isInForce(registry, override)) valid.set(name, override);
     }
-    const lapsed = valid.size < overrides.size;
+    const lapsed = [...overrides.keys()].filter((name) => !valid.has(name));
     overrides = valid;
     for (const registry of next) onState(registry.name, stateOf(registry).dataEndpointEnabled);
-    if (directory !== null && lapsed) await writeSettings(directory, valid);
+    return lapsed;
+  }
+
+  async function adopt(next: readonly RegistryConfig[]): Promise<void> {
+    if (directory !== null) overrides = await readSettings(directory);
+    const lapsed = settle(next);
+    for (const registry of lapsed) {
+      log.warn({ registry }, 'kept setting lapsed: the configuration has changed since');
+    }
+    for (const [registry, { dataEndpointEnabled, changedAt }] of overrides) {
+      log.info({ registry, dataEndpointEnabled, changedAt }, 'kept setting in force');
+    }
+    if (directory !== null && lapsed.length > 0) await writeSettings(directory, overrides);
   }
 
   function stateOf(registry: RegistryConfig): RegistryState {
@@ -137,7 +145,10 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
       return delivery === 'dedicated' && !inRollout(registry, clientAddress) ? 'passthrough' : delivery;
     },
     update: (registry, dataEndpointEnabled) => inTurn(() => change(registry, dataEndpointEnabled)),
-    adopt: (next) => inTurn(() => adopt(next)),
+    adopt(next) {
+      settle(next); // requests do not wait for the disk
+      return inTurn(() => adopt(next));
+    },
   };
 }
 

@@ -279,6 +279,12 @@ t.test('W7 the control socket is private, and one that nobody answers on is repl
   await t.rejects(startSwitchable(t, scene, directory, OFF), {
     message: /another process answers at the control socket .*admin\.sock: stop it, or give each/,
   });
+  await t.rejects(startSwitchable(t, scene, directory, { delivery: 'dedicated' }), /another process answers/);
+  t.match(
+    JSON.parse(readFileSync(join(directory, 'state/settings.json'), 'utf8')),
+    { registries: { contoso: { dataEndpointEnabled: true } } },
+    'what the first has kept is not touched',
+  );
   t.equal((await there.ask('GET', '/v1/registries/contoso')).status, 200, 'the first goes on');
   await there.berth.close();
   t.notOk(existsSync(socket), 'taken away at the end');
