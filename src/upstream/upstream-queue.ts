@@ -115,8 +115,14 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
         resolve(begin());
       },
     };
-    const onAbort = (): void => leave(signal.reason);
-    const cancelDeadline = schedule(() => leave(refuse('wait_too_long', caller)), maxWaitMs);
+    const onAbort = (): void => {
+      if (waiting.remove(client, item)) fail(signal.reason);
+    };
+    const cancelDeadline = schedule(() => {
+      // The turn may have come in this very moment, without anybody having looked.
+      serve();
+      if (waiting.remove(client, item)) fail(refuse('wait_too_long', caller));
+    }, maxWaitMs);
     signal.addEventListener('abort', onAbort, { once: true });
     waiting.add(client, item);
     serve();
@@ -127,9 +133,9 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       signal.removeEventListener('abort', onAbort);
     }
 
-    function leave(reason: unknown): void {
+    function fail(reason: unknown): void {
       settle();
-      if (waiting.remove(client, item)) reject(reason);
+      reject(reason);
     }
   }
 
