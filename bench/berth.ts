@@ -53,6 +53,8 @@ listeners:
   - address: 127.0.0.1
     port: ${port}
 metrics: null
+# One address plays all clients.
+limits: { connectionsPerClient: null, requestsPerClient: null, transfersPerClient: null }
 ticket:
   keyFile: ${keyFile}
 registries:

@@ -63,6 +63,22 @@ t.test('serve runs until SIGTERM, drains and exits 0', async (t) => {
   t.equal(await stderr, '');
 });
 
+t.test('a changed file is taken up by itself, and everything at SIGHUP', async (t) => {
+  const file = writeConfig(t, { port: 0 });
+  const { child, exit } = start(t, ['serve', '--config', file]);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<Record<string, unknown>> => JSON.parse((await lines.next()).value ?? '{}');
+  t.match(await next(), { msg: 'listening' });
+  const keyFile = join(file, '..', 'ticket.keys');
+  writeFileSync(keyFile, formatTicketKeys(generateTicketKeys()), { mode: 0o600 });
+  t.match(await next(), { msg: 'reloaded', part: 'ticket_keys' }, 'the file alone was enough');
+  writeFileSync(file, 'listeners: 7');
+  child.kill('SIGHUP');
+  t.match(await next(), { level: 'error', part: 'configuration', reason: /berth\.yaml:1:12: listeners/ });
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+});
+
 t.test('a port that is taken is one clear line, exit code 1', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');

@@ -132,7 +132,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       redirectHosts: registry.redirectHosts,
       authorities,
       limits: [limits.upstreamConnections, limits.tokenBytes],
-      timeouts: [timeouts.connectSeconds, timeouts.headersSeconds, timeouts.idleSeconds],
+      timeouts,
     };
     const clients = openClients(registry, before?.parts);
     const kept =

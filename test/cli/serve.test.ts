@@ -175,3 +175,69 @@ t.test('problems of the configuration go to standard error', async (t) => {
   t.same(calls, []);
   t.match(stderr.trimEnd().split('\n'), [/:1:1: listeners: /, /:1:1: registries: /, /:1:1: workers: /]);
 });
+
+t.test('SIGHUP and changed files: the sources are read anew', async (t) => {
+  const directory = t.testdir({});
+  const file = join(directory, 'berth.yaml');
+  const keyFile = join(directory, 'ticket.keys');
+  const write = (level: string) =>
+    writeFileSync(
+      file,
+      JSON.stringify(configFile({}, { log: { level }, ticket: { keyFile: 'ticket.keys' } })),
+    );
+  write('info');
+  writeFileSync(keyFile, formatTicketKeys(generateTicketKeys()), { mode: 0o600 });
+  const stop = new AbortController();
+  const signalled = Promise.withResolvers<() => void>();
+  const taken: Call[] = [];
+  const reloaded = Promise.withResolvers<void>();
+  const failures: unknown[] = [];
+  const running = run(
+    ['--config', file],
+    {
+      async reload(sources) {
+        try {
+          const config = await sources.config();
+          taken.push({ config, ticketKeys: await sources.ticketKeys(config) });
+        } catch (error) {
+          failures.push(error);
+        }
+        reloaded.resolve();
+      },
+    },
+    { stopSignal: () => stop.signal, onReloadSignal: signalled.resolve },
+  );
+  const signal = await signalled.promise;
+  const keys = generateTicketKeys();
+  write('debug');
+  writeFileSync(keyFile, formatTicketKeys(keys), { mode: 0o600 });
+  signal();
+  await reloaded.promise;
+  t.equal(taken[0]?.config.log.level, 'debug');
+  t.equal(taken[0]?.ticketKeys.seal.id, keys.seal.id);
+  write('loud');
+  signal();
+  const deadline = Date.now() + 5000;
+  while (failures.length === 0) {
+    if (Date.now() > deadline) throw new Error('the mistake is not met within 5 s');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.match(failures, [{ message: /berth\.yaml:1:\d+: .*level/ }]);
+  stop.abort();
+  t.equal((await running).exitCode, 0);
+});
+
+t.test('by flags there is nothing to take up: a hangup ends the process as ever', async (t) => {
+  let heard = false;
+  const { exitCode } = await run(
+    ['--upstream', 'ghcr.io'],
+    {},
+    {
+      onReloadSignal: () => {
+        heard = true;
+      },
+    },
+  );
+  t.equal(exitCode, 0);
+  t.notOk(heard);
+});

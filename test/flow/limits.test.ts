@@ -75,6 +75,7 @@ t.test('L1 long and slow header sections, and bodies that stand still', async (t
       timeouts: {
         connectSeconds: 5,
         headersSeconds: 10,
+        commitSeconds: 30,
         idleSeconds: 1,
         requestHeadersSeconds: 1,
         drainSeconds: 1,
@@ -268,7 +269,7 @@ t.test('L6 in no minute more questions than the budget', async (t) => {
   t.equal((await scene.send(TAGS)).status, 200, 'then it is');
 });
 
-t.test("L7 an upstream's 429 counts for whoever asks with the same credentials", async (t) => {
+t.test('L7 a 429 of the upstream counts for whoever asks with the same credentials', async (t) => {
   const clock = setClock(t);
   const scene = await openScene(t, { registry: { publicProbe: false } });
   const as = (name: string) => ({ headers: { authorization: jwtOf(name, clock.now() + 3_600_000) } });
