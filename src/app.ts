@@ -189,7 +189,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         });
       },
     }),
-    reopenAuditLog: audit.reopen,
+    reopenAuditLog: () => audit.reopen(),
   };
 }
 

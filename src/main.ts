@@ -25,6 +25,8 @@ const deps: CliDeps = {
   dnsServers: getServers,
   stopSignal,
   onReloadSignal: (act) => void process.on('SIGHUP', act),
+  // Unheard, this signal would have Node open its debugger.
+  onReopenSignal: (act) => void process.on('SIGUSR1', act),
 };
 
 /** A handle that something forgot must not keep a drained process until it is killed. */

@@ -9,7 +9,7 @@ export type AuditFile = {
   append(line: string, onLost: () => void): void;
   /** From now on to whatever has the path now; lines before stay in the file that was open. @throws the system's error, and nothing changes */
   reopen(): Promise<void>;
-  /** Writes what still waits, and closes. */
+  /** Writes what still waits, and closes; lines after that are lost. */
   close(): Promise<void>;
 };
 
@@ -35,6 +35,7 @@ export function openAuditFile(path: string, events: AuditFileEvents): AuditFile 
   let waitingLength = 0;
   let writing: Promise<void> | undefined;
   let failing = false;
+  let closed = false;
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
@@ -73,6 +74,10 @@ export function openAuditFile(path: string, events: AuditFileEvents): AuditFile 
 
   return {
     append(line, onLost) {
+      if (closed) {
+        onLost();
+        return;
+      }
       if (waitingLength + line.length > MAX_WAITING) {
         if (!failing) events.onFailing(new Error('the disk does not keep up'));
         failing = true;
@@ -84,12 +89,15 @@ export function openAuditFile(path: string, events: AuditFileEvents): AuditFile 
       writing ??= drain();
     },
     async reopen() {
+      if (closed) return;
       const before = file;
       file = { fd: openSync(path, 'a', MODE), torn: false };
       await writing;
       closeSync(before.fd);
     },
     async close() {
+      if (closed) return;
+      closed = true;
       await writing;
       closeSync(file.fd);
     },

@@ -24,6 +24,8 @@ export type CliDeps = {
   stopSignal(): AbortSignal;
   /** From the call on, a request to take up the configuration again (SIGHUP) calls `act` instead of ending the process. */
   onReloadSignal(act: () => void): void;
+  /** From the call on, a request to open log files anew (SIGUSR1) calls `act`. */
+  onReopenSignal(act: () => void): void;
 };
 
 /** The part of the application that `serve` drives. */
@@ -39,6 +41,8 @@ export type RunningApp = {
     config(): Promise<Config>;
     ticketKeys(config: Config): Promise<TicketKeys>;
   }): Promise<void>;
+  /** Never rejects. */
+  reopenAuditLog(): Promise<void>;
 };
 
 export type BoundAddress = { readonly address: string; readonly port: number };

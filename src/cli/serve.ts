@@ -111,6 +111,8 @@ async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void>
     await app?.stop().catch(() => {});
     throw new CliError(describeStartError(error));
   }
+  const running = app;
+  deps.onReopenSignal(() => void running.reopenAuditLog());
   const listeners = started.listeners.map(formatAddress);
   const metrics = started.metrics === null ? null : formatAddress(started.metrics);
   log.info({ version: deps.version, listeners, metrics }, 'listening');

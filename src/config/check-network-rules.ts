@@ -61,7 +61,9 @@ function checkEffect(
 ): readonly Finding[] {
   const findings: Finding[] = [];
   const seen = new Map<string, Rule>();
-  const denied = new Set(rules.filter(({ action }) => action === 'deny').map(({ cidr }) => formatCidr(cidr)));
+  const denyRules = rules.filter(({ action }) => action === 'deny').map(({ cidr }) => cidr);
+  const denied = new Set(denyRules.map(formatCidr));
+  const lengths = [...new Set(denyRules.map(({ prefix }) => prefix))].toSorted((a, b) => a - b);
   for (const rule of rules) {
     const { action, cidr, value, index } = rule;
     const key = `${action} ${formatCidr(cidr)}`;
@@ -77,7 +79,7 @@ function checkEffect(
       const message = `allow "${value}" has no effect: deny rules beat it, and everything else is allowed anyway`;
       findings.push({ path: [...at, index], message, hint: 'remove it, or write defaultAction: deny' });
     } else {
-      const wider = widerNetworks(cidr).find((network) => denied.has(network));
+      const wider = networksAround(cidr, lengths).find((network) => denied.has(network));
       if (wider === undefined) continue;
       const message = `allow "${value}" can never match: the deny rule for ${wider} beats it`;
       findings.push({
@@ -90,10 +92,10 @@ function checkEffect(
   return findings;
 }
 
-/** The network itself and every one around it. */
-function widerNetworks({ address, prefix }: Cidr): readonly string[] {
-  return Array.from({ length: prefix + 1 }, (_, length) => {
-    const wider = parseCidr(`${address}/${length}`);
-    return wider === undefined ? '' : formatCidr(wider);
-  });
+/** The network itself and those around it, of these prefix lengths. */
+function networksAround({ address, prefix }: Cidr, lengths: readonly number[]): readonly string[] {
+  return lengths
+    .filter((length) => length <= prefix)
+    .map((length) => parseCidr(`${address}/${length}`))
+    .flatMap((network) => (network === undefined ? [] : [formatCidr(network)]));
 }

@@ -47,7 +47,7 @@ export function createDataEndpoint(
     const ticket = open(exchange, host, deps);
     context.access.repository = ticket.repository;
     context.access.digest = ticket.digest;
-    // R5: a rule may be newer than the ticket.
+    // G5: a rule may be newer than the ticket.
     if (!deps.repositoryRules.isOpen(ticket.repository)) {
       context.refuse('repository_rule');
       context.access.failure = 'repository_rule';

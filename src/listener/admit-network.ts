@@ -3,7 +3,7 @@ import type { NetworkRules } from '../policy/network-rules.ts';
 import type { RequestContext } from './request-context.ts';
 
 /**
- * Lets a request on to its registry, by where it comes from (docs/request-handling.md N1–N5). The first words of the
+ * Lets a request on to its registry, by where it comes from (docs/request-handling.md N1–N4). The first words of the
  * refusal are Azure Container Registry's: operators and their scripts know them.
  *
  * @throws OciError 403; the connection ends with it, since whatever comes next would be refused as well

@@ -5,7 +5,7 @@ import type { Route } from '../oci/route.ts';
 import type { RepositoryRules } from '../policy/repository-rules.ts';
 
 /**
- * Lets a request on to its repository, and to the one that it wants to mount from (docs/request-handling.md R1–R4). The
+ * Lets a request on to its repository, and to the one that it wants to mount from (docs/request-handling.md G1–G4). The
  * upstream is not asked, so that the answer is the same whether it has such a repository or not.
  *
  * @throws OciError 403

@@ -16,7 +16,7 @@ import { sendBounded } from './send-answer.ts';
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /**
- * The catalog without the repositories that rules close (R3). A page may have fewer entries than were asked for, and be
+ * The catalog without the repositories that rules close (G3). A page may have fewer entries than were asked for, and be
  * empty where the next one is not: `Link` says whether there is one.
  */
 export async function answerCatalog(call: DoorRequest, caller: Caller, deps: LoginServerDeps): Promise<void> {

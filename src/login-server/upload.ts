@@ -38,7 +38,7 @@ export async function answerUpload(
   await sendAnswer(call, response, deps, location === undefined ? {} : { location });
 }
 
-/** R4: where rules hold, the upstream does not choose the repository that is mounted from. */
+/** G4: where rules hold, the upstream does not choose the repository that is mounted from. */
 function startPath({ path, query }: DoorRequest, { repositoryRules }: LoginServerDeps): string {
   return `${path}${forwardedQuery(repositoryRules.any ? withoutOpenMount(query) : query)}`;
 }

@@ -28,9 +28,9 @@ export function parseNameGlob(pattern: string): NameGlob | undefined {
 function tokensOf(component: string, last: boolean): Token[] {
   const slash: Token[] = last ? [] : [{ kind: 'text', char: '/' }];
   if (component === '**') return last ? [{ kind: 'any' }] : [{ kind: 'dirs' }, { kind: 'any' }, ...slash];
-  const inner = [...component].map(
-    (char): Token => (char === '*' ? { kind: 'part' } : { kind: 'text', char }),
-  );
+  const inner = component
+    .split('')
+    .map((char): Token => (char === '*' ? { kind: 'part' } : { kind: 'text', char }));
   return [...inner, ...slash];
 }
 

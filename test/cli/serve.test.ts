@@ -26,6 +26,10 @@ async function run(args: readonly string[], app: Partial<RunningApp> = {}, overr
           return Promise.resolve();
         },
         reload: () => Promise.resolve(),
+        reopenAuditLog: () => {
+          events.push('reopen');
+          return Promise.resolve();
+        },
         ...app,
       });
     },
@@ -43,6 +47,7 @@ t.test('from a configuration: starts, waits for the signal, drains', async (t) =
   writeFileSync(join(directory, 'ticket.keys'), formatTicketKeys(keys), { mode: 0o600 });
   const stop = new AbortController();
   const started = Promise.withResolvers<void>();
+  const reopen = Promise.withResolvers<() => void>();
   const events: string[] = [];
   const running = run(
     ['--config', file],
@@ -58,11 +63,17 @@ t.test('from a configuration: starts, waits for the signal, drains', async (t) =
         events.push('stop');
         return Promise.resolve();
       },
+      reopenAuditLog: () => {
+        events.push('reopen');
+        return Promise.resolve();
+      },
     },
-    { stopSignal: () => stop.signal },
+    { stopSignal: () => stop.signal, onReopenSignal: (listener) => reopen.resolve(listener) },
   );
   await started.promise;
   t.same(events, []);
+  (await reopen.promise)();
+  t.same(events.splice(0), ['reopen'], 'asked to open its log files anew');
   stop.abort();
   const { exitCode, calls, log, stderr } = await running;
   t.equal(exitCode, 0);

@@ -91,7 +91,7 @@ t.test('C5 a redirect off the list is refused, and nothing is sent there', async
   const refusals = await scene.berth.metric('berth_redirects_refused_total', { reason: 'host_not_listed' });
   t.ok(refusals >= paths(scene).length * 2);
   t.ok(
-    scene.berth.log.some((line) => line['audit'] === 'redirect_refused'),
+    scene.berth.log.some((line) => line['audit'] === 'redirect_location'),
     'an audit event',
   );
 });

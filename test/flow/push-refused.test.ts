@@ -131,7 +131,11 @@ t.test('P4 a write that the upstream wants to redirect is refused', async (t) =>
     await scene.berth.metric('berth_redirects_refused_total', { reason: 'upload_redirected' }),
     refusals,
   );
-  t.ok(scene.berth.log.some((line) => line['audit'] === 'upload_redirected'));
+  t.ok(
+    scene.berth.log.some(
+      (line) => line['audit'] === 'upload_location' && line['detail'] === 'upload_redirected',
+    ),
+  );
   t.equal(scene.storage.requests.length, 0, 'nothing was sent to where it pointed');
 });
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { digestOf, MANIFEST_TYPE } from '../support/image.ts';
 import { basic, bearerOf, USERS } from './callers.ts';
@@ -100,12 +102,13 @@ async function stumble(scene: Scene, authorization: string, secrets: Secrets): P
 }
 
 t.test(
-  'H5 B3 P2 a whole pull and push, and everything that goes wrong: no secret is logged or counted',
+  'H5 B3 P2 U4 a whole pull and push, and everything that goes wrong: no secret is logged or counted',
   async (t) => {
     for (const blobs of ['redirect', 'serve'] as const) {
+      const file = join(t.testdir({}), 'audit.jsonl');
       const scene = await openScene(t, {
         auth: { kind: 'bearer', users: USERS, publicRepositories: [] },
-        config: { log: { level: 'trace' } },
+        config: { log: { level: 'trace' }, audit: { file } },
         ...(blobs === 'serve' && { blobs: { kind: 'serve', ranges: 'all' } as const }),
       });
       const scope = `repository:${REPOSITORY}:pull,push,delete`;
@@ -126,7 +129,11 @@ t.test(
       await push(scene, authorization, secrets);
       await stumble(scene, authorization, secrets);
 
-      const everything = `${JSON.stringify(scene.berth.log)}\n${await scene.berth.metrics()}`;
+      const metrics = await scene.berth.metrics();
+      await scene.berth.app.stop();
+      const audit = readFileSync(file, 'utf8');
+      t.ok(audit.split('\n').length > 3, 'there is an audit log');
+      const everything = `${JSON.stringify(scene.berth.log)}\n${metrics}\n${audit}`;
       t.ok(scene.berth.log.length > 30, 'there is a log');
       t.match(everything, /berth_tickets_issued_total/);
       for (const [name, value] of secrets) {

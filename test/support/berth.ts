@@ -12,6 +12,8 @@ export type TestBerth = {
   readonly config: Config;
   /** Port of the first listener, on loopback. */
   readonly port: number;
+  /** Of all listeners, in their order. */
+  readonly ports: readonly number[];
   readonly ticketKeys: TicketKeys;
   /** Names of Berth lead to its listener (the URLs carry no port), all others to the port of their URL on loopback. */
   readonly client: TestClient;
@@ -115,6 +117,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     app,
     config,
     port,
+    ports: started.listeners.map((listener) => listener.port),
     ticketKeys,
     client,
     log,

@@ -12,6 +12,7 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
     start: () => Promise.resolve({ listeners: [{ address: '127.0.0.1', port: 5000 }], metrics: null }),
     stop: () => Promise.resolve(),
     reload: () => Promise.resolve(),
+    reopenAuditLog: () => Promise.resolve(),
   };
   const deps: CliDeps = {
     env: {},
@@ -26,6 +27,7 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
     dnsServers: () => ['192.0.2.53'],
     stopSignal: () => AbortSignal.abort(),
     onReloadSignal: () => undefined,
+    onReopenSignal: () => {},
     ...overrides,
   };
   return { deps, output };
