@@ -32,16 +32,19 @@ export function readAuthorities(path: string): string {
       `the authorities ${path} are no PEM certificates, or were cut: write the file anew`,
     );
   }
-  for (const [index, certificate] of certificates.entries()) {
-    try {
-      new X509Certificate(certificate);
-    } catch (error) {
-      throw new AuthoritiesError(`the authorities ${path}: certificate ${index + 1} can not be read`, {
-        cause: error,
-      });
-    }
+  const broken = certificates.findIndex((certificate) => !isCertificate(certificate));
+  if (broken === -1) return pem;
+  throw new AuthoritiesError(
+    `the authorities ${path}: certificate ${broken + 1} can not be read; write the file anew`,
+  );
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
   }
-  return pem;
 }
 
 function read(path: string): string {

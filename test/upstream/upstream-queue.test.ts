@@ -30,14 +30,13 @@ function open(limits: Partial<Parameters<typeof createUpstreamQueue>[0]> = {}) {
     started,
     ends,
     timers,
-    ask(client: string, caller = client, signal = new AbortController().signal): Promise<void> {
-      return queue.enter({ client, caller, signal }).then((end) => {
-        started.push(client);
-        ends.push(end);
-      });
+    ask: async (client: string, caller = client, signal = new AbortController().signal): Promise<void> => {
+      const end = await queue.enter({ client, caller, signal });
+      started.push(client);
+      ends.push(end);
     },
     /** Lets time pass, timer by timer, with what follows from each. */
-    async pass(ms: number): Promise<void> {
+    pass: async (ms: number): Promise<void> => {
       const until = now + ms;
       for (;;) {
         const [next] = [...timers].filter(({ at }) => at <= until).toSorted((a, b) => a.at - b.at);
