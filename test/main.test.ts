@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
@@ -20,7 +20,7 @@ function start(t: Test, args: readonly string[]) {
   return { child, exit: once(child, 'exit'), stderr: text(child.stderr) };
 }
 
-function writeConfig(t: Test, listener: Record<string, unknown>): string {
+function writeConfig(t: Test, listener: Record<string, unknown>, top: Record<string, unknown> = {}): string {
   const directory = t.testdir({});
   writeFileSync(join(directory, 'ticket.keys'), formatTicketKeys(generateTicketKeys()), { mode: 0o600 });
   const file = join(directory, 'berth.yaml');
@@ -28,6 +28,7 @@ function writeConfig(t: Test, listener: Record<string, unknown>): string {
     listeners: [{ address: '127.0.0.1', ...listener }],
     metrics: null,
     ticket: { keyFile: 'ticket.keys' },
+    ...top,
     registries: [
       {
         name: 'local',
@@ -49,6 +50,26 @@ async function statusOf(port: number, host: string): Promise<number | undefined>
   response.resume();
   return response.statusCode;
 }
+
+t.test('SIGUSR1 opens the audit log anew, and no debugger', async (t) => {
+  const config = writeConfig(t, { port: 0 }, { audit: { file: 'audit.jsonl' } });
+  const file = join(dirname(config), 'audit.jsonl');
+  const { child, exit, stderr } = start(t, ['serve', '--config', config]);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const first = JSON.parse((await lines.next()).value ?? '{}');
+  const port = Number(String(first.listeners[0]).split(':').at(-1));
+  t.equal(await statusOf(port, 'one.example'), 421);
+  renameSync(file, `${file}.1`);
+  child.kill('SIGUSR1');
+  const deadline = Date.now() + 5000;
+  while (!existsSync(file) && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(await statusOf(port, 'two.example'), 421);
+  child.kill('SIGTERM');
+  t.equal((await exit)[0], 0);
+  t.match(readFileSync(`${file}.1`, 'utf8'), /^\{.*"host":"one\.example".*\}\n$/);
+  t.match(readFileSync(file, 'utf8'), /^\{.*"host":"two\.example".*\}\n$/);
+  t.equal(await stderr, '', 'Node says where its debugger listens');
+});
 
 t.test('serve runs until SIGTERM, drains and exits 0', async (t) => {
   const { child, exit, stderr } = start(t, ['serve', '--config', writeConfig(t, { port: 0 })]);
