@@ -35,6 +35,8 @@ export function deliverBlob(
   return new Promise((resolve) => {
     const delivery = new Delivery(opened, response, options, resolve);
     opened.pipe(delivery);
+    // Where no byte was at hand the client shall know at least that they come: containerd waits 30 s for a header section.
+    if (!delivery.hasBegun) response.flushHeaders();
   });
 }
 
@@ -65,6 +67,10 @@ class Delivery implements BlobSink {
     response.on('drain', () => opened.resume());
     response.once('finish', () => this.settle({ kind: 'ok' }));
     response.once('close', () => this.closed());
+  }
+
+  get hasBegun(): boolean {
+    return this.position > 0 || this.settled;
   }
 
   data(chunk: Buffer, slab: Slab | undefined): void {

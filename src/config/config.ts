@@ -75,6 +75,8 @@ export type Timeouts = {
   readonly connectSeconds: number;
   /** Until an upstream's header section is in. */
   readonly headersSeconds: number;
+  /** Until an upstream answers a request with a body. */
+  readonly commitSeconds: number;
   /** Longest silence in a body, either way. */
   readonly idleSeconds: number;
   /** For a client to send its header section. */

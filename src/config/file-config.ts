@@ -17,6 +17,7 @@ export type FileConfig = {
   readonly timeouts: {
     readonly connectSeconds: number;
     readonly headersSeconds: number;
+    readonly commitSeconds: number;
     readonly idleSeconds: number;
     readonly requestHeadersSeconds: number;
     readonly drainSeconds: number;

@@ -117,6 +117,14 @@ export const TIMEOUTS_SCHEMA: JsonSchema = {
       minimum: 1,
       maximum: 300,
     },
+    commitSeconds: {
+      type: 'integer',
+      description:
+        'Until an upstream answers a request with a body, after its last byte or its last progress: registries on object storage copy a large layer before they say that it is there.',
+      default: 600,
+      minimum: 1,
+      maximum: 7200,
+    },
     idleSeconds: {
       type: 'integer',
       description:

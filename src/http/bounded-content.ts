@@ -10,17 +10,38 @@ export class ContentTooLarge extends Error {
   }
 }
 
+export class ContentTooSlow extends Error {
+  override readonly name = 'ContentTooSlow';
+  readonly code = 'content_too_slow';
+  constructor(withinMs: number) {
+    super(`Content was not whole within the ${withinMs} ms allowed here`);
+  }
+}
+
+/** Milliseconds for a small document, whole: containerd gives up on an answer after 30 s. */
+const DOCUMENT_MS = 25_000;
+
 /**
- * All of a body, at most `maxBytes`. Throws `ContentTooLarge` as soon as one byte more has arrived and ends the iteration, which
- * destroys a stream. Deadlines and signals are the stream's own.
+ * All of a body, at most `maxBytes`, within a time: an idle deadline alone would let a peer send a byte a minute. Throws
+ * `ContentTooLarge` as soon as one byte more has arrived, `ContentTooSlow` when the time is over; both destroy a stream.
+ * Signals are the stream's own.
  */
-export async function readBounded(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+export async function readBounded(
+  body: AsyncIterable<Uint8Array> & { destroy?: (error: Error) => unknown },
+  maxBytes: number,
+  withinMs = DOCUMENT_MS,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of body) {
-    length += chunk.byteLength;
-    if (length > maxBytes) throw new ContentTooLarge(maxBytes);
-    chunks.push(chunk);
+  const deadline = setTimeout(() => body.destroy?.(new ContentTooSlow(withinMs)), withinMs);
+  try {
+    for await (const chunk of body) {
+      length += chunk.byteLength;
+      if (length > maxBytes) throw new ContentTooLarge(maxBytes);
+      chunks.push(chunk);
+    }
+  } finally {
+    clearTimeout(deadline);
   }
   return Buffer.concat(chunks, length);
 }

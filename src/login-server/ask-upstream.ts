@@ -5,22 +5,25 @@ import { readErrorBody } from '../upstream/end-body.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 
 /**
- * Fields of a client's request that are not the upstream's business: who the client is, how it came here, and what only
- * concerns its own connection. `host`, `authorization` and hop-by-hop fields are handled further down.
+ * Fields of a client's request that go along to the upstream, and no others: a field that the upstream takes for a method, a
+ * path, an address or credentials would do there what Berth has not decided. `authorization` is handled further down.
  */
-const KEPT_BACK = new Set([
-  'cookie',
-  'referer',
-  'origin',
-  'forwarded',
-  'via',
-  'x-request-id',
-  'x-real-ip',
-  'if-none-match',
-  'if-match',
-  'if-range',
-  'range',
+const FORWARDED: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-range',
+  'content-type',
+  'traceparent',
+  'tracestate',
+  'user-agent',
 ]);
+
+/** Prefixes of the registry API's own fields. */
+const FORWARDED_PREFIXES = ['docker-', 'oci-'];
 
 /** The client's fields that go along to the upstream registry; bodies and `Accept-Encoding` are never transformed. */
 export function forwardedHeaders(
@@ -29,7 +32,10 @@ export function forwardedHeaders(
 ): Record<string, string | string[] | undefined> {
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => also.includes(name) || (!KEPT_BACK.has(name) && !name.startsWith('x-forwarded-')),
+      ([name]) =>
+        FORWARDED.has(name) ||
+        FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
+        also.includes(name),
     ),
   );
 }

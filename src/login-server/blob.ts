@@ -3,6 +3,7 @@ import type { DoorRequest } from '../listener/door-request.ts';
 import { takeResponse } from '../listener/take-response.ts';
 import type { Route } from '../oci/route.ts';
 import { clientNetwork } from '../policy/client-network.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
 import { isRedirect } from '../upstream/is-redirect.ts';
 import type { BlobLocation } from '../upstream/upstream-registry.ts';
 import { forwardedHeaders, upstreamRequest } from './ask-upstream.ts';
@@ -31,6 +32,7 @@ export async function answerBlob(
   }
   const location = await locate(call, route, caller, deps);
   if (location.kind === 'status') {
+    refuseOddAnswer(location.status);
     await sendBounded(call, location, deps);
     return;
   }
@@ -40,6 +42,17 @@ export async function answerBlob(
   }
   if (isGet) metrics.redirects.inc({ delivery: 'inline' });
   await deliverInline(call, route, location, caller, deps);
+}
+
+/** A 204 or an unasked 304 is neither the blob nor a reason why there is none. @throws UpstreamFailure */
+function refuseOddAnswer(status: number): void {
+  if (status >= 400) return;
+  throw new UpstreamFailure(
+    'http_protocol_error',
+    'registry',
+    `the upstream answered ${status} to a question for a blob`,
+    { status },
+  );
 }
 
 /** B6: the answer that the upstream would have given without us, its redirect untouched. */

@@ -40,6 +40,8 @@ export type Decisions<T> = {
 
 /** Milliseconds. A refusal is repeated soon: rights are granted while somebody waits. */
 const REFUSAL_MS = 5_000;
+/** Milliseconds that a caller with credentials of its own waits for the public probe. */
+const PROBE_MS = 2_000;
 /** Entries; about 1 KiB each. A decision that falls out is only asked again. */
 const MAX_DECISIONS = 20_000;
 
@@ -51,6 +53,8 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   const kept = new LRUCache<string, Kept<T>>({ max: MAX_DECISIONS });
   /** When a repository was last written to, as a position in the order of questions. */
   const forgotten = new LRUCache<string, number>({ max: MAX_DECISIONS });
+  /** Repositories whose public probe failed, and until when it is not tried again. */
+  const failedProbes = new LRUCache<string, number>({ max: MAX_DECISIONS });
   const collapse = createCollapse<Verdict<T>>();
   const count = (result: 'hit' | 'miss' | 'collapsed' | 'public') =>
     deps.metrics.authorizationDecisions.inc({ result });
@@ -109,6 +113,7 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   ): Promise<Verdict<T> | undefined> {
     const { probe } = question;
     if (probe === undefined || question.authorization === undefined) return undefined;
+    if ((failedProbes.get(of) ?? 0) > now()) return undefined;
     const privateKey = JSON.stringify([of, 'private']);
     if (lookUp(privateKey, of) !== undefined) return undefined;
     const { value } = await askOnce(keyOf(question, '', 'public'), of, question, undefined, probe, signal);
@@ -118,6 +123,22 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
       kept.set(privateKey, { verdict: value, until, asked: ++order });
     }
     return undefined;
+  }
+
+  /** The probe is a help, not the answer: where it fails or is slow, the caller's own credentials still count. */
+  async function tryPublic(
+    question: Question<T>,
+    of: string,
+    signal: AbortSignal,
+  ): Promise<Verdict<T> | undefined> {
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
+    try {
+      return await askPublic(question, of, soon);
+    } catch {
+      // Not again for each layer of the image.
+      if (!signal.aborted) failedProbes.set(of, now() + question.ttlSeconds * 1000);
+      return undefined;
+    }
   }
 
   return {
@@ -134,8 +155,7 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
         count('public');
         return open;
       }
-      // The probe is a help, not the answer: where it fails, the caller's own credentials still count.
-      const probed = await askPublic(question, of, signal).catch(() => undefined);
+      const probed = await tryPublic(question, of, signal);
       signal.throwIfAborted();
       if (probed !== undefined) {
         count('public');

@@ -9,6 +9,7 @@ import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-reg
 import { type BoundedAnswer, readAnswer } from './ask-upstream.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import type { ManifestAnswer } from './manifest-answer.ts';
+import { refuseOddSuccess } from './send-answer.ts';
 
 export type FetchedManifest =
   | { readonly kind: 'manifest'; readonly manifest: StoredManifest }
@@ -28,7 +29,9 @@ export async function fetchManifest(
   deps: LoginServerDeps,
 ): Promise<FetchedManifest> {
   const response = await deps.upstream.follow({ ...question, method: 'GET' });
+  await refuseOddSuccess(response);
   if (response.status !== 200) return { kind: 'answer', answer: await readAnswer(response) };
+  refuseCoding(response);
   const content = await readContent(response, deps);
   const expected = reference.kind === 'digest' ? reference.digest : statedDigest(response);
   const digest = expected ?? (`sha256:${createHash('sha256').update(content).digest('hex')}` as Digest);
@@ -55,6 +58,7 @@ export async function headManifest(
   await response.body.dump();
   const { status, headers } = response;
   if (status === 405 || status === 501) return undefined;
+  await refuseOddSuccess(response);
   if (status !== 200) return { kind: 'answer', answer: { status, headers, body: Buffer.alloc(0) } };
   const digest = reference.kind === 'digest' ? reference.digest : statedDigest(response);
   const length = contentLength(headers);
@@ -75,6 +79,19 @@ async function readContent(response: UpstreamResponse, deps: LoginServerDeps): P
       { cause: error },
     );
   }
+}
+
+/** A digest is of the bytes without any coding, and the copy is for clients that may not know the coding. */
+function refuseCoding({ headers, body }: UpstreamResponse): void {
+  const coding = headers['content-encoding'];
+  if (coding === undefined || coding === 'identity') return;
+  body.on('error', () => undefined);
+  body.destroy();
+  throw new UpstreamFailure(
+    'http_response_content_coding',
+    'registry',
+    'the manifest has a content coding that was not asked for',
+  );
 }
 
 function statedDigest(response: UpstreamResponse): Digest | undefined {

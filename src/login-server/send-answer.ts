@@ -3,6 +3,7 @@ import type { DoorRequest } from '../listener/door-request.ts';
 import type { AccessFields } from '../listener/request-context.ts';
 import { type OciErrorCode, ociError } from '../oci/error.ts';
 import { endBody } from '../upstream/end-body.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { answerHeaders } from './answer-headers.ts';
 import type { BoundedAnswer } from './ask-upstream.ts';
@@ -23,14 +24,31 @@ export async function sendAnswer(
     await endBody(response);
     throw rewordedError(call, status, { ...headers, ...extra }, deps);
   }
-  reply.code(status);
-  reply.headers({ ...headers, ...extra });
-  if (request.raw.method === 'HEAD') {
-    await body.dump();
-    await reply.send();
-    return;
+  try {
+    reply.code(status);
+    reply.headers({ ...headers, ...extra });
+    if (request.raw.method === 'HEAD') await endBody(response);
+  } catch (error) {
+    // Whatever can not be passed on still holds a connection to the upstream.
+    await endBody(response);
+    throw error;
   }
-  await reply.send(body);
+  await reply.send(request.raw.method === 'HEAD' ? undefined : body);
+}
+
+/**
+ * Of what reads, only 200 is a success: a 204 or an unasked 304 would reach the client as content that is empty.
+ * @throws UpstreamFailure
+ */
+export async function refuseOddSuccess(response: UpstreamResponse): Promise<void> {
+  if (response.status === 200 || response.status >= 400) return;
+  await endBody(response);
+  throw new UpstreamFailure(
+    'http_protocol_error',
+    'registry',
+    `the upstream answered ${response.status} to a question that 200 answers`,
+    { status: response.status },
+  );
 }
 
 /** Passes on an answer that was kept, for a question of Berth's own (a HEAD, a GET of the first byte). */

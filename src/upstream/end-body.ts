@@ -5,12 +5,19 @@ import type { UpstreamResponse } from './exchange.ts';
 /** Bytes. Reading this much costs less than a new TLS connection; more is cut off. */
 const MAX_DRAIN_BYTES = 16 * 1024;
 
+/** Milliseconds for a body nobody wants to end; a connection that needs longer is not worth keeping. */
+const DRAIN_MS = 1000;
+
 /** For a body nobody wants: drains a small one, so that the connection can be used again, and cuts off any other at once. */
 export async function endBody({ headers, body }: UpstreamResponse): Promise<void> {
   const length = contentLength(headers);
   if (length !== undefined && length <= MAX_DRAIN_BYTES) {
-    // Whatever goes wrong in it is nobody's loss.
-    await body.dump().catch(() => undefined);
+    // Whatever goes wrong in it is nobody's loss, and nobody waits for it: an answer that is known goes out at once.
+    const deadline = setTimeout(() => body.destroy(), DRAIN_MS);
+    void body
+      .dump()
+      .catch(() => undefined)
+      .finally(() => clearTimeout(deadline));
     return;
   }
   body.on('error', () => undefined);

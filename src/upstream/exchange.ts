@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Timeouts } from '../config/config.ts';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
+import { endBody } from './end-body.ts';
 import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.ts';
 
 export type ExchangeRequest = {
@@ -39,18 +40,33 @@ const onStart = Symbol('onStart');
 export function createExchange(
   dispatcher: Dispatcher,
   where: UpstreamRole,
-  deps: { timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds'>; metrics: ExchangeMetrics },
+  deps: {
+    timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'commitSeconds'>;
+    metrics: ExchangeMetrics;
+  },
 ): Exchange {
   const { metrics } = deps;
   const bytes = metrics.upstreamBytes.handle({ upstream: where });
   const observed = dispatcher.compose(observe((length) => bytes.inc(length)));
   // undici's own deadlines start when a connection is there; waiting for one of a full pool would have none.
-  const startTimeoutMs = (deps.timeouts.connectSeconds + deps.timeouts.headersSeconds) * 1000;
+  const deadlines = {
+    startMs: (deps.timeouts.connectSeconds + deps.timeouts.headersSeconds) * 1000,
+    headersMs: deps.timeouts.headersSeconds * 1000,
+    commitMs: deps.timeouts.commitSeconds * 1000,
+  };
 
   async function attempt(request: ExchangeRequest): Promise<UpstreamResponse> {
     const started = performance.now();
     try {
-      const response = await send(observed, where, request, startTimeoutMs);
+      const response = await send(observed, where, request, deadlines);
+      if (response.status > 599) {
+        await endBody(response);
+        throw new UpstreamFailure(
+          'http_protocol_error',
+          where,
+          `${where}: status ${response.status} is none`,
+        );
+      }
       metrics.upstreamRequests.inc({ upstream: where, code: codeLabel(response.status) });
       metrics.upstreamRequestDuration.observe({ upstream: where }, (performance.now() - started) / 1000);
       return response;
@@ -91,7 +107,7 @@ async function send(
   dispatcher: Dispatcher,
   where: UpstreamRole,
   request: ExchangeRequest,
-  startTimeoutMs: number,
+  { startMs, headersMs, commitMs }: { startMs: number; headersMs: number; commitMs: number },
 ): Promise<UpstreamResponse> {
   if (request.signal.aborted) throw endedFailure(where, request.signal);
   const ending = new AbortController();
@@ -106,10 +122,20 @@ async function send(
       clearTimeout(deadline);
       request.signal.removeEventListener('abort', onAbort);
     };
-    const deadline = setTimeout(() => {
-      const message = `${where}: no connection to ${request.origin} became free within ${startTimeoutMs} ms`;
+    let deadline = setTimeout(() => {
+      const message = `${where}: no connection to ${request.origin} became free within ${startMs} ms`;
       end(new UpstreamFailure('connection_limit_reached', where, message));
-    }, startTimeoutMs);
+    }, startMs);
+    const onStarted = (): void => {
+      clearTimeout(deadline);
+      // A body takes as long as it takes; undici looks after its progress.
+      if (request.body !== undefined) return;
+      // undici's own deadline begins anew with every informational answer: a peer could send those for ever.
+      deadline = setTimeout(() => {
+        const message = `${where}: ${request.origin} did not answer within ${headersMs} ms`;
+        end(new UpstreamFailure('http_response_timeout', where, message));
+      }, headersMs);
+    };
     request.signal.addEventListener('abort', onAbort, { once: true });
     const options: Observed = {
       origin: request.origin,
@@ -120,7 +146,9 @@ async function send(
       signal: ending.signal,
       // undici closes the connection after a HEAD unless it is told not to.
       reset: false,
-      [onStart]: () => clearTimeout(deadline),
+      // What an upload commits may be copied on object storage before it is answered.
+      ...(request.body !== undefined && { headersTimeout: commitMs }),
+      [onStart]: onStarted,
     };
     dispatcher.request(options, (error, data) => {
       // undici's types promise both; an error comes without data.

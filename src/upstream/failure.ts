@@ -90,6 +90,7 @@ const KINDS_BY_CODE: ReadonlyMap<string, FailureKind> = new Map<string, FailureK
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls_certificate_error'],
   ['ERR_ADDRESS_REFUSED', 'address_refused'],
   ['content_too_large', 'content_too_large'],
+  ['content_too_slow', 'http_response_timeout'],
 ]);
 
 /** Any error of a request to an upstream as an `UpstreamFailure`; one that is already, as it is. */

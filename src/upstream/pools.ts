@@ -20,7 +20,7 @@ export type Pools = {
 
 export type PoolsDeps = {
   readonly limits: Pick<Limits, 'upstreamConnections'>;
-  readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'>;
+  readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'commitSeconds' | 'idleSeconds'>;
   readonly lookup?: ConnectorOptions['lookup'];
   /** PEM, where `caFile` has been read already; otherwise it is read here. */
   readonly authorities?: string | undefined;

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
 import type { BufferPool, Slab } from './buffer-pool.ts';
-import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.ts';
+import { classifyFailure, type FailureKind, UpstreamFailure, type UpstreamRole } from './failure.ts';
 
 /**
  * One GET of blob bytes, as events. Chunks are slices of pooled buffers: whoever keeps one past `data` holds its
@@ -35,7 +35,7 @@ export type TransferRequest = {
 
 /**
  * Starts the request. Deadlines are the dispatcher's own (connect, headers, idle body), but for the wait for a free
- * connection, which undici does not bound: that is `startTimeoutMs`, and fails with `connection_limit_reached`.
+ * connection and the time until the final header section, which undici does not bound: `startTimeoutMs` each.
  */
 export function startTransfer(
   dispatcher: Dispatcher,
@@ -52,12 +52,15 @@ export function startTransfer(
   let done = false;
   let final = false;
   let dispatching = true;
-  const startDeadline = setTimeout(() => {
-    const message = `${upstream}: no connection to ${request.origin} became free within ${deps.startTimeoutMs} ms`;
+  let deadline = setTimeout(() => {
     // It still waits in undici's queue, and is aborted when it gets its connection.
-    abort();
-    fail(new UpstreamFailure('connection_limit_reached', upstream, message));
+    giveUp('connection_limit_reached', `no connection to ${request.origin} became free`);
   }, deps.startTimeoutMs);
+
+  function giveUp(kind: FailureKind, what: string): void {
+    abort();
+    fail(new UpstreamFailure(kind, upstream, `${upstream}: ${what} within ${deps.startTimeoutMs} ms`));
+  }
 
   function fail(failure: UpstreamFailure): void {
     if (dispatching) {
@@ -67,7 +70,7 @@ export function startTransfer(
     }
     if (done) return;
     done = true;
-    clearTimeout(startDeadline);
+    clearTimeout(deadline);
     handler.failed(failure);
   }
 
@@ -80,12 +83,18 @@ export function startTransfer(
   const events: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
       controller = started;
-      clearTimeout(startDeadline);
+      clearTimeout(deadline);
+      // undici's own deadline begins anew with every informational answer: a peer could send those for ever.
+      deadline = setTimeout(
+        () => giveUp('http_response_timeout', `no answer of ${request.origin}`),
+        deps.startTimeoutMs,
+      );
       if (aborted) started.abort(new TransferAborted());
     },
     onResponseStart(started, status, headers) {
       if (status < 200) return;
       final = true;
+      clearTimeout(deadline);
       started.pause();
       metrics.upstreamRequests.inc({ upstream, code: codeLabel(status) });
       metrics.upstreamRequestDuration.observe({ upstream }, (performance.now() - startedAt) / 1000);
@@ -117,7 +126,7 @@ export function startTransfer(
     pause: () => controller?.pause(),
     resume: () => controller?.resume(),
     abort() {
-      clearTimeout(startDeadline);
+      clearTimeout(deadline);
       if (!done) abort();
     },
   };

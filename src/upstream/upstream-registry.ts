@@ -62,7 +62,7 @@ export type UpstreamRegistry = {
 
 export type UpstreamRegistryDeps = {
   readonly limits: Pick<Limits, 'upstreamConnections' | 'tokenBytes'>;
-  readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'>;
+  readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'commitSeconds' | 'idleSeconds'>;
   readonly metrics: ExchangeMetrics &
     Pick<Metrics, 'redirectsRefused' | 'upstreamQueueLength' | 'upstreamQueueWait' | 'upstreamThrottled'>;
   readonly lookup?: typeof dnsLookup | undefined;

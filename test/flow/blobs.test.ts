@@ -80,6 +80,14 @@ t.test('B2 the bytes of a location are kept: the real blob service accepts its s
     t.ok(part.body.equals(blob.subarray(from, to)), range);
   }
   t.equal((await berth.client.send(url, { headers: { range: 'bytes=1000000-' } })).status, 416);
+  const fresh = await startBerth({
+    authority,
+    registries: berth.config.registries,
+    ticketKeys: berth.ticketKeys,
+  });
+  t.teardown(() => fresh.close());
+  const cold = await fresh.client.send(url, { headers: { range: 'bytes=1000000-' } });
+  t.equal(cold.status, 416, 'also where nothing is known of the blob');
 
   registry.blobs = {
     kind: 'redirect',

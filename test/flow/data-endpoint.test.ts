@@ -231,6 +231,7 @@ t.test('D10 a source that ends early or stalls ends the response short, with FIN
     timeouts: {
       connectSeconds: 5,
       headersSeconds: 5,
+      commitSeconds: 30,
       idleSeconds: 1,
       requestHeadersSeconds: 5,
       drainSeconds: 1,

@@ -183,6 +183,7 @@ t.test('H8 an upstream that throttles, refuses, is silent or broken', async (t) 
     timeouts: {
       connectSeconds: 1,
       headersSeconds: 1,
+      commitSeconds: 30,
       idleSeconds: 5,
       requestHeadersSeconds: 5,
       drainSeconds: 1,

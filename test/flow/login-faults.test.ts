@@ -11,6 +11,7 @@ const IMPATIENT = {
   timeouts: {
     connectSeconds: 1,
     headersSeconds: 1,
+    commitSeconds: 30,
     idleSeconds: 1,
     requestHeadersSeconds: 5,
     drainSeconds: 1,

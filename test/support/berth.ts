@@ -84,6 +84,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     timeouts: {
       connectSeconds: 5,
       headersSeconds: 10,
+      commitSeconds: 30,
       idleSeconds: 10,
       requestHeadersSeconds: 5,
       drainSeconds: 2,

@@ -17,7 +17,7 @@ import {
 } from './servers.ts';
 
 const PATH = '/v2/a//b%2Fc/blobs/sha256%3Aaa?x=%2B&y=a+b&z={|}&u=%e4//..%2f';
-const QUICK = { ...TIMEOUTS, headersSeconds: 0.2, idleSeconds: 0.2 };
+const QUICK = { ...TIMEOUTS, headersSeconds: 0.2, commitSeconds: 30, idleSeconds: 0.2 };
 
 t.test('path and query reach the upstream byte for byte', async (t) => {
   const seen: (string | undefined)[] = [];
@@ -242,7 +242,7 @@ t.test('waiting for a free connection ends with the signal and has a deadline', 
   });
   const upstream = openUpstream(t, registryConfig(url), {
     limits: { upstreamConnections: 1, tokenBytes: 1000 },
-    timeouts: { ...TIMEOUTS, connectSeconds: 0.1, headersSeconds: 0.2 },
+    timeouts: { ...TIMEOUTS, connectSeconds: 0.1, headersSeconds: 0.2, commitSeconds: 30 },
   });
   const hog = new AbortController();
   const first = upstream.request({ method: 'PUT', path: '/v2/1', body: never(), signal: hog.signal });

@@ -90,7 +90,9 @@ t.test('no challenge, and answers that are none', async (t) => {
 
 t.test('a silent upstream, and a waiter that leaves', async (t) => {
   const { url } = await serveRaw(t, () => undefined);
-  const upstream = openUpstream(t, registryConfig(url), { timeouts: { ...TIMEOUTS, headersSeconds: 0.2 } });
+  const upstream = openUpstream(t, registryConfig(url), {
+    timeouts: { ...TIMEOUTS, headersSeconds: 0.2, commitSeconds: 30 },
+  });
   const leaver = new AbortController();
   const left = failureOf(upstream.realm(leaver.signal));
   const stays = failureOf(upstream.realm(patient()));

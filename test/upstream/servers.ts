@@ -87,11 +87,13 @@ const LIMITS: Pick<Limits, 'upstreamConnections' | 'tokenBytes'> = {
   tokenBytes: 16 * 1024,
 };
 
-export const TIMEOUTS: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'idleSeconds'> = {
-  connectSeconds: 5,
-  headersSeconds: 5,
-  idleSeconds: 5,
-};
+export const TIMEOUTS: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'commitSeconds' | 'idleSeconds'> =
+  {
+    connectSeconds: 5,
+    headersSeconds: 5,
+    commitSeconds: 30,
+    idleSeconds: 5,
+  };
 
 /** A registry configuration around an upstream, loopback allowed. */
 export function registryConfig(

@@ -102,7 +102,7 @@ t.test('a huge answer, a silent service, a realm elsewhere, none at all', async 
 
   const silent = await serveRaw(t, () => undefined);
   const pointing = await serve(t, (_, response) => challenge(response, `Bearer realm="${silent.url}/t"`));
-  const timeouts = { ...TIMEOUTS, headersSeconds: 0.2 };
+  const timeouts = { ...TIMEOUTS, headersSeconds: 0.2, commitSeconds: 30 };
   t.match(
     await failureOf(
       openUpstream(t, registryConfig(pointing.url, { upstream: { tokenHosts: [silent.host] } }), {
