@@ -43,6 +43,11 @@ export function handleClientError(
     socket.destroy();
     return;
   }
+  // A client that hung up in the middle of its body: its exchange says so.
+  if (code === 'HPE_INVALID_EOF_STATE' && connection.exchanges.size > 0) {
+    socket.destroy();
+    return;
+  }
   const refusal = refusalOf(code);
   metrics.httpRefusedRequests.inc({ reason: refusal.reason });
   const requestId = selectRequestId(undefined);

@@ -32,6 +32,7 @@ const AUDITED_AS: Readonly<Record<RequestRefusal, AuditReason>> = {
   malformed_target: 'request',
   malformed_request: 'request',
   expectation_unknown: 'request',
+  transfer_coding_unknown: 'request',
   header_too_large: 'request',
   header_timeout: 'request',
 };
@@ -101,6 +102,14 @@ export async function createRouter(
         'method_not_allowed',
         ociError('UNSUPPORTED', { headers: { allow: METHODS.join(', ') } }),
       );
+      return false;
+    }
+    const coding = request.headers['transfer-encoding'];
+    if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+      // RFC 9112 §6.1: Node would take `gzip, chunked` for chunked, and the coding would be lost.
+      const message = 'No transfer coding but chunked is understood.';
+      const headers = { connection: 'close' };
+      refuse(exchange, 'transfer_coding_unknown', ociError('UNSUPPORTED', { status: 501, message, headers }));
       return false;
     }
     if (target.kind === 'refused') {

@@ -42,6 +42,8 @@ const END_OUTCOMES: Readonly<Record<CutReason | 'client_closed' | 'cut', Outcome
 const CLIENT_REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 /** nginx's and caddy's word for a client that left before the answer; it never went out. */
 const CLIENT_CLOSED_REQUEST = 499;
+/** What a response that Berth cut before its header section would have said. */
+const CUT = 503;
 
 /** The client's own id where it is safe in a log and a header field, else a new one. */
 export function selectRequestId(own: string | string[] | undefined): string {
@@ -117,7 +119,7 @@ export function beginExchange(
     if (!complete) client.abort();
     const end = complete ? undefined : (cutReason ?? (hasLeft(socket) ? 'client_closed' : 'cut'));
     const status =
-      response.headersSent && end !== 'client_closed' ? response.statusCode : CLIENT_CLOSED_REQUEST;
+      end === 'client_closed' ? CLIENT_CLOSED_REQUEST : response.headersSent ? response.statusCode : CUT;
     const outcome = access.outcome ?? (end === undefined ? outcomeOf(status) : END_OUTCOMES[end]);
     const durationMs = performance.now() - startedAt;
     const labels = {

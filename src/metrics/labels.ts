@@ -187,6 +187,7 @@ export const REQUEST_REFUSALS = [
   'malformed_target',
   'method_not_allowed',
   'expectation_unknown',
+  'transfer_coding_unknown',
 ] as const;
 export type RequestRefusal = (typeof REQUEST_REFUSALS)[number];
 

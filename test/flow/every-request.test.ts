@@ -221,3 +221,33 @@ t.test('H8 an upstream that throttles, refuses, is silent or broken', async (t) 
   await scene.registry.close();
   for (const path of paths) t.equal((await scene.send(path)).status, 502, `refused: ${path}`);
 });
+
+t.test('H6 a transfer coding other than chunked is refused, not lost', async (t) => {
+  const scene = await openScene(t);
+  const answer = await sendRaw(
+    scene,
+    `POST /v2/team/app/blobs/uploads/ HTTP/1.1\r\nhost: contoso.registry.example\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+  );
+  t.match(answer, /^HTTP\/1\.1 501 /);
+  t.equal(scene.registry.requests.length, 0);
+});
+
+t.test('H7 a client that leaves in the middle of an upload is one that left', async (t) => {
+  const scene = await openScene(t);
+  const head =
+    'POST /v2/team/app/blobs/uploads/ HTTP/1.1\r\nhost: contoso.registry.example\r\ncontent-length: 100\r\n\r\nabc';
+  const socket = connect({
+    host: '127.0.0.1',
+    port: scene.berth.port,
+    servername: 'contoso.registry.example',
+    ca: scene.authority.cert,
+  });
+  socket.on('error', () => undefined);
+  socket.write(head);
+  while (scene.registry.count('upload') === 0) await new Promise((resolve) => setImmediate(resolve));
+  socket.end();
+  const line = await accessLine(scene, ({ route }) => route === 'uploads');
+  t.match(line, { status: 499, outcome: 'client_closed' });
+  t.notOk('failure' in line && line['failure'] === 'malformed_request');
+  t.equal(await scene.berth.metric('berth_http_refused_requests_total'), 0);
+});
