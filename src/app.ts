@@ -132,6 +132,16 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     listeners.flatMap(({ certificates }) => [...certificates]),
   );
   let health: HealthListener | undefined;
+
+  async function listen(): ReturnType<App['start']> {
+    const bound: BoundAddress[] = [];
+    for (const listener of listeners) bound.push(await listener.listen());
+    if (config.metrics !== null) {
+      health = createHealthListener(config.metrics, { metrics, checks: { draining: () => !draining } });
+    }
+    return { listeners: bound, metrics: health === undefined ? null : await health.listen() };
+  }
+
   const control =
     config.admin === null
       ? undefined
@@ -153,12 +163,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         await control?.close();
         throw error;
       }
-      const bound: BoundAddress[] = [];
-      for (const listener of listeners) bound.push(await listener.listen());
-      if (config.metrics !== null) {
-        health = createHealthListener(config.metrics, { metrics, checks: { draining: () => !draining } });
+      try {
+        return await listen();
+      } catch (error) {
+        await Promise.all(listeners.map((listener) => listener.drain(0)));
+        await control?.close();
+        throw error;
       }
-      return { listeners: bound, metrics: health === undefined ? null : await health.listen() };
     },
     async stop() {
       draining = true;

@@ -46,8 +46,11 @@ const SPECIAL_IPV6 = [
 
 /** CIDRs as a set; throws on one that is none (the configuration has been checked before). */
 export function createAllowedAddresses(cidrs: readonly string[]): AddressSet {
-  const list = createBlockList(cidrs);
-  return { has: (address) => check(list, address) };
+  // One list per family: BlockList takes an IPv4 address for its IPv4-mapped form, and finds it in ::/0.
+  const isIPv4 = (cidr: string): boolean => isIP(cidr.split('/', 1)[0] ?? '') === 4;
+  const list4 = createBlockList(cidrs.filter(isIPv4));
+  const list6 = createBlockList(cidrs.filter((cidr) => !isIPv4(cidr)));
+  return { has: (address) => check(isIP(stripZone(address)) === 4 ? list4 : list6, address) };
 }
 
 /** Addresses that an upstream may have: the public internet and `allowedPrivate`. */

@@ -135,3 +135,12 @@ t.test('the lookup gives allowed addresses only', async (t) => {
     { code: 'ENOTFOUND' },
   );
 });
+
+t.test('an allowed network of one family says nothing about the other', (t) => {
+  t.equal(createAllowedAddresses(['::/0']).has('10.0.0.1'), false);
+  t.equal(createAllowedAddresses(['fd00::/8']).has('10.0.0.1'), false);
+  t.equal(createAllowedAddresses(['0.0.0.0/0']).has('fd00::1'), false);
+  t.equal(createAllowedAddresses(['10.0.0.0/8', 'fd00::/8']).has('fd00::1'), true);
+  t.equal(createAllowedAddresses(['10.0.0.0/8', 'fd00::/8']).has('10.1.2.3'), true);
+  t.end();
+});
