@@ -116,7 +116,7 @@ async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void>
   const listeners = started.listeners.map(formatAddress);
   const metrics = started.metrics === null ? null : formatAddress(started.metrics);
   log.info({ version: deps.version, listeners, metrics }, 'listening');
-  const watch = fileName === undefined ? undefined : await followFiles(fileName, config, app, deps);
+  const watch = fileName === undefined ? undefined : followFiles(fileName, config, app, deps);
   await aborted(stopped);
   watch?.stop();
   log.info({ drainSeconds: config.timeouts.drainSeconds }, 'stopping: transfers under way may end');
@@ -125,7 +125,7 @@ async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void>
 }
 
 /** From now on, changed files are taken up, and all of them at SIGHUP. */
-function followFiles(fileName: string, start: Config, app: RunningApp, deps: CliDeps): Promise<FileWatch> {
+function followFiles(fileName: string, start: Config, app: RunningApp, deps: CliDeps): FileWatch {
   let config = start;
   const reload = (): Promise<void> =>
     app.reload({
