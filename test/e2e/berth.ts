@@ -19,7 +19,7 @@ export type Berth = {
   /** The command line tool itself, with `--config` added. */
   command(args: readonly string[]): Promise<Output>;
   /** What `berth show-endpoints` prints. */
-  endpoints(name: RegistryName): Promise<Endpoints>;
+  endpoints(name: string): Promise<Endpoints>;
   readLog(): Promise<string>;
   metrics(): Promise<string>;
 };
@@ -27,23 +27,36 @@ export type Berth = {
 /** What `berth` runs. */
 export const BERTH_MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
-const METRICS_PORT = 9464;
+/** What a Berth of the run is given; its files are in the folder that it is started in. */
+export type BerthSetup = {
+  /** One listener per host, each on its own address. */
+  readonly doors: readonly { readonly name: string; readonly address: string }[];
+  readonly metricsPort: number;
+  /** As in the configuration; further top-level fields, too. */
+  readonly config: { readonly registries: readonly unknown[] } & Readonly<Record<string, unknown>>;
+};
 
-/** One registry per delivery, and one that stands in for Docker Hub; one listener per host, each on its own address. */
-async function writeConfig(authority: TestAuthority, directory: string): Promise<string> {
+/** What all registries have that the distribution registry is behind. */
+export function commonFields(authority: TestAuthority) {
   const upstream = {
     url: `https://${HOSTS.upstream.name}`,
     tokenHosts: [HOSTS.token.name],
     caFile: authority.caFile,
     allowedPrivateAddresses: [SUBNET],
   };
-  const common = { upstream, redirectHosts: ['*.blob.core.windows.net'] };
-  const data = {
-    dataEndpoint: '{registry}.{region}.data.registry.example',
-    regions: [{ name: 'westeurope', match: ['weu*.blob.core.windows.net'] }],
-  };
+  return { upstream, redirectHosts: ['*.blob.core.windows.net'] };
+}
+
+export const DATA_FIELDS = {
+  dataEndpoint: '{registry}.{region}.data.registry.example',
+  regions: [{ name: 'westeurope', match: ['weu*.blob.core.windows.net'] }],
+} as const;
+
+/** One registry per delivery, and one that stands in for Docker Hub. */
+function mainSetup(authority: TestAuthority): BerthSetup {
+  const common = commonFields(authority);
   const registries: readonly ({ readonly name: RegistryName } & Readonly<Record<string, unknown>>)[] = [
-    { name: 'contoso', loginServer: HOSTS.login.name, delivery: 'dedicated', ...common, ...data },
+    { name: 'contoso', loginServer: HOSTS.login.name, delivery: 'dedicated', ...common, ...DATA_FIELDS },
     {
       name: 'hub',
       loginServer: HOSTS.mirrorLogin.name,
@@ -51,7 +64,7 @@ async function writeConfig(authority: TestAuthority, directory: string): Promise
       push: false,
       namespaces: ['docker.io'],
       ...common,
-      ...data,
+      ...DATA_FIELDS,
     },
     { name: 'inline', loginServer: HOSTS.inline.name, delivery: 'inline', ...common },
     { name: 'passthrough', loginServer: HOSTS.passthrough.name, delivery: 'passthrough', ...common },
@@ -64,18 +77,21 @@ async function writeConfig(authority: TestAuthority, directory: string): Promise
     HOSTS.inline,
     HOSTS.passthrough,
   ];
+  return { doors, metricsPort: 9464, config: { log: { level: 'info' }, registries } };
+}
+
+async function writeConfig(authority: TestAuthority, directory: string, setup: BerthSetup): Promise<string> {
   const listeners = [];
-  for (const { name, address } of doors) {
+  for (const { name, address } of setup.doors) {
     const leaf = await authority.issue([name]);
     const certificates = [{ cert: leaf.certFile, key: leaf.keyFile }];
     listeners.push({ address, port: 443, tls: { certificates } });
   }
   const config = {
     listeners,
-    metrics: { address: '127.0.0.1', port: METRICS_PORT },
+    metrics: { address: '127.0.0.1', port: setup.metricsPort },
     ticket: { keyFile: join(directory, 'ticket.keys') },
-    log: { level: 'info' },
-    registries,
+    ...setup.config,
   };
   const file = join(directory, 'berth.yaml');
   // JSON is YAML, too.
@@ -94,15 +110,20 @@ function readEndpoints(stdout: string): Endpoints {
   return { loginServer: shown.loginServer, dataEndpoints };
 }
 
-async function fetchText(path: string): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${METRICS_PORT}${path}`);
+async function fetchText(port: number, path: string): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.text();
 }
 
 /** Checks the configuration, makes the ticket keys and starts `berth serve`, all by Berth's own commands. */
-export async function startBerth(authority: TestAuthority, directory: string): Promise<Berth> {
-  const configFile = await writeConfig(authority, directory);
+export async function startBerth(
+  authority: TestAuthority,
+  directory: string,
+  setup: BerthSetup = mainSetup(authority),
+): Promise<Berth> {
+  const { doors, metricsPort } = setup;
+  const configFile = await writeConfig(authority, directory, setup);
   const env = { PATH: process.env['PATH'], NODE_ENV: 'production' };
   const berth = (args: readonly string[]) => run([process.execPath, BERTH_MAIN, ...args], { env });
   await berth(['check', configFile]);
@@ -112,8 +133,8 @@ export async function startBerth(authority: TestAuthority, directory: string): P
   const daemon = await startDaemon('berth', argv, { logFile, env });
   try {
     const ready = async () => {
-      await fetchText('/readyz');
-      return listens(HOSTS.passthrough.address);
+      await fetchText(metricsPort, '/readyz');
+      return listens(doors.at(-1)?.address ?? '');
     };
     await waitUntil('berth', ready, { daemon, timeoutMs: START_TIMEOUT_MS });
   } catch (error) {
@@ -128,6 +149,6 @@ export async function startBerth(authority: TestAuthority, directory: string): P
     endpoints: async (name) =>
       readEndpoints((await command(['show-endpoints', '--name', name, '-o', 'json'])).stdout),
     readLog: () => readFile(logFile, 'utf8'),
-    metrics: () => fetchText('/metrics'),
+    metrics: () => fetchText(metricsPort, '/metrics'),
   };
 }

@@ -1,4 +1,4 @@
-import type { Berth, RegistryName } from './berth.ts';
+import type { Berth } from './berth.ts';
 import type { Client, ClientFiles } from './clients/client.ts';
 
 type WrittenFile = { readonly path: string; readonly content: string };
@@ -7,7 +7,7 @@ type WrittenFile = { readonly path: string; readonly content: string };
 export async function berthFiles(
   berth: Berth,
   configuration: Client['configuration'],
-  name: RegistryName,
+  name: string,
   caFile: string,
 ): Promise<ClientFiles> {
   if (configuration === 'none') return new Map();

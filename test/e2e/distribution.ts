@@ -8,7 +8,10 @@ import type { TokenService } from './token-service.ts';
 
 const START_TIMEOUT_MS = 30_000;
 
-/** The distribution registry with its azure driver: blobs are redirects to 20-minute SAS links of the account. */
+/**
+ * The distribution registry with its azure driver: blobs are redirects to 20-minute SAS links of the account. Its log has
+ * a line for every request.
+ */
 export async function startDistribution(options: {
   readonly program: string;
   readonly authority: TestAuthority;
@@ -22,7 +25,7 @@ export async function startDistribution(options: {
   await writeFile(keySetFile, tokens.keySet);
   const config = {
     version: '0.1',
-    log: { level: 'warn', accesslog: { disabled: true } },
+    log: { level: 'warn' },
     storage: {
       azure: {
         credentials: { type: 'shared_key' },

@@ -9,6 +9,13 @@ export const HOSTS = {
   mirrorData: { name: 'hub.westeurope.data.registry.example', address: '10.213.7.7' },
   inline: { name: 'inline.registry.example', address: '10.213.7.8' },
   passthrough: { name: 'passthrough.registry.example', address: '10.213.7.9' },
+  /** Somebody else's storage account, under the same wildcard. */
+  attacker: { name: 'weuattacker66.blob.core.windows.net', address: '10.213.7.10' },
+  closedLogin: { name: 'closed.registry.example', address: '10.213.7.11' },
+  closedData: { name: 'closed.westeurope.data.registry.example', address: '10.213.7.12' },
+  /** A registry that means harm. */
+  hostile: { name: 'hostile.upstream.example', address: '10.213.7.13' },
+  hostileLogin: { name: 'hostile.registry.example', address: '10.213.7.14' },
 } as const;
 
 /** The network of the run: both namespaces, nothing else. */

@@ -6,10 +6,12 @@ import { buildImages, pushImages } from './images.ts';
 import { createObserver } from './observe.ts';
 import { CASES_FAILED, createReport } from './report.ts';
 import { startResolver } from './resolver.ts';
+import { closedScenario } from './scenario-closed.ts';
 import { berthConformanceScenario, directConformanceScenario } from './scenario-conformance.ts';
 import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
 import { directScenario } from './scenario-direct.ts';
 import { firewallFormatsScenario } from './scenario-firewall-formats.ts';
+import { hostileScenario } from './scenario-hostile.ts';
 import { privateScenario } from './scenario-private.ts';
 import { processScenario } from './scenario-process.ts';
 import { pushScenario } from './scenario-push.ts';
@@ -70,7 +72,8 @@ async function startServers(): Promise<World> {
   await pushImages(http, tokens, images);
   report.say('images are pushed');
   const observer = createObserver(network.clients, resolver);
-  return { ...settings, report, authority, http, tokens, images, observer };
+  const servers = { tokens, storage, registry: distribution, resolver };
+  return { ...settings, ...servers, report, authority, http, images, observer };
 }
 
 /** Words on the command line choose scenarios; without any, all are run. */
@@ -86,6 +89,8 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('sidecar')) await sidecarScenario(world);
   if (wanted('push')) await pushScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);
+  if (wanted('closed')) await closedScenario(world, berth);
+  if (wanted('hostile')) await hostileScenario(world);
 }
 
 /** Log lines in which Berth itself is unhappy. */

@@ -15,6 +15,7 @@ import { HOSTS } from './hosts-file.ts';
 import { type Daemon, startDaemon, waitUntil } from './process.ts';
 
 export type Storage = {
+  readonly host: string;
   readonly account: string;
   readonly key: string;
   readonly container: string;
@@ -35,13 +36,19 @@ export function listens(address: string, port = 443): Promise<boolean> {
   });
 }
 
-/** Azurite at the address of an account's real host name, port 443, with one empty container. */
-export async function startStorage(authority: TestAuthority, directory: string): Promise<Storage> {
-  const host = HOSTS.storage;
+/**
+ * Azurite at the address of an account's real host name, port 443, with one empty container; its log has a line for
+ * every request.
+ */
+export async function startStorage(
+  authority: TestAuthority,
+  directory: string,
+  host: { readonly name: string; readonly address: string } = HOSTS.storage,
+): Promise<Storage> {
   const account = host.name.split('.')[0] ?? '';
   const key = randomBytes(64).toString('base64');
   const leaf = await authority.issue([host.name]);
-  const workspace = join(directory, 'azurite');
+  const workspace = join(directory, `azurite-${account}`);
   await mkdir(workspace);
   const daemon = await startDaemon(
     'azurite',
@@ -55,10 +62,9 @@ export async function startStorage(authority: TestAuthority, directory: string):
       '--inMemoryPersistence',
       '--skipApiVersionCheck',
       '--disableTelemetry',
-      '--silent',
     ],
     {
-      logFile: join(directory, 'azurite.log'),
+      logFile: join(directory, `azurite-${account}.log`),
       cwd: workspace,
       env: { PATH: process.env['PATH'], AZURITE_ACCOUNTS: `${account}:${key}` },
     },
@@ -80,5 +86,5 @@ export async function startStorage(authority: TestAuthority, directory: string):
     .getContainerClient(container)
     .createIfNotExists();
   agent.destroy();
-  return { account, key, container, daemon };
+  return { host: host.name, account, key, container, daemon };
 }

@@ -18,6 +18,8 @@ export type TokenService = {
   readonly issuer: string;
   /** JSON Web Key Set that the registry trusts. */
   readonly keySet: string;
+  /** Method and target of every request so far. */
+  readonly requests: readonly string[];
   close(): Promise<void>;
 };
 
@@ -94,7 +96,9 @@ export async function startTokenService(authority: TestAuthority): Promise<Token
   const { name, address } = HOSTS.token;
   const service = HOSTS.upstream.name;
   const refreshTokens = new Map<string, string>();
+  const requests: string[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    requests.push(`${request.method} ${request.url}`);
     const url = new URL(request.url ?? '/', `https://${name}`);
     const form = request.method === 'POST' ? await readForm(request) : new URLSearchParams();
     const caller = callerOf(request.headers.authorization, form, refreshTokens);
@@ -145,6 +149,7 @@ export async function startTokenService(authority: TestAuthority): Promise<Token
     keySet: JSON.stringify({
       keys: [{ ...publicKey.export({ format: 'jwk' }), kid: KEY_ID, alg: 'ES256', use: 'sig' }],
     }),
+    requests,
     async close() {
       server.closeAllConnections();
       server.close();

@@ -6,7 +6,10 @@ import type { ClientFiles, ClientSetup } from './clients/client.ts';
 import type { Programs } from './install.ts';
 import type { Network } from './network.ts';
 import type { Observer } from './observe.ts';
+import type { Daemon } from './process.ts';
 import type { Report } from './report.ts';
+import type { Resolver } from './resolver.ts';
+import type { Storage } from './storage.ts';
 import type { TokenService } from './token-service.ts';
 import type { Http } from './upload-image.ts';
 
@@ -34,6 +37,10 @@ export type World = Settings & {
   readonly authority: TestAuthority;
   readonly http: Http;
   readonly tokens: TokenService;
+  readonly storage: Storage;
+  /** The distribution registry. */
+  readonly registry: Daemon;
+  readonly resolver: Resolver;
   readonly images: Images;
   readonly observer: Observer;
 };
