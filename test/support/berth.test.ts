@@ -21,9 +21,7 @@ await tap.test('starts Berth before a fixture and sees what it logs and counts',
   const ping = await berth.client.send('https://contoso.registry.example/v2/');
   t.equal(ping.status, 200);
   const [layer] = image.manifests[0]?.layers ?? [];
-  const blob = await berth.client.send(
-    `https://contoso.registry.example/v2/team/app/blobs/${layer?.digest}`,
-  );
+  const blob = await berth.client.send(`https://contoso.registry.example/v2/team/app/blobs/${layer?.digest}`);
   t.same(blob.body, layer?.bytes);
   t.equal(registry.count('ping'), 1);
   t.match(
