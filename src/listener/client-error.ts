@@ -54,8 +54,12 @@ export function handleClientError(
   const exchanges = [...connection.exchanges];
   // A client that is merely slow was not refused for safety; health checks that only connect are such clients.
   if (refusal.reason !== 'header_timeout') {
-    const client = peerOf(connection, socket);
-    audit.record({ reason: 'request', detail: refusal.reason, requestId, client, door: 'unknown' });
+    // In a body that is under way: an event of that request, which may have been refused already.
+    const underWay = exchanges.find(({ request }) => !request.complete);
+    if (underWay === undefined) {
+      const client = peerOf(connection, socket);
+      audit.record({ reason: 'request', detail: refusal.reason, requestId, client, door: 'unknown' });
+    } else underWay.context.refuse('request', refusal.reason);
   }
   log.info(
     { requestId, status: refusal.status, outcome: 'refused', failure: refusal.reason, code },

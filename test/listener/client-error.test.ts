@@ -91,6 +91,14 @@ t.test('a malformed chunk in a body under way closes the connection without a se
   t.match(await capture.messages('request'), [{ route: 'upload', failure: 'malformed_request' }]);
 });
 
+t.test('a request that is refused, with a body that is malformed, too, is one audit event', async (t) => {
+  const { port, metrics } = await startListener(t);
+  const connection = await openRaw(t, port);
+  connection.send(`POST /v2/ HTTP/1.1\r\n${HOST}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`);
+  t.equal(parseResponse(await connection.closed()).status, 501);
+  t.equal(await metrics.auditEvents.value({ reason: 'request' }), 1);
+});
+
 t.test('an upload body that stands still ends by the idle timeout', async (t) => {
   const { port, capture } = await startListener(t, {
     timeouts: { idleSeconds: 0.2 },
