@@ -15,7 +15,6 @@ export type StoredManifest = {
 export type ManifestStore = {
   get(registry: string, digest: Digest): StoredManifest | undefined;
   set(registry: string, manifest: StoredManifest): void;
-  delete(registry: string, digest: Digest): void;
   readonly sizeBytes: number;
 };
 
@@ -25,7 +24,7 @@ const ENTRY_OVERHEAD = 512;
 /** @param maxBytes 0 keeps nothing. */
 export function createManifestStore(maxBytes: number): ManifestStore {
   if (maxBytes <= ENTRY_OVERHEAD) {
-    return { get: () => undefined, set: () => undefined, delete: () => undefined, sizeBytes: 0 };
+    return { get: () => undefined, set: () => undefined, sizeBytes: 0 };
   }
   const cache = new LRUCache<string, StoredManifest>({
     maxSize: maxBytes,
@@ -36,9 +35,6 @@ export function createManifestStore(maxBytes: number): ManifestStore {
     get: (registry, digest) => cache.get(key(registry, digest)),
     set: (registry, manifest) => {
       cache.set(key(registry, manifest.digest), manifest);
-    },
-    delete: (registry, digest) => {
-      cache.delete(key(registry, digest));
     },
     get sizeBytes() {
       return cache.calculatedSize;

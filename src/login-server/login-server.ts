@@ -1,6 +1,7 @@
 import { answersNamespace } from '../endpoints/namespace.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { ociError } from '../oci/error.ts';
+import { formatReference } from '../oci/reference.ts';
 import { allowedMethods, parseRoute, type Route } from '../oci/route.ts';
 import { statusError } from '../oci/status-error.ts';
 import { admitRepository } from './admit-repository.ts';
@@ -68,7 +69,7 @@ function routeOf(call: DoorRequest): Route {
   if ('repository' in route) access.repository = route.repository;
   if ('digest' in route) access.digest = route.digest;
   if (route.kind === 'manifest') {
-    access.reference = route.reference.kind === 'tag' ? route.reference.tag : route.reference.digest;
+    access.reference = formatReference(route.reference);
   }
   const allowed = allowedMethods(route);
   if (!allowed.includes(call.request.raw.method ?? '')) {

@@ -17,8 +17,6 @@ export type Counter<L> = {
 
 export type Gauge<L> = {
   set(labels: L, value: number): void;
-  inc(labels: L, amount?: number): void;
-  dec(labels: L, amount?: number): void;
   /**
    * Asks `read` at every scrape; several readers are combined (summed, if not said otherwise). Returns a function that
    * takes this one away. A gauge that has readers must not be set as well.
@@ -185,8 +183,6 @@ function createGauge<S extends LabelSets>(
   for (const series of combinations(labels)) metric.set(series, 0);
   return {
     set: (series, value) => metric.set(series, value),
-    inc: (series, amount = 1) => metric.inc(series, amount),
-    dec: (series, amount = 1) => metric.dec(series, amount),
     collect(read) {
       collected = true;
       readers.add(read);

@@ -163,7 +163,7 @@ export const TICKET_RESULTS = [
   'wrong_repository',
   'wrong_blob',
 ] as const;
-export type TicketResult = (typeof TICKET_RESULTS)[number];
+type TicketResult = (typeof TICKET_RESULTS)[number];
 
 /** Why a connection ended before it carried a request. */
 export const CONNECTION_REFUSALS = [

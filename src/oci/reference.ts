@@ -21,7 +21,7 @@ export function parseReference(text: string): Reference | ReferenceFailure {
   return { kind: parsed.kind === 'invalid' ? 'invalid_digest' : 'unsupported_digest' };
 }
 
-/** The text of a reference in a path. */
+/** The text of a reference, as it stands in a path. */
 export function formatReference(reference: Reference): string {
   return reference.kind === 'tag' ? reference.tag : reference.digest;
 }

@@ -1,5 +1,4 @@
-import { BlockList } from 'node:net';
-import { addressFamily, parseAddress } from './address.ts';
+import { parseAddress } from './address.ts';
 import type { AddressSet } from './address-set.ts';
 import { parseForwardedFor } from './forwarded-for.ts';
 
@@ -29,18 +28,17 @@ const MAX_HOPS = 32;
  */
 export function clientAddress(
   mode: ClientAddressMode,
-  trustedProxies: AddressSet | BlockList,
+  trustedProxies: AddressSet,
   evidence: AddressEvidence,
 ): string {
   const peer = parseAddress(evidence.socketAddress) ?? evidence.socketAddress;
-  const isTrusted = trustOf(trustedProxies);
-  if (mode === 'socket' || !isTrusted(peer)) return peer;
+  if (mode === 'socket' || !trustedProxies.has(peer)) return peer;
   let client = peer;
   for (const hop of hopsFromNearest(mode, evidence)) {
     const address = hop === undefined ? undefined : parseAddress(hop);
     if (address === undefined) return client;
     client = address;
-    if (!isTrusted(client)) return client;
+    if (!trustedProxies.has(client)) return client;
   }
   return client;
 }
@@ -67,9 +65,4 @@ function withoutPort(text: string): string {
   const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text);
   if (bracketed !== null) return bracketed[1] ?? '';
   return /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
-}
-
-function trustOf(trusted: AddressSet | BlockList): (address: string) => boolean {
-  if (!(trusted instanceof BlockList)) return (address) => trusted.has(address);
-  return (address) => parseAddress(address) !== undefined && trusted.check(address, addressFamily(address));
 }

@@ -12,9 +12,6 @@ const NONCE_BYTES = 12;
 /** The full tag: shorter ones weaken with each failed try (SP 800-38D appendix C). */
 const TAG_BYTES = 16;
 
-/** Bytes that a box adds to its content, the key's id apart. */
-export const BOX_OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
-
 /**
  * Seals content with AES-256-GCM: base64url of `length of key id (1 byte) | key id | nonce | ciphertext | tag`.
  */

@@ -1,17 +1,17 @@
 import type { Readable } from 'node:stream';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import type { CheckedLocation, CheckLocation } from './check-location.ts';
+import type { CheckedLocation } from './check-location.ts';
 import { endBody } from './end-body.ts';
 import type { Exchange, UpstreamResponse } from './exchange.ts';
 import { classifyFailure, UpstreamFailure } from './failure.ts';
 import type { OwnAuthorization } from './own-authorization.ts';
 import { tokenScope } from './token-scope.ts';
-import { foreignHeaders, registryHeaders } from './upstream-headers.ts';
+import { registryHeaders } from './upstream-headers.ts';
 
 /** What is sent upstream; hop-by-hop fields, Host, Cookie and Authorization are left out of `headers` in any case. */
 export type UpstreamRequest = {
   readonly method: string;
-  /** Raw path and query, sent byte for byte; or an absolute URL (an upload's Location), which is checked first. */
+  /** Raw path and query, sent byte for byte. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
   readonly body?: Readable | Buffer | undefined;
@@ -27,24 +27,21 @@ export type UpstreamRequest = {
 export type AuthorizedRequestDeps = {
   readonly origin: string;
   readonly registry: Exchange;
-  /** For URLs at other hosts: they never see credentials. */
-  readonly elsewhere: Exchange;
   readonly own: OwnAuthorization | undefined;
-  readonly check: CheckLocation;
 };
 
-/** Sends one request with the authorization that belongs to its host; no redirect is followed. */
+/** Sends one request to the registry, with the caller's authorization or Berth's own; no redirect is followed. */
 export function createAuthorizedRequest(
   deps: AuthorizedRequestDeps,
 ): (request: UpstreamRequest) => Promise<UpstreamResponse> {
   const { own } = deps;
 
-  async function toRegistry(request: UpstreamRequest, path: string): Promise<UpstreamResponse> {
+  async function authorized(request: UpstreamRequest): Promise<UpstreamResponse> {
     const send = (authorization: string | undefined): Promise<UpstreamResponse> =>
       deps.registry({
         method: request.method,
         origin: deps.origin,
-        path,
+        path: request.path,
         headers: registryHeaders(request.headers ?? {}, {
           authorization,
           hasBody: request.body !== undefined,
@@ -54,7 +51,7 @@ export function createAuthorizedRequest(
         signal: request.signal,
       });
     if (own === undefined) return send(request.authorization);
-    const scope = tokenScope(request.method, path) ?? uploadScope(request.repository);
+    const scope = tokenScope(request.method, request.path) ?? uploadScope(request.repository);
     const authorization = await own.forScope(scope, request.signal);
     const response = await send(authorization);
     // A stream is spent with the first try.
@@ -68,18 +65,7 @@ export function createAuthorizedRequest(
 
   return async (request) => {
     try {
-      if (request.path.startsWith('/')) return await toRegistry(request, request.path);
-      const checked = deps.check(request.path, deps.origin);
-      if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
-      if (checked.sameOrigin) return await toRegistry(request, checked.target.path);
-      return await deps.elsewhere({
-        method: request.method,
-        origin: checked.target.origin,
-        path: checked.target.path,
-        headers: foreignHeaders(request.headers ?? {}, { hasBody: request.body !== undefined }),
-        body: request.body,
-        signal: request.signal,
-      });
+      return await authorized(request);
     } catch (error) {
       throw classifyFailure(error, 'registry');
     }

@@ -12,7 +12,6 @@ export type Collapse<T> = {
     ask: (signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
   ): Promise<{ readonly value: T; readonly collapsed: boolean }>;
-  readonly inFlight: number;
 };
 
 type Flight<T> = { readonly promise: Promise<T>; readonly controller: AbortController; waiting: number };
@@ -56,9 +55,6 @@ export function createCollapse<T>(): Collapse<T> {
           flight.controller.abort(new Error('every client that waited has left'));
         }
       }
-    },
-    get inFlight() {
-      return flights.size;
     },
   };
 }

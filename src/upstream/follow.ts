@@ -30,7 +30,7 @@ export function createFollow(deps: {
             method: request.method,
             origin,
             path,
-            headers: foreignHeaders(request.headers ?? {}, { hasBody: false }),
+            headers: foreignHeaders(request.headers ?? {}),
             signal: request.signal,
           });
     }

@@ -14,9 +14,6 @@ const FOREIGN_FIELDS: ReadonlySet<string> = new Set([
   'user-agent',
 ]);
 
-/** What describes an upload's content. */
-const CONTENT_FIELDS: ReadonlySet<string> = new Set(['content-length', 'content-range', 'content-type']);
-
 /** Header fields for the registry itself. `authorization` undefined: none is sent. */
 export function registryHeaders(
   fields: Fields,
@@ -29,14 +26,9 @@ export function registryHeaders(
   return Object.fromEntries(kept);
 }
 
-/** Header fields for a host that the registry named: storage, or an upload elsewhere. */
-export function foreignHeaders(
-  fields: Fields,
-  options: { hasBody: boolean },
-): Record<string, string | string[]> {
+/** Header fields for a host that the registry redirects to. */
+export function foreignHeaders(fields: Fields): Record<string, string | string[]> {
   return Object.fromEntries(
-    Object.entries(stripHopByHop(fields)).filter(
-      ([name]) => FOREIGN_FIELDS.has(name) || (options.hasBody && CONTENT_FIELDS.has(name)),
-    ),
+    Object.entries(stripHopByHop(fields)).filter(([name]) => FOREIGN_FIELDS.has(name)),
   );
 }

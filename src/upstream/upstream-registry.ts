@@ -129,9 +129,7 @@ export function createUpstreamRegistry(
     origin,
     // The realm and tokens are not in it: they are asked for once in minutes, and everybody waits for them.
     registry: createLimitedExchange(exchanges.registry, queue, { shared: own !== undefined, now }),
-    elsewhere: exchanges.storage,
     own,
-    check,
   });
 
   return {

@@ -1,16 +1,18 @@
 import * as fc from 'fast-check';
 import t from 'tap';
-import { BOX_OVERHEAD_BYTES, openBox, sealBox } from '../../src/ticket/sealed-box.ts';
+import { openBox, sealBox } from '../../src/ticket/sealed-box.ts';
 import { generateTicketKeys, parseTicketKeys } from '../../src/ticket/ticket-keys.ts';
 
 const keys = generateTicketKeys();
+/** Length of the key's id, nonce, tag. */
+const OVERHEAD_BYTES = 1 + 12 + 16;
 
 t.test('round trip, in the alphabet of a path segment, at the promised length', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
       const content = Buffer.from(bytes);
       const text = sealBox(keys, 'ticket/1', content);
-      const boxBytes = BOX_OVERHEAD_BYTES + keys.seal.id.length + content.length;
+      const boxBytes = OVERHEAD_BYTES + keys.seal.id.length + content.length;
       const opened = openBox(keys, 'ticket/1', text);
       return (
         /^[A-Za-z0-9_-]+$/.test(text) &&
