@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { Berth } from './berth.ts';
 import { berthFiles } from './client-config.ts';
 import type { Client } from './clients/client.ts';
@@ -148,7 +149,9 @@ async function differenceCase(
       expect(rules.includes('ANY ADDRESS, for *.blob.core.windows.net'), `no wildcard in\n${rules}`);
       await pull(world, berth, skopeo);
       await expectOutcomes(world, [put]);
-      expect((await witness.packets()) > 0, 'the witness saw nothing');
+      expect((await witness.packets()) > 0, 'the packet counter saw nothing');
+      const log = await readFile(attacker.daemon.logFile, 'utf8');
+      expect(log.includes(`"PUT /${attacker.container}/loot`), `no PUT in the log of the account:\n${log}`);
       // No connection may stay: its end would be packets, too.
       const headers = { connection: 'close' };
       const stored = await world.http.send('GET', `https://${attacker.host}${facts.drop}`, { headers });

@@ -6,15 +6,15 @@ import type { World } from '../world.ts';
 
 /** What can not be talked out of what it saw: the kernel's counters, and the logs of those who would have been written to. */
 export type Witness = {
-  /** Throws if, since the start, anything at all came to the attacker's account or any write to storage or registry. */
+  /** Throws if, since the start, anything at all came to the attacker's account or any write or attack to storage or registry. */
   expectNothing(): Promise<void>;
   /** Packets that have come to the attacker's address. */
   packets(): Promise<number>;
 };
 
 const WAIT_MS = 10_000;
-/** Methods that change something, wherever they stand in a line of an access log. */
-const WRITE = /"(POST|PUT|PATCH|DELETE|MERGE|COPY|MOVE|MKCOL) /;
+/** What no line of an access log may have: methods that change something, and the word that every attack's path has. */
+const UNWANTED = /"(POST|PUT|PATCH|DELETE|MERGE|COPY|MOVE|MKCOL) |loot/;
 
 /** What gives the lines that a daemon has logged since. */
 async function openTail(daemon: Daemon): Promise<() => Promise<string[]>> {
@@ -70,9 +70,9 @@ export async function startWitness(
       await waitUntil(`log lines with ${mark}`, logged, { timeoutMs: WAIT_MS });
       expectEqual(await packets(), 0, "packets to the attacker's account");
       expectEqual(await attacker(), [], "log of the attacker's account");
-      const writes = (lines: readonly string[]) => lines.filter((line) => WRITE.test(line));
-      expectEqual(writes(await storage()), [], 'writes to storage');
-      expectEqual(writes(await registry()), [], 'writes to the registry');
+      const unwanted = (lines: readonly string[]) => lines.filter((line) => UNWANTED.test(line));
+      expectEqual(unwanted(await storage()), [], 'what came to storage');
+      expectEqual(unwanted(await registry()), [], 'what came to the registry');
       const asked = world.tokens.requests.slice(askedBefore);
       expectEqual(
         asked.filter((line) => !/^(GET|POST) \/token(\?|$)/.test(line)),
