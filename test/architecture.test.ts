@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'oci',
   ],
   'log.ts': ['config'],
-  cli: ['config', 'endpoints', 'ticket', 'policy', 'listener', 'oci', 'http'],
+  cli: ['config', 'endpoints', 'ticket', 'policy', 'listener', 'oci', 'http', 'system'],
   serving: [
     'login-server',
     'data-endpoint',
@@ -54,19 +54,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'http',
   ],
   'data-endpoint': ['listener', 'blob', 'upstream', 'ticket', 'policy', 'config', 'metrics', 'oci', 'http'],
-  admin: ['endpoints', 'config', 'http'],
-  listener: ['audit', 'policy', 'config', 'metrics', 'oci', 'http'],
+  admin: ['endpoints', 'config', 'http', 'system'],
+  listener: ['audit', 'policy', 'config', 'metrics', 'oci', 'http', 'system'],
   blob: ['upstream', 'cache', 'ticket', 'metrics', 'oci', 'http'],
-  upstream: ['config', 'metrics', 'oci', 'http'],
-  cache: ['config', 'oci', 'http'],
-  ticket: ['oci', 'http'],
-  policy: ['config', 'http'],
-  endpoints: ['config', 'http'],
+  upstream: ['config', 'metrics', 'oci', 'http', 'system'],
+  cache: ['config', 'oci', 'http', 'system'],
+  ticket: ['oci', 'http', 'system'],
+  policy: ['config', 'http', 'system'],
+  endpoints: ['config', 'http', 'system'],
   config: ['endpoints', 'policy', 'http', 'oci'],
-  audit: ['metrics'],
+  audit: ['metrics', 'system'],
   metrics: [],
   oci: ['http'],
   http: [],
+  system: [],
 };
 
 /** Modules that only these places may use. */
@@ -86,6 +87,7 @@ const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
 function readsFiles(file: string): boolean {
   return [
     /^cli\//,
+    /^system\//,
     /^main\.ts$/,
     /^listener\/tls\.ts$/,
     /^audit\/audit-file\.ts$/,

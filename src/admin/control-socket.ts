@@ -1,6 +1,7 @@
 import { chmod, link, lstat, mkdir, mkdtemp, rm, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
+import { describeCode, errorCode } from '../system/error-code.ts';
 
 export type ControlSocketErrorCode = 'socket_in_use' | 'socket_not_ours' | 'socket_unusable';
 
@@ -119,10 +120,9 @@ async function name(made: string, path: string): Promise<void> {
 
 function describe(path: string, error: unknown): Error {
   if (error instanceof ControlSocketError) return error;
-  const code = errorCode(error);
   return new ControlSocketError(
     'socket_unusable',
-    `the control socket ${path} can not be opened (${code}): check owner and mode of its directory, or choose another admin.socket`,
+    `the control socket ${path} can not be opened (${describeCode(error)}): check owner and mode of its directory, or choose another admin.socket`,
     error,
   );
 }
@@ -133,10 +133,4 @@ function inUse(path: string, cause?: unknown): ControlSocketError {
     `another process answers at the control socket ${path}: stop it, or give each Berth its own admin.socket and stateDirectory`,
     cause,
   );
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown error';
 }

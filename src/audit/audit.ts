@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { AuditDetail, AuditReason, Metrics, ServerLabel } from '../metrics/metrics.ts';
+import { errorCode } from '../system/error-code.ts';
 import { type AuditFile, openAuditFile } from './audit-file.ts';
 
 /**
@@ -104,6 +105,5 @@ function openFile(path: string, log: Pick<Logger, 'info' | 'error'>): AuditFile 
 }
 
 function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.message : 'unknown';
+  return errorCode(error) ?? (error instanceof Error ? error.message : 'unknown');
 }

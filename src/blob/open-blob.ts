@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type ByteRange, formatRange, type RangeSpec, resolveRange } from '../http/range.ts';
 import type { Slab } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
+import { isRedirect } from '../upstream/is-redirect.ts';
 import type { Transfer } from '../upstream/transfer.ts';
 import type { BlobSource } from './blob-source.ts';
 import { readAnswer } from './read-answer.ts';
@@ -113,7 +114,7 @@ async function ask(
       options.signal.throwIfAborted();
       return askOnce(source, headers, options.signal);
     });
-    if (answer.status < 300 || answer.status >= 400 || answer.status === 304) return answer;
+    if (!isRedirect(answer.status)) return answer;
     answer.cancel();
     // Refuses the hop too many as well (D12).
     source = source.redirected(answer.headers.location);

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { parseContentLength } from '../http/content-length.ts';
 import { parseContentRange } from '../http/range.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 import type { FailureKind } from '../upstream/failure.ts';
@@ -67,7 +68,7 @@ function readWhole(
   knownLength: number | undefined,
   failed: (message: string) => ReadAnswer,
 ): ReadAnswer {
-  const stated = parseLength(headers['content-length']);
+  const stated = parseContentLength(headers['content-length']);
   if (stated !== undefined && knownLength !== undefined && stated !== knownLength) {
     return failed(`Content-Length is ${stated}, but the blob has ${knownLength} bytes`);
   }
@@ -102,7 +103,7 @@ function readPartial(
     return failed(`asked for bytes ${asked.firstPos}-${lastPos}, got ${range.firstPos}-${range.lastPos}`);
   }
   const bodyLength = lastPos - asked.firstPos + 1;
-  const stated = parseLength(headers['content-length']);
+  const stated = parseContentLength(headers['content-length']);
   if (stated !== undefined && stated !== bodyLength)
     return failed('Content-Length contradicts Content-Range');
   return {
@@ -113,12 +114,6 @@ function readPartial(
     bodyFrom: asked.firstPos,
     bodyLength,
   };
-}
-
-function parseLength(value: string | string[] | undefined): number | undefined {
-  if (typeof value !== 'string' || !/^\d{1,16}$/.test(value)) return undefined;
-  const length = Number(value);
-  return Number.isSafeInteger(length) ? length : undefined;
 }
 
 /** The field where there is exactly one; two that contradict each other are none. */

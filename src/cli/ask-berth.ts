@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 
 import type { Config } from '../config/config.ts';
+import { errorCode } from '../system/error-code.ts';
 import { CliError } from './cli-error.ts';
 
 /** What a running Berth said, or that none can be asked, and why. */
@@ -109,7 +110,7 @@ function property(value: unknown, name: string): unknown {
 }
 
 function describe(error: unknown, socket: string): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errorCode(error);
   switch (code) {
     case 'ENOENT':
     case 'ECONNREFUSED':

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { Argument, Command, Option } from 'commander';
-
+import { describeCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError } from './cli-error.ts';
 import type { ClientFile, ClientFiles, ClientFilesInput } from './client-file.ts';
@@ -74,8 +74,9 @@ async function readAuthority(path: string): Promise<string> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new CliError(`--ca ${path} can not be read (${code}): check its name, owner and mode`);
+    throw new CliError(
+      `--ca ${path} can not be read (${describeCode(error)}): check its name, owner and mode`,
+    );
   }
   if (text.includes('PRIVATE KEY-----')) {
     throw new CliError(

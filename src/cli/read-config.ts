@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Config, RegistryConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { describeCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
 
@@ -32,7 +33,7 @@ async function readText(fileName: string, isDefault: boolean): Promise<string> {
   try {
     content = await readFile(fileName);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = describeCode(error);
     if (code === 'ENOENT' && isDefault) {
       throw new CliError(
         `there is no configuration at ${fileName}: name one with --config FILE or BERTH_CONFIG`,

@@ -1,9 +1,10 @@
+import { errorCode } from '../system/error-code.ts';
+
 /** One line for whatever kept the proxy from starting: what is wrong and what to do. */
 export function describeStartError(error: unknown): string {
   if (!(error instanceof Error)) return 'the start failed for an unknown reason';
-  const code = 'code' in error ? error.code : undefined;
   const place = placeOf(error);
-  switch (code) {
+  switch (errorCode(error)) {
     case 'EADDRINUSE':
       return `${place} is taken by another process: stop it, or choose another port`;
     case 'EACCES':

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { stampFiles } from '../system/file-stamp.ts';
 
 export type FileWatch = {
   /** Looks at the files now; resolves when what that led to is done. Done by itself every `LOOK_INTERVAL_MS`. */
@@ -46,18 +46,6 @@ export function watchFiles(options: FileWatchOptions): FileWatch {
   };
   const stop = (options.repeat ?? repeatByTimer)(() => void look(), LOOK_INTERVAL_MS);
   return { look, stop };
-}
-
-/** A text that differs once any of the files is written, replaced, linked elsewhere or gone, or is another file. */
-async function stampFiles(files: readonly string[]): Promise<string> {
-  const stamps = files.map(async (file) => {
-    const facts = await stat(file, { bigint: true }).catch(() => undefined);
-    return [
-      file,
-      facts === undefined ? 'missing' : `${facts.dev} ${facts.ino} ${facts.size} ${facts.mtimeNs}`,
-    ];
-  });
-  return JSON.stringify(await Promise.all(stamps));
 }
 
 function repeatByTimer(act: () => void, everyMs: number): () => void {

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-
+import { describeCode, errorCode } from '../system/error-code.ts';
 import { CliError } from './cli-error.ts';
 import type { ClientFile } from './client-file.ts';
 
@@ -28,7 +28,7 @@ export async function writeClientFiles(
       await writeFile(path, content);
     } catch (error) {
       throw new CliError(
-        `${path} can not be written (${errorCode(error)}): check its directory's owner and mode`,
+        `${path} can not be written (${describeCode(error)}): check its directory's owner and mode`,
       );
     }
   }
@@ -40,10 +40,6 @@ async function readIfPresent(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw new CliError(`${path} can not be read (${errorCode(error)}): check what is there`);
+    throw new CliError(`${path} can not be read (${describeCode(error)}): check what is there`);
   }
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

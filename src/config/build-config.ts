@@ -1,6 +1,6 @@
 import { parseHost } from '../http/host.ts';
 import type {
-  ClientPolicy,
+  ClientsConfig,
   Config,
   ListenerConfig,
   RedirectHost,
@@ -121,7 +121,7 @@ function buildAuth({ auth }: FileUpstream, resolvePath: ResolvePath): UpstreamAu
   return { kind: 'exec', command: all(command), timeoutSeconds };
 }
 
-function buildClients(file: FileClients, resolvePath: ResolvePath): ClientPolicy {
+function buildClients(file: FileClients, resolvePath: ResolvePath): ClientsConfig {
   return {
     anonymous: file.anonymous,
     htpasswdFile: file.htpasswd === null ? null : resolvePath(present(file.htpasswd.file)),

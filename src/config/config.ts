@@ -112,7 +112,7 @@ export type RegistryConfig = {
   readonly networkRules: NetworkRules;
   readonly rules: { readonly repositories: readonly RepositoryRule[] };
   /** Berth's own policy for its clients; null: the upstream decides with the caller's credentials. */
-  readonly clients: ClientPolicy | null;
+  readonly clients: ClientsConfig | null;
 };
 
 /** Which clients are sent to data endpoints while they are on; the others get `passthrough`. */
@@ -179,7 +179,7 @@ export type RedirectHost = {
   readonly pathPattern: string | null;
 };
 
-export type ClientPolicy = {
+export type ClientsConfig = {
   /** Everybody may pull. */
   readonly anonymous: boolean;
   /** Path of an htpasswd file (bcrypt only). */

@@ -1,4 +1,12 @@
-import type { Delivery, Limits, ListenerConfig, LogLevel, NetworkRules, UpstreamLimits } from './config.ts';
+import type {
+  Delivery,
+  Limits,
+  ListenerConfig,
+  LogLevel,
+  NetworkRules,
+  Timeouts,
+  UpstreamLimits,
+} from './config.ts';
 import type { PresetName } from './presets.ts';
 
 /**
@@ -14,14 +22,7 @@ export type FileConfig = {
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
   readonly cache: { readonly memoryMaxBytes: number };
   readonly limits: Limits;
-  readonly timeouts: {
-    readonly connectSeconds: number;
-    readonly headersSeconds: number;
-    readonly commitSeconds: number;
-    readonly idleSeconds: number;
-    readonly requestHeadersSeconds: number;
-    readonly drainSeconds: number;
-  };
+  readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };
   readonly audit: { readonly file: string | null };
   readonly registries?: FileList<FileRegistry>;

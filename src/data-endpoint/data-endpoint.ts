@@ -31,9 +31,9 @@ export type DataEndpointDeps = BlobSourceDeps & {
  */
 export function createDataEndpoint(
   deps: DataEndpointDeps,
-): (exchange: DoorRequest, host: string, region: string) => Promise<void> {
-  return async (exchange, host, region) => {
-    const { request, context } = exchange;
+): (call: DoorRequest, host: string, region: string) => Promise<void> {
+  return async (call, host, region) => {
+    const { request, context } = call;
     const { method } = request.raw;
     context.access.route = 'blob';
     context.access.region = region;
@@ -44,7 +44,7 @@ export function createDataEndpoint(
         headers: { allow: 'GET, HEAD' },
       });
     }
-    const ticket = open(exchange, host, deps);
+    const ticket = open(call, host, deps);
     context.access.repository = ticket.repository;
     context.access.digest = ticket.digest;
     // G5: a rule may be newer than the ticket.
@@ -61,7 +61,7 @@ export function createDataEndpoint(
           method,
           headers: request.raw.headers,
           signal: context.signal,
-          takeResponse: () => takeResponse(exchange.reply),
+          takeResponse: () => takeResponse(call.reply),
           ended: (outcome, failure) =>
             Object.assign(context.access, { outcome, ...(failure && { failure }) }),
         },
@@ -78,23 +78,23 @@ export function createDataEndpoint(
   };
 }
 
-function open(exchange: DoorRequest, host: string, deps: DataEndpointDeps): Ticket {
+function open(call: DoorRequest, host: string, deps: DataEndpointDeps): Ticket {
   const { metrics, registry, ticketKeys, now } = deps;
   const where = { dataEndpoint: host, registry: registry.name };
   const opened =
-    exchange.path === '/'
-      ? openTicket(ticketKeys(), exchange.query, where, Math.floor(now() / 1000))
+    call.path === '/'
+      ? openTicket(ticketKeys(), call.query, where, Math.floor(now() / 1000))
       : ({ kind: 'refused', reason: 'malformed' } as const);
   if (opened.kind === 'ok') {
     metrics.ticketVerifications.inc({ result: 'ok' });
-    deps.onTicket(exchange.context.clientAddress);
+    deps.onTicket(call.context.clientAddress);
     return opened.ticket;
   }
   metrics.ticketVerifications.inc({ result: opened.reason });
-  exchange.context.access.failure = opened.reason;
-  exchange.context.access.outcome = 'refused';
-  noteClaim(exchange);
-  exchange.context.refuse('ticket', opened.reason);
+  call.context.access.failure = opened.reason;
+  call.context.access.outcome = 'refused';
+  noteClaim(call);
+  call.context.refuse('ticket', opened.reason);
   throw denied(
     opened.reason === 'expired'
       ? 'This link has expired; ask the login server for the blob again.'

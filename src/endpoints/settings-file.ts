@@ -1,7 +1,8 @@
-import { constants } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { describeCode, errorCode } from '../system/error-code.ts';
+import { writeWholeFile } from '../system/write-file.ts';
 import { formatSettings, type Overrides, parseSettings } from './settings-document.ts';
 
 export type SettingsErrorCode = 'settings_unreadable' | 'settings_invalid' | 'settings_unwritable';
@@ -37,12 +38,11 @@ export async function readSettings(directory: string): Promise<Overrides> {
     if (size > MAX_BYTES) throw new TypeError(`it has ${size} bytes, more than ${MAX_BYTES}`);
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT') return new Map();
+    if (errorCode(error) === 'ENOENT') return new Map();
     if (error instanceof TypeError) throw invalid(path, error);
     throw new SettingsError(
       'settings_unreadable',
-      `the settings ${path} can not be read (${code}): check owner and mode of the file and of stateDirectory`,
+      `the settings ${path} can not be read (${describeCode(error)}): check owner and mode of the file and of stateDirectory`,
       error,
     );
   }
@@ -65,31 +65,13 @@ export async function writeSettings(directory: string, overrides: Overrides): Pr
   try {
     // What a crash left behind; `wx` would trip over it, and a link there must not be followed.
     await rm(temporary, { force: true });
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(formatSettings(overrides));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncDirectory(directory);
+    await writeWholeFile(path, formatSettings(overrides), { temporary, existing: 'replace' });
   } catch (error) {
     throw new SettingsError(
       'settings_unwritable',
-      `the settings ${path} can not be written (${errorCode(error)}): check that stateDirectory exists, is writable and has room`,
+      `the settings ${path} can not be written (${describeCode(error)}): check that stateDirectory exists, is writable and has room`,
       error,
     );
-  }
-}
-
-/** Without this, a power failure may bring back the old name's content. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 
@@ -100,10 +82,4 @@ function invalid(path: string, error: unknown): SettingsError {
     `the settings ${path} can not be used: ${why}; restore the file from a backup, or remove it to start with what the configuration says`,
     error,
   );
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown error';
 }

@@ -1,3 +1,5 @@
+import { canonicalIpv6 } from './ipv6.ts';
+
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 // 253 characters of name, or 45 of IPv6 with brackets, and `:65535`.
@@ -12,7 +14,7 @@ const DEFAULT_PORT = { http: 80, https: 443 };
 export function parseHost(value: string, scheme: 'http' | 'https'): string | undefined {
   if (value.length === 0 || value.length > MAX_LENGTH) return undefined;
   const { name, port } = split(value);
-  const host = name.startsWith('[') ? canonicalIpv6(name) : canonicalName(name);
+  const host = name.startsWith('[') ? bracketedIpv6(name) : canonicalName(name);
   if (host === undefined) return undefined;
   if (port === undefined || port === '') return host;
   if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) return undefined;
@@ -91,7 +93,7 @@ function canonicalName(name: string): string | undefined {
   return lower;
 }
 
-function canonicalIpv6(name: string): string | undefined {
-  if (!/^\[[0-9a-f:.]{2,45}\]$/i.test(name)) return undefined;
-  return URL.parse(`http://${name}/`)?.hostname;
+function bracketedIpv6(name: string): string | undefined {
+  const address = name.endsWith(']') ? canonicalIpv6(name.slice(1, -1)) : undefined;
+  return address === undefined ? undefined : `[${address}]`;
 }

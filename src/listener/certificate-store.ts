@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { TlsConfig } from '../config/config.ts';
 import { describeError } from './describe-error.ts';
 import type { Certificates } from './tls.ts';
-import { contextOptions, loadCertificates, stampFiles } from './tls.ts';
+import { contextOptions, loadCertificates, stampCertificates } from './tls.ts';
 
 export type CertificateStore = {
   /** The certificates to use now; at times has the files looked at, which a later answer then reflects. */
@@ -50,11 +50,11 @@ export function createCertificateStore(
   const listeners: ((options: SecureContextOptions) => void)[] = [];
   let certificates = loadCertificates(config);
   let lookedAt = now();
-  let known = stampFiles(config);
+  let known = stampCertificates(config);
   let refreshing: Promise<void> | undefined;
 
   async function reloadIfChanged(): Promise<void> {
-    const [before, after] = [await known, await stampFiles(config)];
+    const [before, after] = [await known, await stampCertificates(config)];
     if (after === before) return;
     try {
       const reloaded = loadCertificates(config);
@@ -97,7 +97,7 @@ export function createCertificateStore(
         return { leaves: certificates.leaves, commit: () => undefined };
       }
       // Before they are read: what changes meanwhile is seen as a change.
-      const stamp = await stampFiles(next);
+      const stamp = await stampCertificates(next);
       const loaded = loadCertificates(next);
       const options = contextOptions(next);
       return {

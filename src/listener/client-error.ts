@@ -8,8 +8,9 @@ import { codeLabel } from '../metrics/metrics.ts';
 import { ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
 import { parseAddress } from '../policy/address.ts';
+import { errorCode } from '../system/error-code.ts';
 import type { Connection, Connections } from './connections.ts';
-import { selectRequestId } from './exchange.ts';
+import { selectRequestId } from './client-exchange.ts';
 import { formatErrorResponse } from './send-error.ts';
 
 export type ClientErrorDeps = {
@@ -30,7 +31,7 @@ export function handleClientError(
   socket: Socket,
   { connections, metrics, log, audit }: ClientErrorDeps,
 ): void {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = errorCode(error);
   const connection = connections.of(socket);
   if (connection === undefined) {
     // Node's https server reports a failed handshake here, too.
@@ -115,7 +116,7 @@ function peerOf(connection: Connection, socket: Socket): string | undefined {
   return connection.source?.address ?? parseAddress(socket.remoteAddress ?? '');
 }
 
-function refusalOf(code: string): Refusal {
+function refusalOf(code: string | undefined): Refusal {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { reason: 'header_timeout', status: 408 };
   if (code === 'HPE_HEADER_OVERFLOW') return { reason: 'header_too_large', status: 431 };
   return { reason: 'malformed_request', status: 400 };

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Exchange } from './exchange.ts';
+import type { ClientExchange } from './client-exchange.ts';
 import type { ProxySource } from './proxy-protocol.ts';
 
 /** One client connection, with TLS or without. */
@@ -8,7 +8,7 @@ export type Connection = {
   socket: Socket;
   /** By the PROXY protocol header; undefined without one. */
   source: ProxySource | undefined;
-  readonly exchanges: Set<Exchange>;
+  readonly exchanges: Set<ClientExchange>;
 };
 
 export type Connections = {
@@ -17,9 +17,9 @@ export type Connections = {
   /** The TLS socket over a connection that was added before. */
   secure(socket: Socket): void;
   of(socket: Socket): Connection | undefined;
-  begin(exchange: Exchange): void;
-  readonly end: (exchange: Exchange) => void;
-  exchanges(): Iterable<Exchange>;
+  begin(exchange: ClientExchange): void;
+  readonly end: (exchange: ClientExchange) => void;
+  exchanges(): Iterable<ClientExchange>;
   /** Nothing has moved on this socket for the idle timeout: ends it where it is the client that keeps us waiting. */
   endIdle(socket: Socket): void;
   /** See `Listener.drain`. */
@@ -35,7 +35,7 @@ export function createConnections(): Connections {
   let draining = false;
   let onEmpty: (() => void) | undefined;
 
-  function* exchanges(): Generator<Exchange> {
+  function* exchanges(): Generator<ClientExchange> {
     for (const connection of open) yield* connection.exchanges;
   }
 

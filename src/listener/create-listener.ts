@@ -13,12 +13,12 @@ import { clientAddress } from '../policy/client-address.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { createCertificateStore } from './certificate-store.ts';
 import { handleClientError, refuseConnect } from './client-error.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { beginExchange } from './client-exchange.ts';
 import { createConnections } from './connections.ts';
 import type { Handle } from './create-router.ts';
 import { createRouter } from './create-router.ts';
 import { describeError } from './describe-error.ts';
-import type { Exchange } from './exchange.ts';
-import { beginExchange } from './exchange.ts';
 import { createProxyProtocolServer } from './proxy-protocol-server.ts';
 import { TimedResponse } from './timed-response.ts';
 import { tlsOptions } from './tls.ts';
@@ -134,7 +134,11 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
     ),
   ];
 
-  function begin(request: IncomingMessage, response: TimedResponse, host: string | undefined): Exchange {
+  function begin(
+    request: IncomingMessage,
+    response: TimedResponse,
+    host: string | undefined,
+  ): ClientExchange {
     const { socket, headers } = request;
     const proxyProtocolAddress = connections.of(socket)?.source?.address;
     const evidence = { socketAddress: socket.remoteAddress ?? '', proxyProtocolAddress, headers };
@@ -231,7 +235,7 @@ async function listenOn(server: Server, { address, port }: ListenerConfig) {
   return { address: bound.address, port: bound.port };
 }
 
-function countByServer(exchanges: Iterable<Exchange>) {
+function countByServer(exchanges: Iterable<ClientExchange>) {
   const counts = new Map<ServerLabel, number>();
   for (const { context } of exchanges) {
     counts.set(context.access.door, (counts.get(context.access.door) ?? 0) + 1);

@@ -5,7 +5,7 @@ import { fastify } from 'fastify';
 import type { AuditReason, RequestRefusal } from '../metrics/metrics.ts';
 import { type OciError, ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
-import type { Exchange } from './exchange.ts';
+import type { ClientExchange } from './client-exchange.ts';
 import { failExchange } from './fail-exchange.ts';
 import type { RequestContext } from './request-context.ts';
 import { requestTarget } from './request-target.ts';
@@ -18,7 +18,11 @@ export type RouterDeps = {
   readonly scheme: 'http' | 'https';
   /** Longest path that can arrive, in bytes. */
   readonly headerBytes: number;
-  readonly begin: (request: IncomingMessage, response: TimedResponse, host: string | undefined) => Exchange;
+  readonly begin: (
+    request: IncomingMessage,
+    response: TimedResponse,
+    host: string | undefined,
+  ) => ClientExchange;
   readonly onRefused: (reason: RequestRefusal) => void;
   readonly onClientError: (error: Error, socket: Socket) => void;
   readonly handle: Handle;
@@ -47,7 +51,7 @@ export async function createRouter(
   server: HttpServer<typeof IncomingMessage, typeof TimedResponse>,
   deps: RouterDeps,
 ): Promise<void> {
-  const exchanges = new WeakMap<IncomingMessage, Exchange>();
+  const exchanges = new WeakMap<IncomingMessage, ClientExchange>();
   const answered = new WeakSet<IncomingMessage>();
 
   const app = fastify({
@@ -120,7 +124,7 @@ export async function createRouter(
     return true;
   }
 
-  function refuse(exchange: Exchange, reason: RequestRefusal, error: OciError): void {
+  function refuse(exchange: ClientExchange, reason: RequestRefusal, error: OciError): void {
     deps.onRefused(reason);
     exchange.context.access.failure = reason;
     exchange.context.refuse(AUDITED_AS[reason], reason);

@@ -1,3 +1,5 @@
+import { errorCode } from '../system/error-code.ts';
+
 /** What the log says about an error: named fields only, since errors of libraries carry whole requests with them. */
 export type ErrorDescription = {
   readonly name: string;
@@ -37,7 +39,7 @@ function describe(error: unknown, stack: boolean, depth: number): ErrorDescripti
 /** The `kind` or `code` of an error, where it has one. */
 export function codeOf(error: Error): string | undefined {
   if ('kind' in error && typeof error.kind === 'string') return error.kind;
-  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return errorCode(error);
 }
 
 function withoutQueries(text: string): string {

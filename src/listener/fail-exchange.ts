@@ -1,14 +1,14 @@
 import { OciError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
+import type { ClientExchange } from './client-exchange.ts';
 import { codeOf, describeError } from './describe-error.ts';
-import type { Exchange } from './exchange.ts';
 import { sendError } from './send-error.ts';
 
 /**
  * Ends an exchange that failed: with the error's document while the header section is not out, else by closing the
  * connection, since a response that merely stops could be taken for a whole one.
  */
-export function failExchange(exchange: Exchange, error: unknown): void {
+export function failExchange(exchange: ClientExchange, error: unknown): void {
   const { context, response } = exchange;
   const { access, log, requestId, signal } = context;
   // What fails once the client has left fails because of that; the access line says so.

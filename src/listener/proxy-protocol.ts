@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { formatIpv6 } from '../http/ipv6.ts';
 
 /** Who connected to the proxy in front, by its own word. */
 export type ProxySource = { readonly address: string; readonly port: number };
@@ -109,13 +110,8 @@ function readSource(bytes: Buffer, familyAndTransport: number): ProxySource | un
     return { address: bytes.subarray(16, 20).join('.'), port: bytes.readUInt16BE(24) };
   }
   if (familyAndTransport === 0x21) {
-    const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(16 + 2 * i).toString(16));
-    return { address: canonicalIpv6(groups.join(':')), port: bytes.readUInt16BE(48) };
+    const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(16 + 2 * i));
+    return { address: formatIpv6(groups), port: bytes.readUInt16BE(48) };
   }
   return undefined;
-}
-
-/** RFC 5952 form, so that both versions and the socket itself write an address alike. */
-function canonicalIpv6(address: string): string {
-  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
 }

@@ -30,8 +30,8 @@ export type AccessFields = {
   digest?: string;
   /** Left out: derived from the status. */
   outcome?: Outcome;
-  /** RFC 9211's words: `hit`, `miss`, `stale`, `bypass`, `collapsed`. */
-  cache?: string;
+  /** RFC 9211's words. */
+  cache?: 'hit' | 'miss' | 'stale' | 'bypass' | 'collapsed';
   /** Why it failed: an RFC 9209 word, a ticket refusal, a code. Never a message of a peer. */
   failure?: string;
   /** Who asked, where Berth's own client policy knows (`clients`). */

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
+import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import type { OciError } from '../oci/error.ts';
 import { formatErrorDocument } from '../oci/error.ts';
-import { API_VERSION, HEADERS } from '../oci/headers.ts';
 
 /**
  * Answers with the distribution-spec's error document. The header section must not be out yet. Fields that a handler had
@@ -28,11 +28,11 @@ export function formatErrorResponse(error: OciError, requestId: string): string 
 
 function errorHeaders(content: Buffer, requestId: string): Record<string, string> {
   return {
-    [HEADERS.contentType]: 'application/json',
-    [HEADERS.contentLength]: String(content.length),
-    [HEADERS.dockerDistributionApiVersion]: API_VERSION,
-    [HEADERS.xRequestId]: requestId,
+    'content-type': 'application/json',
+    'content-length': String(content.length),
+    ...API_VERSION_FIELD,
+    'x-request-id': requestId,
     // An outage or a refusal of today must not be remembered by a cache between us and the client.
-    [HEADERS.cacheControl]: 'no-store',
+    'cache-control': 'no-store',
   };
 }

@@ -1,11 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { SecureContext, SecureContextOptions, TlsOptions } from 'node:tls';
 import { createSecureContext } from 'node:tls';
 import type { TlsConfig } from '../config/config.ts';
 import { hostname } from '../http/host.ts';
+import { errorCode } from '../system/error-code.ts';
+import { stampFiles } from '../system/file-stamp.ts';
 
 /** A certificate or key that cannot be served: which file, what is wrong, what to do. */
 export class CertificateError extends Error {
@@ -86,16 +87,11 @@ export function contextOptions(config: TlsConfig): SecureContextOptions {
 }
 
 /** A text that differs once any of the files is replaced, written or gone. */
-export async function stampFiles(config: TlsConfig): Promise<string> {
-  const files = [
+export function stampCertificates(config: TlsConfig): Promise<string> {
+  return stampFiles([
     ...config.certificates.flatMap(({ cert, key }) => [cert, key]),
     ...(config.clientCaFile === null ? [] : [config.clientCaFile]),
-  ];
-  const stamps = files.map(async (file) => {
-    const facts = await stat(file, { bigint: true }).catch(() => undefined);
-    return facts === undefined ? 'missing' : `${facts.ino} ${facts.size} ${facts.mtimeNs}`;
-  });
-  return (await Promise.all(stamps)).join('\n');
+  ]);
 }
 
 function loadPair(
@@ -126,7 +122,7 @@ function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'ENOENT')
       throw new CertificateError(file, 'no such file; name the PEM file to serve', error);
     if (code === 'EACCES')

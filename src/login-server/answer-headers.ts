@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { RegistryConfig } from '../config/config.ts';
 import { stripHopByHop } from '../http/hop-by-hop.ts';
 import { rewriteLinks } from '../http/link.ts';
+import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import { rewriteChallenge } from './rewrite-challenge.ts';
 
 /**
@@ -49,8 +50,7 @@ export function answerHeaders(
     const rewritten = rewriteLinks(links, (uri) => localPath(uri, path, registry));
     if (rewritten !== '') kept['link'] = rewritten;
   }
-  kept['docker-distribution-api-version'] ??= 'registry/2.0';
-  return kept;
+  return { ...API_VERSION_FIELD, ...kept };
 }
 
 /**

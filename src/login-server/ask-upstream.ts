@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import { appendQuery } from '../http/append-query.ts';
+import { announcesContent } from '../http/content-length.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { readErrorBody } from '../upstream/end-body.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
@@ -40,10 +42,12 @@ export function forwardedHeaders(
   );
 }
 
-/** The raw query without `ns`, which is Berth's own business; '' or with its `?`. */
+/** The raw query without `ns`, which is Berth's own business. */
 export function forwardedQuery(query: string): string {
-  const kept = query.split('&').filter((pair) => pair !== '' && pair !== 'ns' && !pair.startsWith('ns='));
-  return kept.length === 0 ? '' : `?${kept.join('&')}`;
+  return query
+    .split('&')
+    .filter((pair) => pair !== '' && pair !== 'ns' && !pair.startsWith('ns='))
+    .join('&');
 }
 
 /** The request that stands for this one at the upstream, without a body. */
@@ -53,7 +57,7 @@ export function upstreamRequest(
 ): Omit<UpstreamRequest, 'body'> {
   return {
     method: call.request.raw.method ?? 'GET',
-    path: `${call.path}${forwardedQuery(call.query)}`,
+    path: appendQuery(call.path, forwardedQuery(call.query)),
     headers: forwardedHeaders(call.request.raw.headers),
     authorization,
     client: call.context.clientAddress,
@@ -63,11 +67,7 @@ export function upstreamRequest(
 
 /** The client's body as a stream, where it sends one (RFC 9112 §6.3). */
 export function requestBody(call: DoorRequest): Readable | undefined {
-  const { headers } = call.request.raw;
-  const length = headers['content-length'];
-  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
-    return undefined;
-  return call.request.raw;
+  return announcesContent(call.request.raw.headers) ? call.request.raw : undefined;
 }
 
 /** An upstream's answer, small enough to be kept. */
@@ -78,7 +78,7 @@ export type BoundedAnswer = {
 };
 
 /** Reads an answer that is not content: an error document. One that is too long is replaced by an empty body. */
-export async function readAnswer(response: UpstreamResponse): Promise<BoundedAnswer> {
+export async function keepAnswer(response: UpstreamResponse): Promise<BoundedAnswer> {
   const { status, headers } = response;
   return { status, headers, body: await readErrorBody(response) };
 }

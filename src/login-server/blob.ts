@@ -1,6 +1,7 @@
 import { createBlobSource } from '../blob/create-blob-source.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { takeResponse } from '../listener/take-response.ts';
+import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import type { Route } from '../oci/route.ts';
 import { clientNetwork } from '../policy/client-network.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
@@ -135,7 +136,7 @@ async function deliverInline(
       headers: raw.headers,
       signal: context.signal,
       takeResponse: () => {
-        call.reply.header('docker-distribution-api-version', 'registry/2.0');
+        call.reply.headers(API_VERSION_FIELD);
         return takeResponse(call.reply);
       },
       ended: (outcome, failure) => Object.assign(context.access, { outcome, ...(failure && { failure }) }),

@@ -6,7 +6,7 @@ import { openUpload, sealUpload } from '../ticket/seal-upload.ts';
 import { classifyFailure, UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { localPath } from './answer-headers.ts';
-import { readAnswer, upstreamRequest } from './ask-upstream.ts';
+import { keepAnswer, upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
 import { answerListing } from './listing.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
@@ -30,7 +30,7 @@ export async function answerCatalog(call: DoorRequest, caller: Caller, deps: Log
   const headers = { ...asked.headers, 'accept-encoding': 'identity' };
   const response = await deps.upstream.follow({ ...asked, method: 'GET', path, headers });
   if (response.status !== 200) {
-    await sendBounded(call, await readAnswer(response), deps);
+    await sendBounded(call, await keepAnswer(response), deps);
     return;
   }
   const repositories = (await namesOf(response)).filter((name) => deps.repositoryRules.isOpen(name));

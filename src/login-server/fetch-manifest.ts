@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { StoredManifest } from '../cache/manifest-store.ts';
 import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
+import { parseContentLength } from '../http/content-length.ts';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
-import { contentLength } from '../upstream/end-body.ts';
 import { classifyFailure, UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
-import { type BoundedAnswer, readAnswer } from './ask-upstream.ts';
+import { type BoundedAnswer, keepAnswer } from './ask-upstream.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import type { ManifestAnswer } from './manifest-answer.ts';
 import { refuseOddSuccess } from './send-answer.ts';
@@ -30,7 +30,7 @@ export async function fetchManifest(
 ): Promise<FetchedManifest> {
   const response = await deps.upstream.follow({ ...question, method: 'GET' });
   await refuseOddSuccess(response);
-  if (response.status !== 200) return { kind: 'answer', answer: await readAnswer(response) };
+  if (response.status !== 200) return { kind: 'answer', answer: await keepAnswer(response) };
   refuseCoding(response);
   const content = await readContent(response, deps);
   const expected = reference.kind === 'digest' ? reference.digest : statedDigest(response);
@@ -61,7 +61,7 @@ export async function headManifest(
   await refuseOddSuccess(response);
   if (status !== 200) return { kind: 'answer', answer: { status, headers, body: Buffer.alloc(0) } };
   const digest = reference.kind === 'digest' ? reference.digest : statedDigest(response);
-  const length = contentLength(headers);
+  const length = parseContentLength(headers['content-length']);
   const mediaType = headers['content-type'];
   if (digest === undefined || length === undefined || mediaType === undefined) return undefined;
   return { kind: 'manifest', digest, length, mediaType };

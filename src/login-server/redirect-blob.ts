@@ -1,5 +1,6 @@
 import { dataEndpointHost, regionForHost } from '../endpoints/endpoints.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
+import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import type { Route } from '../oci/route.ts';
 import { sealTicket, TicketSealError } from '../ticket/seal-ticket.ts';
 import type { Ticket } from '../ticket/ticket.ts';
@@ -53,7 +54,7 @@ export function redirectToDataEndpoint(
   call.reply.headers({
     location: `${registry.scheme}://${dataEndpoint}/?${query}`,
     'docker-content-digest': digest,
-    'docker-distribution-api-version': 'registry/2.0',
+    ...API_VERSION_FIELD,
     'cache-control': 'no-store',
     'content-length': '0',
   });

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { announcesContent } from '../http/content-length.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { AccessFields } from '../listener/request-context.ts';
 import { type OciErrorCode, ociError } from '../oci/error.ts';
@@ -145,7 +146,5 @@ function keptFields(headers: Readonly<Record<string, string | string[]>>): Recor
  */
 export function closeAfterUnreadBody(call: DoorRequest): void {
   const { raw } = call.request;
-  const hasBody =
-    raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length'] ?? 0) > 0;
-  if (hasBody && !raw.complete) call.reply.header('connection', 'close');
+  if (announcesContent(raw.headers) && !raw.complete) call.reply.header('connection', 'close');
 }

@@ -1,3 +1,4 @@
+import { appendQuery } from '../http/append-query.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { parseDigest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
@@ -40,7 +41,7 @@ export async function answerUpload(
 
 /** G4: where rules hold, the upstream does not choose the repository that is mounted from. */
 function startPath({ path, query }: DoorRequest, { repositoryRules }: LoginServerDeps): string {
-  return `${path}${forwardedQuery(repositoryRules.any ? withoutOpenMount(query) : query)}`;
+  return appendQuery(path, forwardedQuery(repositoryRules.any ? withoutOpenMount(query) : query));
 }
 
 /** P3: path and query of the upload at the upstream, the client's own query added to it. */
@@ -57,8 +58,7 @@ function openLocation(
     call.context.refuse('upload_ticket', opened.reason);
     throw ociError('BLOB_UPLOAD_UNKNOWN');
   }
-  const query = forwardedQuery(call.query);
-  return opened.url.includes('?') ? `${opened.url}${query.replace('?', '&')}` : `${opened.url}${query}`;
+  return appendQuery(opened.url, forwardedQuery(call.query));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { ContentTooLarge } from '../http/bounded-content.ts';
+import { parseContentLength } from '../http/content-length.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { statusError } from '../oci/status-error.ts';
@@ -33,7 +34,7 @@ export async function answerWrite(
 
 /** The manifest as it comes, ended where it grows over the limit (P8). @throws OciError 413 where its length says so */
 function manifestBody(call: DoorRequest, maxBytes: number): Readable | undefined {
-  const stated = Number(call.request.raw.headers['content-length'] ?? 0);
+  const stated = parseContentLength(call.request.raw.headers['content-length']) ?? 0;
   if (stated > maxBytes) throw manifestTooLarge(maxBytes);
   const body = requestBody(call);
   return body === undefined ? undefined : Readable.from(limitContent(body, maxBytes), { objectMode: false });
@@ -86,6 +87,7 @@ export async function refuseRedirectedWrite(
   call: DoorRequest,
   deps: LoginServerDeps,
 ): Promise<void> {
+  // Wider than `isRedirect`: no 3xx says that a write was done, and what Berth does not follow a client still may.
   if (response.status < 300 || response.status >= 400 || response.status === 304) return;
   await endBody(response);
   deps.metrics.redirectsRefused.inc({ reason: 'upload_redirected' });

@@ -36,9 +36,10 @@ export type RouteFailure =
   | { readonly kind: 'unknown' };
 
 /** Characters of a sealed upload location: an upstream's URL of 6 KiB, in base64url. */
-const MAX_LOCATION_LENGTH = 8192;
+export const MAX_UPLOAD_LOCATION_LENGTH = 8192;
 const LOCATION = /^[A-Za-z0-9_-]+$/;
-const MAX_PATH_LENGTH = '/v2//blobs/uploads/'.length + MAX_REPOSITORY_NAME_LENGTH + MAX_LOCATION_LENGTH;
+const MAX_PATH_LENGTH =
+  '/v2//blobs/uploads/'.length + MAX_REPOSITORY_NAME_LENGTH + MAX_UPLOAD_LOCATION_LENGTH;
 
 /**
  * The route of a raw path, without its query. Never throws; linear in the path's length.
@@ -144,7 +145,7 @@ function digestRoute(
 
 function uploadRoute(repository: RepositoryName, location: string): Route | RouteFailure {
   if (location === '') return { kind: 'uploads', repository };
-  if (location.length <= MAX_LOCATION_LENGTH && LOCATION.test(location))
+  if (location.length <= MAX_UPLOAD_LOCATION_LENGTH && LOCATION.test(location))
     return { kind: 'upload', repository, location };
   return invalid(
     'BLOB_UPLOAD_UNKNOWN',

@@ -1,4 +1,5 @@
 import { BlockList } from 'node:net';
+import { formatIpv6, parseIpv6 } from '../http/ipv6.ts';
 import { addressFamily, parseAddress } from './address.ts';
 
 export type AddressSet = {
@@ -64,30 +65,15 @@ function addressNumber(address: string): bigint {
   if (!address.includes(':')) {
     return address.split('.').reduce((number, part) => (number << 8n) | BigInt(part), 0n);
   }
-  const groups = expand(address);
-  return groups.reduce((number, group) => (number << 16n) | BigInt(`0x${group}`), 0n);
-}
-
-function expand(address: string): string[] {
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
-  const plain =
-    dotted === null ? address : `${dotted[1]}${hex16(dotted[2], dotted[3])}:${hex16(dotted[4], dotted[5])}`;
-  const [left = '', right] = plain.split('::');
-  const before = left === '' ? [] : left.split(':');
-  const after = right === undefined || right === '' ? [] : right.split(':');
-  return [...before, ...Array.from({ length: 8 - before.length - after.length }, () => '0'), ...after];
-}
-
-function hex16(high: string | undefined, low: string | undefined): string {
-  return ((Number(high) << 8) | Number(low)).toString(16);
+  const groups = parseIpv6(address) ?? [];
+  return groups.reduce((number, group) => (number << 16n) | BigInt(group), 0n);
 }
 
 function formatNumber(number: bigint, family: 'ipv4' | 'ipv6'): string {
   if (family === 'ipv4') {
     return [24n, 16n, 8n, 0n].map((shift) => (number >> shift) & 0xffn).join('.');
   }
-  const groups = Array.from({ length: 8 }, (_, index) =>
-    ((number >> BigInt(112 - 16 * index)) & 0xffffn).toString(16),
+  return formatIpv6(
+    Array.from({ length: 8 }, (_, index) => Number((number >> BigInt(112 - 16 * index)) & 0xffffn)),
   );
-  return parseAddress(groups.join(':')) ?? groups.join(':');
 }

@@ -1,4 +1,5 @@
-import { isIP, SocketAddress } from 'node:net';
+import { isIP } from 'node:net';
+import { canonicalIpv6, embeddedIpv4 } from '../http/ipv6.ts';
 
 /**
  * The one spelling of an IP address: IPv6 compressed and lower case, IPv4-mapped IPv6 (`::ffff:192.0.2.1`, what a
@@ -9,11 +10,13 @@ export function parseAddress(text: string): string | undefined {
   const family = isIP(bare);
   if (family === 0) return undefined;
   if (family === 4) return bare;
-  const { address } = new SocketAddress({ address: bare, family: 'ipv6' });
-  return MAPPED.exec(address)?.[1] ?? address;
+  const address = canonicalIpv6(bare);
+  const mapped = address === undefined ? null : MAPPED.exec(address);
+  if (mapped === null) return address;
+  return embeddedIpv4(mapped.slice(1).map((group) => Number.parseInt(group, 16)));
 }
 
-const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/;
+const MAPPED = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/;
 
 /** Of an address as `parseAddress` gives it. */
 export function addressFamily(address: string): 'ipv4' | 'ipv6' {

@@ -1,13 +1,9 @@
+import type { Limits } from '../config/config.ts';
 import { parseAddress } from './address.ts';
 import { clientNetwork } from './client-network.ts';
-import { createRateLimit, type Rate, type RateLimit } from './rate-limit.ts';
+import { createRateLimit, type RateLimit } from './rate-limit.ts';
 
-/** Null: no limit. */
-export type ClientLimitsConfig = {
-  readonly connectionsPerClient: number | null;
-  readonly requestsPerClient: Rate | null;
-  readonly transfersPerClient: number | null;
-};
+type ClientLimitsConfig = Pick<Limits, 'connectionsPerClient' | 'requestsPerClient' | 'transfersPerClient'>;
 
 /** What one client may have at a time, and how often it may come, over all listeners and registries of this process. */
 export type ClientLimits = {

@@ -1,4 +1,4 @@
-import type { ClientPolicy as ClientPolicyConfig } from '../config/config.ts';
+import type { ClientsConfig } from '../config/config.ts';
 import { createAddressSet } from './address-set.ts';
 import { parseBasicCredentials } from './basic-credentials.ts';
 import { type HtpasswdFileDeps, openHtpasswdFile } from './htpasswd-file.ts';
@@ -36,7 +36,7 @@ export type ClientPolicy = {
  *
  * @throws {HtpasswdFileError} where the htpasswd file is not usable now.
  */
-export function createClientPolicy(config: ClientPolicyConfig, deps: HtpasswdFileDeps = {}): ClientPolicy {
+export function createClientPolicy(config: ClientsConfig, deps: HtpasswdFileDeps = {}): ClientPolicy {
   const networks = createAddressSet(config.networks);
   const file = config.htpasswdFile === null ? undefined : openHtpasswdFile(config.htpasswdFile, deps);
   const passwords = file === undefined ? undefined : createPasswordCheck(file, deps);

@@ -1,6 +1,8 @@
-import { readFileSync, type Stats, statSync } from 'node:fs';
+import { type BigIntStats, readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { describeCode } from '../system/error-code.ts';
+import { formatStamp } from '../system/file-stamp.ts';
 import { type Htpasswd, parseHtpasswd } from './htpasswd.ts';
 
 /** The message is for the operator as it is: file, what is wrong, what to do. It names no user and no hash. */
@@ -38,7 +40,7 @@ export function openHtpasswdFile(path: string, deps: HtpasswdFileDeps = {}): Htp
   let stamp: string | undefined;
   let state: { htpasswd: Htpasswd; version: number };
   try {
-    const stats = statSync(path);
+    const stats = statSync(path, { bigint: true });
     checkStats(path, stats);
     stamp = formatStamp(stats);
     state = { htpasswd: parse(path, readFileSync(path, 'utf8')), version: 1 };
@@ -51,7 +53,7 @@ export function openHtpasswdFile(path: string, deps: HtpasswdFileDeps = {}): Htp
 
   async function readIfChanged(): Promise<void> {
     try {
-      const stats = await stat(path);
+      const stats = await stat(path, { bigint: true });
       if (formatStamp(stats) === stamp) return;
       stamp = formatStamp(stats);
       checkStats(path, stats);
@@ -84,7 +86,7 @@ export function openHtpasswdFile(path: string, deps: HtpasswdFileDeps = {}): Htp
   };
 }
 
-function checkStats(path: string, stats: Stats): void {
+function checkStats(path: string, stats: BigIntStats): void {
   if (!stats.isFile()) throw new HtpasswdFileError(`the htpasswd file ${path} is not a file`);
   if (stats.size > MAX_FILE_BYTES) {
     throw new HtpasswdFileError(`the htpasswd file ${path} is larger than ${MAX_FILE_BYTES} bytes`);
@@ -97,19 +99,10 @@ function parse(path: string, text: string): Htpasswd {
   throw new HtpasswdFileError(`the htpasswd file ${path}, line ${parsed.line}: ${parsed.message}`);
 }
 
-/** Size and inode, too: a file can be replaced twice within the resolution of its time. */
-function formatStamp({ mtimeMs, size, ino }: Stats): string {
-  return `${mtimeMs} ${size} ${ino}`;
-}
-
 function asFileError(path: string, error: unknown): HtpasswdFileError {
   if (error instanceof HtpasswdFileError) return error;
   return new HtpasswdFileError(
-    `the htpasswd file ${path} can not be read (${codeOf(error) ?? 'unknown error'}): check its path, owner and mode`,
+    `the htpasswd file ${path} can not be read (${describeCode(error)}): check its path, owner and mode`,
     { cause: error },
   );
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, open, realpath, rename, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { describeCode, errorCode } from '../system/error-code.ts';
+import { writeWholeFile } from '../system/write-file.ts';
 import { formatTicketKeys, parseTicketKeys, type TicketKeys, TicketKeysError } from './ticket-keys.ts';
 
 export type KeyFileErrorCode =
@@ -80,68 +81,33 @@ export async function writeKeyFile(
     }
     throw new KeyFileError(
       'key_file_unwritable',
-      `the ticket key file ${path} can not be written (${errorCode(error)}): check that its directory exists, is writable and is not mounted read-only`,
+      `the ticket key file ${path} can not be written (${describeCode(error)}): check that its directory exists, is writable and is not mounted read-only`,
       error,
     );
   }
 }
 
-async function createFile(path: string, text: string): Promise<void> {
-  const temporary = await writeTemporary(path, text);
-  try {
-    // Unlike rename, link fails where the name is taken.
-    await link(temporary, path);
-  } finally {
-    await unlink(temporary);
-  }
-  await syncDirectory(path);
+function createFile(path: string, text: string): Promise<void> {
+  return writeWholeFile(path, text, { temporary: temporaryName(path), existing: 'keep' });
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
   // Of a symbolic link the target is replaced, not the link.
   const target = await realpath(path);
   const { mode, uid, gid } = await stat(target);
-  const temporary = await writeTemporary(target, text, async (file) => {
-    await file.chown(uid, gid);
-    await file.chmod(mode & 0o777);
+  await writeWholeFile(target, text, {
+    temporary: temporaryName(target),
+    existing: 'replace',
+    async adjust(file) {
+      await file.chown(uid, gid);
+      await file.chmod(mode & 0o777);
+    },
   });
-  try {
-    await rename(temporary, target);
-  } catch (error) {
-    await unlink(temporary);
-    throw error;
-  }
-  await syncDirectory(target);
 }
 
-/** In the same directory, as neither link nor rename crosses file systems. */
-async function writeTemporary(
-  path: string,
-  text: string,
-  adjust: (file: FileHandle) => Promise<void> = async () => {},
-): Promise<string> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await adjust(file);
-    await file.sync();
-  } catch (error) {
-    await unlink(temporary);
-    throw error;
-  } finally {
-    await file.close();
-  }
-  return temporary;
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(dirname(path), constants.O_RDONLY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+/** Two that rotate at once do not trip over each other's. */
+function temporaryName(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}.tmp`;
 }
 
 async function openKeyFile(path: string): Promise<FileHandle> {
@@ -179,13 +145,7 @@ function checkMode(path: string, mode: number, uid: number): void {
 function unreadable(path: string, cause: unknown): KeyFileError {
   return new KeyFileError(
     'key_file_unreadable',
-    `the ticket key file ${path} can not be read (${errorCode(cause)}): check its owner and mode`,
+    `the ticket key file ${path} can not be read (${describeCode(cause)}): check its owner and mode`,
     cause,
   );
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown error';
 }

@@ -1,3 +1,4 @@
+import { MAX_UPLOAD_LOCATION_LENGTH } from '../oci/route.ts';
 import { bindingBytes, checkBinding, createBinding } from './binding.ts';
 import { type BoxRefusal, openBox, sealBox } from './sealed-box.ts';
 import type { TicketKeys } from './ticket-keys.ts';
@@ -9,9 +10,6 @@ export type UploadBinding = {
   readonly registry: string;
   readonly repository: string;
 };
-
-/** Characters of a sealed upload location (8 KiB): what a route takes as one path segment. */
-export const MAX_UPLOAD_CHARACTERS = 8 * 1024;
 
 const BINDING_BYTES = bindingBytes(2);
 
@@ -26,7 +24,7 @@ export class UploadSealError extends Error {
  * query often holds a signature, and its path need not lie below `/v2/`. It does not expire here: the session's
  * life is the upstream's business, and each request still needs the caller's own credentials.
  *
- * @throws {UploadSealError} over 8 KiB.
+ * @throws {UploadSealError} over `MAX_UPLOAD_LOCATION_LENGTH`.
  */
 export function sealUpload(keys: TicketKeys, upload: UploadBinding & { readonly url: string }): string {
   const text = sealBox(
@@ -34,9 +32,9 @@ export function sealUpload(keys: TicketKeys, upload: UploadBinding & { readonly 
     'upload/1',
     Buffer.concat([createBinding(boundFields(upload)), Buffer.from(upload.url)]),
   );
-  if (text.length > MAX_UPLOAD_CHARACTERS) {
+  if (text.length > MAX_UPLOAD_LOCATION_LENGTH) {
     throw new UploadSealError(
-      `the upstream's upload location is too long: ${text.length} characters sealed, over the limit of ${MAX_UPLOAD_CHARACTERS}`,
+      `the upstream's upload location is too long: ${text.length} characters sealed, over the limit of ${MAX_UPLOAD_LOCATION_LENGTH}`,
     );
   }
   return text;
@@ -50,7 +48,7 @@ export function openUpload(
 ):
   | { readonly kind: 'ok'; readonly url: string }
   | { readonly kind: 'refused'; readonly reason: UploadRefusal } {
-  if (text.length > MAX_UPLOAD_CHARACTERS) return { kind: 'refused', reason: 'malformed' };
+  if (text.length > MAX_UPLOAD_LOCATION_LENGTH) return { kind: 'refused', reason: 'malformed' };
   const opened = openBox(keys, 'upload/1', text);
   if (opened.kind === 'refused') return opened;
   const bound = checkBinding(opened.content.subarray(0, BINDING_BYTES), boundFields(where));

@@ -1,8 +1,9 @@
 import type { lookup as dnsLookup, LookupOptions } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { embeddedIpv4, parseIpv6 } from '../http/ipv6.ts';
 
 /** A set of addresses that can be asked. */
-export type AddressSet = { has(address: string): boolean };
+export type AllowedAddresses = { has(address: string): boolean };
 
 /** An upstream name or address leads where no upstream may be. */
 export class AddressRefused extends Error {
@@ -45,7 +46,7 @@ const SPECIAL_IPV6 = [
 ] as const;
 
 /** CIDRs as a set; throws on one that is none (the configuration has been checked before). */
-export function createAllowedAddresses(cidrs: readonly string[]): AddressSet {
+export function createAllowedAddresses(cidrs: readonly string[]): AllowedAddresses {
   // One list per family: BlockList takes an IPv4 address for its IPv4-mapped form, and finds it in ::/0.
   const isIPv4 = (cidr: string): boolean => isIP(cidr.split('/', 1)[0] ?? '') === 4;
   const list4 = createBlockList(cidrs.filter(isIPv4));
@@ -54,7 +55,7 @@ export function createAllowedAddresses(cidrs: readonly string[]): AddressSet {
 }
 
 /** Addresses that an upstream may have: the public internet and `allowedPrivate`. */
-export function createUpstreamAddresses(allowedPrivate: AddressSet): AddressSet {
+export function createUpstreamAddresses(allowedPrivate: AllowedAddresses): AllowedAddresses {
   const special4 = createBlockList(SPECIAL_IPV4);
   const special6 = createBlockList(SPECIAL_IPV6);
   const global6 = createBlockList(['2000::/3']);
@@ -63,7 +64,7 @@ export function createUpstreamAddresses(allowedPrivate: AddressSet): AddressSet 
     if (isIP(plain) === 0) return false;
     if (allowedPrivate.has(plain)) return true;
     if (isIP(plain) === 4) return !check(special4, plain);
-    const embedded = embeddedIPv4(plain);
+    const embedded = innerIPv4(plain);
     if (embedded !== undefined) return allowedPrivate.has(embedded) || !check(special4, embedded);
     return check(global6, plain) && !check(special6, plain);
   };
@@ -71,7 +72,7 @@ export function createUpstreamAddresses(allowedPrivate: AddressSet): AddressSet 
 }
 
 /** `lookup` with every address left out that no upstream may have; an error when none is left. */
-export function checkedLookup(lookup: typeof dnsLookup, allowed: AddressSet): LookupFunction {
+export function checkedLookup(lookup: typeof dnsLookup, allowed: AllowedAddresses): LookupFunction {
   return (hostname, options, callback) => {
     const all: LookupOptions & { all: true } = { ...options, all: true };
     lookup(hostname, all, (error, addresses) => {
@@ -112,25 +113,12 @@ function stripZone(address: string): string {
 }
 
 /** The IPv4 address inside an IPv4-mapped (RFC 4291 §2.5.5.2) or NAT64 (64:ff9b::/96, RFC 6052) one. */
-function embeddedIPv4(address: string): string | undefined {
-  const groups = expandIPv6(address);
-  const prefix = groups.slice(0, 6).join(':');
-  if (prefix !== '0:0:0:0:0:ffff' && prefix !== '64:ff9b:0:0:0:0') return undefined;
-  return groups
-    .slice(6)
-    .flatMap((group) => {
-      const value = Number.parseInt(group, 16);
-      return [value >> 8, value & 0xff];
-    })
-    .join('.');
+function innerIPv4(address: string): string | undefined {
+  const groups = parseIpv6(address);
+  const prefix = groups?.slice(0, 6).join(':');
+  if (groups === undefined || (prefix !== MAPPED_PREFIX && prefix !== NAT64_PREFIX)) return undefined;
+  return embeddedIpv4(groups);
 }
 
-function expandIPv6(address: string): string[] {
-  // The URL parser gives the canonical form: lower case, no leading zeros, no dotted quad.
-  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  const [head = '', tail] = canonical.split('::');
-  const left = head === '' ? [] : head.split(':');
-  if (tail === undefined) return left;
-  const right = tail === '' ? [] : tail.split(':');
-  return [...left, ...Array.from({ length: 8 - left.length - right.length }, () => '0'), ...right];
-}
+const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0xffff].join(':');
+const NAT64_PREFIX = [0x64, 0xff9b, 0, 0, 0, 0].join(':');

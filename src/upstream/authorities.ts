@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { describeCode } from '../system/error-code.ts';
 
 /** `upstream.caFile` can not be used. The message is for the operator as it is: file, what is wrong, what to do. */
 export class AuthoritiesError extends Error {
@@ -51,8 +52,7 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    const message = `the authorities ${path} can not be read (${code}): check upstream.caFile, owner and mode`;
+    const message = `the authorities ${path} can not be read (${describeCode(error)}): check upstream.caFile, owner and mode`;
     throw new AuthoritiesError(message, { cause: error });
   }
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { appendQuery } from '../http/append-query.ts';
 import { readBounded } from '../http/bounded-content.ts';
 import { answerFailure } from './answer-failure.ts';
 import { createCollapse } from './collapse.ts';
@@ -48,7 +49,7 @@ export function createBearerTokens(
     const signal = AbortSignal.timeout(options.deadlineMs);
     const request = tokenRequest(question, await ownCredentials(), signal);
     const response = await exchange(request);
-    const body = await readAnswer(response.body);
+    const body = await readDocument(response.body);
     if (response.status === 401 || response.status === 403) return undefined;
     if (response.status !== 200) {
       throw answerFailure(
@@ -71,7 +72,7 @@ export function createBearerTokens(
     }
   }
 
-  async function readAnswer(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  async function readDocument(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
     try {
       return await readBounded(body, options.maxBytes);
     } catch (error) {
@@ -133,12 +134,10 @@ function tokenRequest(
   }
   // One parameter per scope, as docker and containerd send them.
   for (const part of scope?.split(' ') ?? []) params.append('scope', part);
-  const query = params.toString();
-  const joint = query === '' ? '' : realm.path.includes('?') ? '&' : '?';
   return {
     method: 'GET',
     origin: realm.origin,
-    path: `${realm.path}${joint}${query}`,
+    path: appendQuery(realm.path, params.toString()),
     headers: {
       accept: 'application/json',
       ...(credentials !== undefined && { authorization: basicAuthorization(credentials) }),

@@ -3,7 +3,12 @@ import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { buildConnector } from 'undici';
-import { AddressRefused, type AddressSet, checkedLookup, createUpstreamAddresses } from './address-check.ts';
+import {
+  AddressRefused,
+  type AllowedAddresses,
+  checkedLookup,
+  createUpstreamAddresses,
+} from './address-check.ts';
 
 /** What a socket is opened with: TLS options are there where `protocol` says so. */
 export type SocketOptions = TcpNetConnectOpts & ConnectionOptions & { host: string; port: number };
@@ -13,7 +18,7 @@ export type OpenSocket = (protocol: 'http:' | 'https:', options: SocketOptions) 
 
 export type ConnectorOptions = {
   /** What may be connected to beyond the public internet. */
-  readonly allowedPrivate: AddressSet;
+  readonly allowedPrivate: AllowedAddresses;
   /** PEM; in place of the authorities that Node trusts. */
   readonly ca?: string | undefined;
   /** Milliseconds for name, TCP and TLS together. */
@@ -111,7 +116,7 @@ class ConnectFailure extends Error {
 const openPlainSocket: OpenSocket = (protocol, options) =>
   protocol === 'https:' ? connectTls(options) : connectTcp(options);
 
-function refuseWrongPeer(socket: Socket, hostname: string, allowed: AddressSet): void {
+function refuseWrongPeer(socket: Socket, hostname: string, allowed: AllowedAddresses): void {
   const peer = socket.remoteAddress;
   // Undefined: closed again already, and an error follows by itself.
   if (peer !== undefined && !allowed.has(peer)) socket.destroy(new AddressRefused(hostname, peer));

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { describeCode } from '../system/error-code.ts';
 import type { Credentials } from './credentials.ts';
 
 /** Bytes. A Google service account key, the longest password in use, has 2.4 KiB. */
@@ -25,7 +26,6 @@ async function readStart(path: string): Promise<string> {
       await file.close();
     }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new Error(`upstream.auth.file ${path} can not be read (${code})`, { cause: error });
+    throw new Error(`upstream.auth.file ${path} can not be read (${describeCode(error)})`, { cause: error });
   }
 }

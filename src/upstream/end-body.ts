@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { readBounded } from '../http/bounded-content.ts';
+import { parseContentLength } from '../http/content-length.ts';
 import type { UpstreamResponse } from './exchange.ts';
 
 /** Bytes. Reading this much costs less than a new TLS connection; more is cut off. */
@@ -10,7 +10,7 @@ const DRAIN_MS = 1000;
 
 /** For a body nobody wants: drains a small one, so that the connection can be used again, and cuts off any other at once. */
 export async function endBody({ headers, body }: UpstreamResponse): Promise<void> {
-  const length = contentLength(headers);
+  const length = parseContentLength(headers['content-length']);
   if (length !== undefined && length <= MAX_DRAIN_BYTES) {
     // Whatever goes wrong in it is nobody's loss, and nobody waits for it: an answer that is known goes out at once.
     const deadline = setTimeout(() => body.destroy(), DRAIN_MS);
@@ -30,10 +30,4 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** The body of an answer that is not content. One that is too long or breaks off counts as empty: its status says enough. */
 export async function readErrorBody({ body }: UpstreamResponse): Promise<Buffer> {
   return readBounded(body, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
-}
-
-/** Undefined where the field is absent or no length. */
-export function contentLength(headers: IncomingHttpHeaders): number | undefined {
-  const value = headers['content-length'];
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }

@@ -96,7 +96,7 @@ const KINDS_BY_CODE: ReadonlyMap<string, FailureKind> = new Map<string, FailureK
 /** Any error of a request to an upstream as an `UpstreamFailure`; one that is already, as it is. */
 export function classifyFailure(error: unknown, where: UpstreamRole): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
-  const code = errorCode(error);
+  const code = tellingCode(error);
   const text = error instanceof Error ? error.message : String(error);
   return new UpstreamFailure(kindOfCode(code), where, `${where}: ${text}${code ? ` (${code})` : ''}`, {
     cause: error,
@@ -117,11 +117,11 @@ function kindOfCode(code: string): FailureKind {
 }
 
 /** The most telling code: an AggregateError (several addresses tried) keeps its own in the first attempt's. */
-function errorCode(error: unknown): string {
+function tellingCode(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
   const { code, name } = error as { code?: unknown; name?: unknown };
   if (typeof code === 'string') return code;
-  if (error instanceof AggregateError && error.errors.length > 0) return errorCode(error.errors[0]);
+  if (error instanceof AggregateError && error.errors.length > 0) return tellingCode(error.errors[0]);
   if (name === 'HTTPParserError') return 'HPE_INVALID';
   if (name === 'TimeoutError') return 'UND_ERR_HEADERS_TIMEOUT';
   return name === 'AbortError' ? 'ABORT_ERR' : '';

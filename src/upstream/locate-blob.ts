@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { parseContentLength } from '../http/content-length.ts';
 import { parseContentRange } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
 import type { CheckLocation } from './check-location.ts';
-import { contentLength, endBody, readErrorBody } from './end-body.ts';
+import { endBody, readErrorBody } from './end-body.ts';
 import type { UpstreamResponse } from './exchange.ts';
 import { isRedirect } from './is-redirect.ts';
 import { sourceExpiry } from './source-expiry.ts';
@@ -62,7 +63,7 @@ export function createLocateBlob(deps: {
         client,
         signal,
       });
-      if (!isRedirect(response.status)) return readAnswer(response, url);
+      if (!isRedirect(response.status)) return blobLocation(response, url);
       await endBody(response);
       const checked = deps.check(response.headers.location, url, hop);
       if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
@@ -75,10 +76,10 @@ export function createLocateBlob(deps: {
   };
 }
 
-async function readAnswer(response: UpstreamResponse, url: string): Promise<BlobLocation> {
+async function blobLocation(response: UpstreamResponse, url: string): Promise<BlobLocation> {
   const { status, headers } = response;
   if (status === 200 || status === 206) {
-    const size = status === 206 ? completeLength(headers) : contentLength(headers);
+    const size = status === 206 ? completeLength(headers) : parseContentLength(headers['content-length']);
     await endBody(response);
     return { kind: 'registry', url, size };
   }

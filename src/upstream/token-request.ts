@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { appendQuery } from '../http/append-query.ts';
 import { readBounded } from '../http/bounded-content.ts';
 import { endBody } from './end-body.ts';
 import type { Exchange } from './exchange.ts';
@@ -47,7 +48,7 @@ export function createTokenRequest(
       const response = await exchange({
         method: request.method,
         origin: service.origin,
-        path: withQuery(request.path === '/oauth2/exchange' ? request.path : service.path, request.query),
+        path: appendQuery(request.path === '/oauth2/exchange' ? request.path : service.path, request.query),
         headers: Object.fromEntries(FORWARDED.flatMap((name) => field(request.headers, name))),
         body: request.body,
         signal: request.signal,
@@ -64,11 +65,6 @@ export function createTokenRequest(
       throw classifyFailure(error, 'token_service');
     }
   };
-}
-
-function withQuery(path: string, query: string): string {
-  if (query === '') return path;
-  return `${path}${path.includes('?') ? '&' : '?'}${query}`;
 }
 
 function field(headers: TokenRequest['headers'], name: string): [string, string][] {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hash } from 'bcryptjs';
 import t from 'tap';
-import type { ClientPolicy, UpstreamAuth } from '../../src/config/config.ts';
+import type { ClientsConfig, UpstreamAuth } from '../../src/config/config.ts';
 import type { FixtureAuth } from '../support/fixture-token-service.ts';
 import { createTestClient } from '../support/http-client.ts';
 import { basic } from './callers.ts';
@@ -11,7 +11,7 @@ import { accessLine, errorOf, openScene, REPOSITORY, type Scene, type SceneOptio
 
 const BERTH = { name: 'berth', password: 'own:secret', repositories: ['*'] };
 const PRIVATE = { kind: 'bearer', users: [BERTH], publicRepositories: [] } as const satisfies FixtureAuth;
-const CLOSED: ClientPolicy = { anonymous: false, htpasswdFile: null, mtls: false, networks: [] };
+const CLOSED: ClientsConfig = { anonymous: false, htpasswdFile: null, mtls: false, networks: [] };
 
 /** A file of its own, gone after the test. */
 async function fileOf(t: Parameters<typeof openScene>[0], content: string, mode = 0o600): Promise<string> {
@@ -25,7 +25,7 @@ async function fileOf(t: Parameters<typeof openScene>[0], content: string, mode 
 /** A private upstream that only Berth's own credentials open, and clients that this policy lets in. */
 async function openOwn(
   t: Parameters<typeof openScene>[0],
-  clients: Partial<ClientPolicy>,
+  clients: Partial<ClientsConfig>,
   options: SceneOptions & { readonly credentials?: UpstreamAuth } = {},
 ): Promise<Scene> {
   const file = await fileOf(t, 'berth:own:secret\n');
@@ -127,7 +127,7 @@ t.test('A5 networks and client certificates', async (t) => {
 });
 
 t.test('A5 P1 anonymous and networks may not push, known users may', async (t) => {
-  const policies: Partial<ClientPolicy>[] = [{ anonymous: true }, { networks: ['127.0.0.0/8'] }];
+  const policies: Partial<ClientsConfig>[] = [{ anonymous: true }, { networks: ['127.0.0.0/8'] }];
   for (const clients of policies) {
     const scene = await openOwn(t, { ...clients, htpasswdFile: await htpasswdOf(t, 'carol') });
     const writes = [

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
 import t from 'tap';
-import type { ClientPolicy as ClientPolicyConfig } from '../../src/config/config.ts';
+import type { ClientsConfig } from '../../src/config/config.ts';
 import { createClientPolicy } from '../../src/policy/client-policy.ts';
 
-const NOBODY: ClientPolicyConfig = { anonymous: false, htpasswdFile: null, mtls: false, networks: [] };
+const NOBODY: ClientsConfig = { anonymous: false, htpasswdFile: null, mtls: false, networks: [] };
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 const RIGHT = basic('alice:wonderland');
 const WRONG = basic('alice:looking-glass');
@@ -15,7 +15,7 @@ t.test('who is let in', async (t) => {
   const networks = ['10.0.0.0/8'];
   type Row = [
     string,
-    Partial<ClientPolicyConfig>,
+    Partial<ClientsConfig>,
     { address?: string; authorization?: string; cert?: boolean },
     string,
   ];

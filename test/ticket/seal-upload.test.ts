@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import t from 'tap';
+import { MAX_UPLOAD_LOCATION_LENGTH } from '../../src/oci/route.ts';
 import { sealTicket } from '../../src/ticket/seal-ticket.ts';
-import { MAX_UPLOAD_CHARACTERS, openUpload, sealUpload } from '../../src/ticket/seal-upload.ts';
+import { openUpload, sealUpload } from '../../src/ticket/seal-upload.ts';
 import { generateTicketKeys, rotateTicketKeys } from '../../src/ticket/ticket-keys.ts';
 import { repositoryOf, sampleTicket } from './sample-ticket.ts';
 
@@ -37,7 +38,7 @@ t.test('each refusal has its reason', (t) => {
     ['a ticket', 'bad_signature', keys, where, ticket],
     ['keys of another fleet', 'unknown_key', generateTicketKeys(), where, text],
     ['nothing', 'malformed', keys, where, ''],
-    ['too long', 'malformed', keys, where, 'A'.repeat(MAX_UPLOAD_CHARACTERS + 1)],
+    ['too long', 'malformed', keys, where, 'A'.repeat(MAX_UPLOAD_LOCATION_LENGTH + 1)],
   ] as const;
   for (const [name, reason, by, at, shown] of rows) {
     t.same(openUpload(by, at, shown), { kind: 'refused', reason }, name);

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-
+import { describeCode } from '../../system/error-code.ts';
 import type { Egress, EgressTarget } from './egress.ts';
 import { FirewallError } from './firewall-error.ts';
 
@@ -52,7 +52,7 @@ async function addressesOf(name: string, resolve: ResolveHost): Promise<readonly
     const usable = found.filter((address) => isIPv4(address) || isIPv6(address));
     return usable.length === 0 ? 'no address' : [...new Set(usable)].toSorted(byNumber);
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return describeCode(error);
   }
 }
 

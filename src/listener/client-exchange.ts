@@ -12,7 +12,7 @@ import type { TimedResponse } from './timed-response.ts';
 export type CutReason = 'internal_error' | 'drain_deadline' | 'idle_timeout';
 
 /** One request and its response, from the header section to the end. */
-export type Exchange = {
+export type ClientExchange = {
   readonly context: RequestContext;
   readonly request: IncomingMessage;
   readonly response: TimedResponse;
@@ -27,7 +27,7 @@ export type ExchangeDeps = {
   readonly metrics: Metrics;
   readonly audit: Audit;
   /** Called once, when the response is complete or cannot be any more. */
-  readonly onEnd: (exchange: Exchange) => void;
+  readonly onEnd: (exchange: ClientExchange) => void;
 };
 
 export type ExchangeFacts = Pick<RequestContext, 'clientAddress' | 'network' | 'clientCertificate' | 'host'>;
@@ -59,7 +59,7 @@ export function beginExchange(
   response: TimedResponse,
   facts: ExchangeFacts,
   deps: ExchangeDeps,
-): Exchange {
+): ClientExchange {
   const startedAt = performance.now();
   const { socket } = request;
   const bytesBefore = socket.bytesWritten;
@@ -96,7 +96,7 @@ export function beginExchange(
       deps.audit.record({ reason, detail, requestId, client: facts.clientAddress, principal, ...asked });
     },
   };
-  const exchange: Exchange = {
+  const exchange: ClientExchange = {
     context,
     request,
     response,

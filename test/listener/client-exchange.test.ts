@@ -1,5 +1,5 @@
 import t from 'tap';
-import { selectRequestId } from '../../src/listener/exchange.ts';
+import { selectRequestId } from '../../src/listener/client-exchange.ts';
 
 t.test("the client's own request id counts where it is safe to write", (t) => {
   for (const id of ['a', 'A-b_c.9', 'x'.repeat(64)]) t.equal(selectRequestId(id), id);
