@@ -15,7 +15,7 @@ export async function registryInForce(
   if (config.admin === null) return registry;
   const answer = await askBerth(config, { method: 'GET', path: `registries/${registry.name}` });
   if (answer.kind === 'document') {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- version 1 of the control API, which is Berth's own
+    // Version 1 of the control API, which is Berth's own.
     const { delivery, rollout } = answer.document as RegistryDocument;
     // A configuration that was changed since the start may lack what the one in force has.
     const shows = delivery !== 'dedicated' || registry.dataEndpoint !== null;

@@ -26,7 +26,7 @@ export function createReportCommand(deps: CliDeps): Command {
       const { config } = await readConfig(options.config, deps);
       const { name } = selectRegistry(config, options.name);
       const answer = await mustAskBerth(config, { method: 'GET', path: `registries/${name}/migration` });
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- version 1 of the control API, which is Berth's own
+      // Version 1 of the control API, which is Berth's own.
       print(answer as MigrationReport, options.output, deps);
     });
   return command;

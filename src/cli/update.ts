@@ -30,7 +30,7 @@ export function createUpdateCommand(deps: CliDeps): Command {
       const { name } = selectRegistry(config, options.name);
       const body = { dataEndpointEnabled: options.dataEndpointEnabled };
       const answer = await mustAskBerth(config, { method: 'PATCH', path: `registries/${name}`, body });
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- version 1 of the control API, which is Berth's own
+      // Version 1 of the control API, which is Berth's own.
       const document = answer as RegistryDocument;
       const hosts = document.dataEndpointHostNames.join(' ');
       deps.stdout(

@@ -62,7 +62,7 @@ function replaceSizes(
 }
 
 function describe(error: ErrorObject, path: ConfigPath): Finding {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `verbose` gives the part of our own schema that the error is about
+  // `verbose` gives the part of our own schema that the error is about.
   const schema = error.parentSchema as JsonSchema;
   const shown = show(error.data);
   switch (error.keyword) {

@@ -50,7 +50,7 @@ export function loadConfig({ text, fileName, env }: LoadInput): LoadResult {
   }
   const overlaid = overlayEnvironment(CONFIG_SCHEMA, file.value, env);
   const { findings, remaining } = checkSchema(CONFIG_SCHEMA, overlaid.value);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- FileConfig is the schema as a type, and the value has just been held against it
+  // FileConfig is the schema as a type, and the value has just been held against it.
   const completed = complete(CONFIG_SCHEMA, applyPresets(remaining)) as FileConfig;
   const problems = [
     ...overlaid.problems,

@@ -200,7 +200,7 @@ function combinations<S extends LabelSets>(labels: S): Labels<S>[] {
   for (const [label, values] of Object.entries(labels)) {
     rows = rows.flatMap((row) => values.map((value) => ({ ...row, [label]: value })));
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rows are built from S; TypeScript cannot follow
+  // The rows are built from S; TypeScript cannot follow.
   return rows as Labels<S>[];
 }
 

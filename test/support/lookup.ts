@@ -36,7 +36,7 @@ export function createLookup(resolve: (hostname: string) => string | undefined):
       else callback(null, address, family);
     });
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one implementation stands for all overloads
+  // One implementation stands for all overloads.
   return answer as unknown as Lookup;
 }
 

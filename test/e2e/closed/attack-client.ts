@@ -48,6 +48,6 @@ async function sendDatagram({ to, port = 443, bytes }: Attack): Promise<AttackOu
   return { connected: false, received: '' };
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by attack.ts alone
+// Written by attack.ts alone
 const attacks = JSON.parse(await text(process.stdin)) as readonly Attack[];
 process.stdout.write(JSON.stringify(await Promise.all(attacks.map(carryOut))));
