@@ -81,6 +81,7 @@ function buildRegistry(file: FileRegistry, resolvePath: ResolvePath): RegistryCo
       match: all(match).map(canonicalPattern),
     })),
     authorizationTtlSeconds: file.authorizationTtlSeconds,
+    staleIfErrorSeconds: file.staleIfErrorSeconds,
     publicProbe: file.publicProbe,
     publicNetworkAccess: file.publicNetworkAccess,
     networkRules: {

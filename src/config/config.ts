@@ -106,6 +106,8 @@ export type RegistryConfig = {
   /** Never empty where delivery is `dedicated`. */
   readonly regions: readonly { readonly name: string; readonly match: readonly string[] }[];
   readonly authorizationTtlSeconds: number;
+  /** Since the upstream's last word; 0: a failure of the upstream is passed on. */
+  readonly staleIfErrorSeconds: number;
   readonly publicProbe: boolean;
   /** False: public listeners do not answer for this registry. */
   readonly publicNetworkAccess: boolean;

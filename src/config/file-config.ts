@@ -59,6 +59,7 @@ export type FileRegistry = {
   readonly redirectHosts: FileList<FileRedirectHost>;
   readonly regions: FileList<{ readonly name?: string; readonly match: FileList<string> }>;
   readonly authorizationTtlSeconds: number;
+  readonly staleIfErrorSeconds: number;
   readonly publicProbe: boolean;
   readonly publicNetworkAccess: boolean;
   readonly networkRules: {

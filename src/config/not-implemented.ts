@@ -9,7 +9,6 @@ const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
   'cache.directory',
   'cache.maxBytes',
   'registries[].serveRegions',
-  'registries[].staleIfErrorSeconds',
   'registries[].regions[].upstream',
 ]);
 

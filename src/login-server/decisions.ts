@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Metrics } from '../metrics/metrics.ts';
 import { createCollapse } from '../upstream/collapse.ts';
+import { isOutage, isOutageStatus } from '../upstream/is-outage.ts';
+import { createAllowedBefore } from './allowed-before.ts';
 import { createCredentialsKey, tokenExpiry } from './credentials-key.ts';
 
 /** The upstream's answer to «may these credentials have this content?», with what it said along with it. */
@@ -10,6 +12,8 @@ export type Verdict<T> =
       readonly value: T;
       /** Unix milliseconds after which what came along (a location) is of no use. */
       readonly usableUntil?: number;
+      /** The upstream can not be asked; this is what it said at that time, Unix milliseconds (C10). */
+      readonly staleSince?: number;
     }
   /** `value` is the upstream's own answer, to pass on. */
   | { readonly kind: 'refused'; readonly status: number; readonly value: T };
@@ -26,6 +30,24 @@ export type Question<T> = {
   /** Asks as Berth itself, without the caller's credentials; undefined: no public probe. */
   readonly probe: ((signal: AbortSignal) => Promise<Verdict<T>>) | undefined;
   readonly ask: (signal: AbortSignal) => Promise<Verdict<T>>;
+  /** What was allowed before may stand in for an upstream that can not be asked; left out: its failure is passed on. */
+  readonly stale?: Stale<T> | undefined;
+};
+
+type Stale<T> = {
+  /** Seconds since the upstream was last asked. */
+  readonly seconds: number;
+  /** Whether that answer is of any use now. */
+  usable(value: T): boolean;
+};
+
+/** Whose answer it is, under the names that it is kept by. */
+type Asker = {
+  /** Of this one question. */
+  readonly key: string;
+  /** Of everything about this repository by these credentials. */
+  readonly who: string;
+  readonly authorization: string | undefined;
 };
 
 /**
@@ -42,6 +64,8 @@ export type Decisions<T> = {
 const REFUSAL_MS = 5_000;
 /** Milliseconds that a caller with credentials of its own waits for the public probe. */
 const PROBE_MS = 2_000;
+/** Milliseconds that an upstream which could not be asked is not asked again, where there is an answer without it. */
+const OUTAGE_MS = 5_000;
 /** Entries; about 1 KiB each. A decision that falls out is only asked again. */
 const MAX_DECISIONS = 20_000;
 
@@ -56,13 +80,26 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   /** Repositories whose public probe failed, and until when it is not tried again. */
   const failedProbes = new LRUCache<string, number>({ max: MAX_DECISIONS });
   const collapse = createCollapse<Verdict<T>>();
-  const count = (result: 'hit' | 'miss' | 'collapsed' | 'public') =>
+  const allowedBefore = createAllowedBefore<T>(MAX_DECISIONS);
+  /** Questions that the upstream could not be asked, and until when it is not asked again. */
+  const outages = new LRUCache<string, number>({ max: MAX_DECISIONS });
+  const count = (result: 'hit' | 'miss' | 'collapsed' | 'public' | 'stale') =>
     deps.metrics.authorizationDecisions.inc({ result });
   let order = 0;
   /** What fell out of `forgotten` may have been forgotten at any time up to here. */
   let forgottenFloor = 0;
 
   const scope = (registry: string, repository: string) => JSON.stringify([registry, repository]);
+  const askerOf = (question: Question<T>, kind: 'caller' | 'public'): Asker => {
+    const authorization = kind === 'caller' ? question.authorization : undefined;
+    const credentials = credentialsKey(authorization);
+    const { registry, repository } = question;
+    return {
+      key: keyOf(question, credentials, kind),
+      who: JSON.stringify([registry, repository, kind, credentials]),
+      authorization,
+    };
+  };
   const forgottenAt = (of: string) => forgotten.get(of) ?? forgottenFloor;
 
   function lookUp(key: string, of: string): Verdict<T> | undefined {
@@ -74,36 +111,90 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   }
 
   function keep(
-    key: string,
+    asker: Asker,
     verdict: Verdict<T>,
     question: Question<T>,
-    by: string | undefined,
     asked: number,
+    askedAt: number,
   ): void {
-    const until = keepUntil(verdict, question, by, now());
+    const { key, who, authorization } = asker;
+    const until = keepUntil(verdict, question, authorization, now());
     if (until > now()) kept.set(key, { verdict, until, asked });
+    if (verdict.kind === 'allowed') {
+      if (question.stale === undefined) return;
+      const ends = [verdict.usableUntil, tokenExpiry(authorization)];
+      const usableUntil = Math.min(...ends.filter((end) => end !== undefined));
+      allowedBefore.allow(key, { value: verdict.value, askedAt, asked, usableUntil });
+    } else if (!isOutageStatus(verdict.status)) {
+      allowedBefore.refuse(key, asked);
+      // Who has lost one part of a repository has most likely lost all of it.
+      if (verdict.status === 401 || verdict.status === 403) allowedBefore.refuse(who, asked);
+    }
   }
 
   /** Asks once for all that ask the same at the same time. */
   async function askOnce(
-    key: string,
+    asker: Asker,
     of: string,
     question: Question<T>,
-    by: string | undefined,
     ask: (signal: AbortSignal) => Promise<Verdict<T>>,
     signal: AbortSignal,
   ): Promise<{ value: Verdict<T>; collapsed: boolean }> {
     // A question from before a write does not answer one from after it.
     return collapse.run(
-      JSON.stringify([key, forgottenAt(of)]),
+      JSON.stringify([asker.key, forgottenAt(of)]),
       async (shared) => {
         const asked = ++order;
+        const askedAt = now();
         const verdict = await ask(shared);
-        keep(key, verdict, question, by, asked);
+        keep(asker, verdict, question, asked, askedAt);
         return verdict;
       },
       signal,
     );
+  }
+
+  /** What the upstream has allowed this caller, or everybody, not longer ago than it may be (C10). */
+  function findStale(question: Question<T>, of: string, asker: Asker): Verdict<T> | undefined {
+    const { stale } = question;
+    if (stale === undefined) return undefined;
+    const askers = question.probe === undefined ? [asker] : [asker, askerOf(question, 'public')];
+    for (const { key, who } of askers) {
+      // A refusal of this very caller beats what everybody may have.
+      const found = allowedBefore.find(key, [who, asker.who, asker.key], forgottenAt(of));
+      if (found === undefined) continue;
+      const until = Math.min(found.askedAt + stale.seconds * 1000, found.usableUntil);
+      if (until <= now() || !stale.usable(found.value)) continue;
+      return { kind: 'allowed', value: found.value, staleSince: found.askedAt };
+    }
+    return undefined;
+  }
+
+  async function askOrFindStale(
+    question: Question<T>,
+    of: string,
+    asker: Asker,
+    signal: AbortSignal,
+  ): Promise<Verdict<T>> {
+    const standIn = (): Verdict<T> | undefined => {
+      const found = findStale(question, of, asker);
+      if (found !== undefined) {
+        outages.set(asker.key, now() + OUTAGE_MS);
+        count('stale');
+      }
+      return found;
+    };
+    try {
+      const { value, collapsed } = await askOnce(asker, of, question, question.ask, signal);
+      const stale = value.kind === 'refused' && isOutageStatus(value.status) ? standIn() : undefined;
+      if (stale !== undefined) return stale;
+      count(collapsed ? 'collapsed' : 'miss');
+      return value;
+    } catch (error) {
+      const stale = isOutage(error) ? standIn() : undefined;
+      if (stale === undefined) throw error;
+      return stale;
+    }
   }
 
   async function askPublic(
@@ -116,7 +207,7 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
     if ((failedProbes.get(of) ?? 0) > now()) return undefined;
     const privateKey = JSON.stringify([of, 'private']);
     if (lookUp(privateKey, of) !== undefined) return undefined;
-    const { value } = await askOnce(keyOf(question, '', 'public'), of, question, undefined, probe, signal);
+    const { value } = await askOnce(askerOf(question, 'public'), of, question, probe, signal);
     if (value.kind === 'allowed') return value;
     if (value.status === 401 || value.status === 403) {
       const until = now() + question.ttlSeconds * 1000;
@@ -144,16 +235,21 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   return {
     async decide(question, signal) {
       const of = scope(question.registry, question.repository);
-      const key = keyOf(question, credentialsKey(question.authorization), 'caller');
-      const known = lookUp(key, of);
+      const asker = askerOf(question, 'caller');
+      const known = lookUp(asker.key, of);
       if (known !== undefined) {
         count('hit');
         return known;
       }
-      const open = lookUp(keyOf(question, '', 'public'), of);
+      const open = lookUp(askerOf(question, 'public').key, of);
       if (question.probe !== undefined && open?.kind === 'allowed') {
         count('public');
         return open;
+      }
+      const stale = (outages.get(asker.key) ?? 0) > now() ? findStale(question, of, asker) : undefined;
+      if (stale !== undefined) {
+        count('stale');
+        return stale;
       }
       const probed = await tryPublic(question, of, signal);
       signal.throwIfAborted();
@@ -161,10 +257,7 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
         count('public');
         return probed;
       }
-      const { authorization, ask } = question;
-      const { value, collapsed } = await askOnce(key, of, question, authorization, ask, signal);
-      count(collapsed ? 'collapsed' : 'miss');
-      return value;
+      return askOrFindStale(question, of, asker, signal);
     },
     forget(registry, repository) {
       const of = scope(registry, repository);

@@ -4,6 +4,7 @@ import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
 import { parseContentLength } from '../http/content-length.ts';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import { endBody } from '../upstream/end-body.ts';
 import { classifyFailure, UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { type BoundedAnswer, keepAnswer } from './ask-upstream.ts';
@@ -31,9 +32,11 @@ export async function fetchManifest(
   const response = await deps.upstream.follow({ ...question, method: 'GET' });
   await refuseOddSuccess(response);
   if (response.status !== 200) return { kind: 'answer', answer: await keepAnswer(response) };
+  await refusePage(response);
   refuseCoding(response);
   const content = await readContent(response, deps);
   const expected = reference.kind === 'digest' ? reference.digest : statedDigest(response);
+  if (expected === undefined) refuseOtherDocument(content);
   const digest = expected ?? (`sha256:${createHash('sha256').update(content).digest('hex')}` as Digest);
   if (createHash(digestAlgorithm(digest)).update(content).digest('hex') !== digestHex(digest)) {
     deps.metrics.blobDigestMismatches.inc({ stage: 'manifest' });
@@ -60,6 +63,7 @@ export async function headManifest(
   if (status === 405 || status === 501) return undefined;
   await refuseOddSuccess(response);
   if (status !== 200) return { kind: 'answer', answer: { status, headers, body: Buffer.alloc(0) } };
+  await refusePage(response);
   const digest = reference.kind === 'digest' ? reference.digest : statedDigest(response);
   const length = parseContentLength(headers['content-length']);
   const mediaType = headers['content-type'];
@@ -78,6 +82,40 @@ async function readContent(response: UpstreamResponse, deps: LoginServerDeps): P
       `the manifest has more than ${deps.manifestBytes} bytes (limits.manifestBytes)`,
       { cause: error },
     );
+  }
+}
+
+/**
+ * C12: a page that a portal or a balancer puts before the registry with 200 is neither a manifest nor an allowance.
+ * @throws UpstreamFailure
+ */
+async function refusePage(response: UpstreamResponse): Promise<void> {
+  if (!/^(text\/html|application\/xhtml\+xml)\b/i.test(response.headers['content-type'] ?? '')) return;
+  await endBody(response);
+  throw new UpstreamFailure('http_protocol_error', 'registry', 'a web page came in place of a manifest');
+}
+
+/**
+ * C12: where no digest proves what came, it must at least look like a manifest (image-spec: `schemaVersion`, or for artifacts
+ * `mediaType`), not like an error document with 200.
+ * @throws UpstreamFailure
+ */
+function refuseOtherDocument(content: Buffer): void {
+  if (looksLikeManifest(content)) return;
+  throw new UpstreamFailure(
+    'http_protocol_error',
+    'registry',
+    'what came without a digest is no manifest: a JSON object with schemaVersion or mediaType',
+  );
+}
+
+function looksLikeManifest(content: Buffer): boolean {
+  try {
+    const document: unknown = JSON.parse(content.toString('utf8'));
+    if (typeof document !== 'object' || document === null || Array.isArray(document)) return false;
+    return 'schemaVersion' in document || 'mediaType' in document;
+  } catch {
+    return false;
   }
 }
 

@@ -7,8 +7,10 @@ import type { Settings } from '../endpoints/settings.ts';
 import type { ClientPolicy } from '../policy/client-policy.ts';
 import type { RepositoryRules } from '../policy/repository-rules.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
+import type { Collapse } from '../upstream/collapse.ts';
 import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import type { Decisions } from './decisions.ts';
+import type { FetchedManifest } from './fetch-manifest.ts';
 import type { ManifestAnswer } from './manifest-answer.ts';
 
 /** What the login server of one registry works with. */
@@ -20,6 +22,8 @@ export type LoginServerDeps = BlobSourceDeps & {
   readonly blobDecisions: Decisions<BlobLocation>;
   readonly manifestDecisions: Decisions<ManifestAnswer>;
   readonly manifests: ManifestStore;
+  /** Of this registry alone. */
+  readonly manifestFetches: Collapse<FetchedManifest>;
   readonly responder: BlobResponder;
   readonly repositoryRules: RepositoryRules;
   /** Undefined: the upstream decides with the caller's own credentials. */

@@ -172,12 +172,12 @@ export function createMetrics(build: { version: string; revision: string } = { v
     authorizationDecisions: make.counter(
       'berth_authorization_decisions_total',
       'Where the decision whether this caller may have it came from.',
-      { result: ['hit', 'miss', 'collapsed', 'public'] },
+      { result: ['hit', 'miss', 'collapsed', 'public', 'stale'] },
     ),
     manifestCacheRequests: make.counter(
       'berth_manifest_cache_requests_total',
       'Manifest requests, by what the memory cache answered (RFC 9211).',
-      { result: ['hit', 'miss', 'bypass'] },
+      { result: ['hit', 'miss', 'bypass', 'stale'] },
     ),
     manifestCacheSizeBytes: make.gauge(
       'berth_manifest_cache_size_bytes',

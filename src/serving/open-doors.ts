@@ -10,6 +10,7 @@ import type { Migration } from '../endpoints/migration.ts';
 import type { Settings } from '../endpoints/settings.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { createDecisions } from '../login-server/decisions.ts';
+import type { FetchedManifest } from '../login-server/fetch-manifest.ts';
 import { createLoginServer } from '../login-server/login-server.ts';
 import type { ManifestAnswer } from '../login-server/manifest-answer.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -21,6 +22,7 @@ import { createRepositoryRules } from '../policy/repository-rules.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
 import { readAuthorities } from '../upstream/authorities.ts';
 import { createBufferPool } from '../upstream/buffer-pool.ts';
+import { createCollapse } from '../upstream/collapse.ts';
 import { createSlabSocket } from '../upstream/slab-socket.ts';
 import {
   type BlobLocation,
@@ -166,6 +168,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       settings: deps.settings,
       migration,
       manifests,
+      manifestFetches: createCollapse<FetchedManifest>(),
       responder,
       blobDecisions: scopeDecisions(blobDecisions, decisionScope),
       manifestDecisions: scopeDecisions(manifestDecisions, decisionScope),

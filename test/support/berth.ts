@@ -157,6 +157,7 @@ export function testRegistry(
     })),
     regions: [{ name: 'eastus', match: ['eus*.blob.core.windows.net'] }],
     authorizationTtlSeconds: 60,
+    staleIfErrorSeconds: 0,
     publicProbe: true,
     publicNetworkAccess: true,
     networkRules: { defaultAction: 'allow', ipRules: [] },

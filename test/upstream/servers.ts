@@ -126,6 +126,7 @@ export function registryConfig(
     redirectHosts: [],
     regions: [],
     authorizationTtlSeconds: 60,
+    staleIfErrorSeconds: 0,
     publicProbe: true,
     publicNetworkAccess: true,
     networkRules: { defaultAction: 'allow', ipRules: [] },
