@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 
 import { isRecord, isSize } from './complete.ts';
 import type { JsonSchema } from './json-schema.ts';
@@ -16,7 +16,7 @@ export function checkSchema(
   value: unknown,
 ): { findings: readonly Finding[]; remaining: unknown } {
   const sizes = replaceSizes(schema, value, []);
-  const validate = new Ajv({ allErrors: true, allowUnionTypes: true, verbose: true }).compile(schema);
+  const validate = validatorOf(schema);
   const findings: Finding[] = [...sizes.findings];
   let remaining = sizes.value;
   if (!validate(sizes.value)) {
@@ -29,6 +29,17 @@ export function checkSchema(
     }
   }
   return { findings, remaining };
+}
+
+/** Compiling costs ten milliseconds and depends on the schema alone, which never changes: once is enough. */
+const validators = new WeakMap<JsonSchema, ValidateFunction>();
+
+function validatorOf(schema: JsonSchema): ValidateFunction {
+  const known = validators.get(schema);
+  if (known !== undefined) return known;
+  const validate = new Ajv({ allErrors: true, allowUnionTypes: true, verbose: true }).compile(schema);
+  validators.set(schema, validate);
+  return validate;
 }
 
 /** Sizes as numbers, so that the schema's own limits hold for `4MiB`, too. */

@@ -6,7 +6,7 @@ import { TARGETS } from './targets.ts';
 // `npm run fuzz [-- CASES [SEED]]`: each target in a process of its own, so that a hang is one target's failure.
 
 const CASES = 100_000;
-/** For a whole target; 100,000 configurations take about two minutes on two cores. */
+/** For a whole target; 100,000 configurations take some minutes on two cores. */
 const DEADLINE_MS = 15 * 60_000;
 
 const [cases = String(CASES), seed = String(Date.now() % 2 ** 31), only] = process.argv.slice(2);
