@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   listener: ['audit', 'policy', 'config', 'metrics', 'oci', 'http', 'system'],
   blob: ['upstream', 'cache', 'ticket', 'metrics', 'oci', 'http'],
   upstream: ['config', 'metrics', 'oci', 'http', 'system'],
-  cache: ['config', 'oci', 'http', 'system'],
+  cache: ['metrics', 'oci', 'http', 'system'],
   ticket: ['oci', 'http', 'system'],
   policy: ['config', 'http', 'system'],
   endpoints: ['config', 'http', 'system'],
@@ -91,6 +91,8 @@ function readsFiles(file: string): boolean {
     /^main\.ts$/,
     /^listener\/tls\.ts$/,
     /^audit\/audit-file\.ts$/,
+    // The disk store.
+    /^cache\/store-fs\.ts$/,
     /^ticket\/key-file\.ts$/,
     /^endpoints\/settings-file\.ts$/,
     /^admin\/control-socket\.ts$/,

@@ -247,3 +247,16 @@ export type ClientLimit = (typeof CLIENT_LIMITS)[number];
 /** Why a question was not put to an upstream registry: its `upstream.limits`. */
 export const UPSTREAM_THROTTLES = ['queue_full', 'wait_too_long', 'upstream_paused'] as const;
 export type UpstreamThrottle = (typeof UPSTREAM_THROTTLES)[number];
+
+/** A blob on disk: whole and verified, or what a fill has brought or left. */
+export const CACHE_STATES = ['published', 'partial'] as const;
+
+/** Why a blob left the disk. `size` and `free_space`: its turn; `age`: a partial that nobody continued. */
+export const CACHE_EVICTIONS = ['size', 'free_space', 'age', 'damaged', 'removed'] as const;
+export type CacheEviction = (typeof CACHE_EVICTIONS)[number];
+
+/** Why nothing is written to the cache. */
+export const CACHE_DEGRADED = ['no_room', 'read_only', 'io_error'] as const;
+
+/** Why a write failed; `gone`: somebody took the file away. */
+export const CACHE_WRITE_FAILURES = [...CACHE_DEGRADED, 'gone'] as const;

@@ -2,6 +2,10 @@ import type { Labels } from './instruments.ts';
 import { createInstruments } from './instruments.ts';
 import {
   AUDIT_REASONS,
+  CACHE_DEGRADED,
+  CACHE_EVICTIONS,
+  CACHE_STATES,
+  CACHE_WRITE_FAILURES,
   CLIENT_LIMITS,
   CODES,
   CONNECTION_REFUSALS,
@@ -151,7 +155,7 @@ export function createMetrics(build: { version: string; revision: string } = { v
     blobTransmitBytes: make.counter(
       'berth_blob_transmit_bytes_total',
       'Bytes of blobs written to clients, counted as they flow, cut transfers included.',
-      { source: ['upstream'] },
+      { source: ['cache', 'fill', 'upstream'] },
     ),
     blobIncomplete: make.counter(
       'berth_blob_incomplete_total',
@@ -169,6 +173,26 @@ export function createMetrics(build: { version: string; revision: string } = { v
     bufferPoolBytes: make.gauge('berth_buffer_pool_bytes', 'Transfer buffers.', {
       state: ['in_use', 'free'],
     }),
+    cacheSizeBytes: make.gauge('berth_cache_size_bytes', 'Bytes of blobs on disk.', { state: CACHE_STATES }),
+    cacheEntries: make.gauge('berth_cache_entries', 'Blobs on disk.', { state: CACHE_STATES }),
+    cacheEvictions: make.counter('berth_cache_evictions_total', 'Blobs removed from disk, by reason.', {
+      reason: CACHE_EVICTIONS,
+    }),
+    cacheWriteFailures: make.counter(
+      'berth_cache_write_failures_total',
+      'Writes to the disk of the cache that failed.',
+      { reason: CACHE_WRITE_FAILURES },
+    ),
+    cacheDegraded: make.gauge(
+      'berth_cache_degraded',
+      '1 while nothing is written to the cache for this reason; blobs are streamed.',
+      { reason: CACHE_DEGRADED },
+    ),
+    cacheScrubbedBytes: make.counter(
+      'berth_cache_scrubbed_bytes_total',
+      'Bytes of published blobs hashed again in the background.',
+      {},
+    ),
     authorizationDecisions: make.counter(
       'berth_authorization_decisions_total',
       'Where the decision whether this caller may have it came from.',

@@ -1,0 +1,142 @@
+import type { CacheEviction } from '../metrics/labels.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { PartialShelf } from './partial-shelf.ts';
+import type { CatalogEntry, StoreCatalog } from './store-catalog.ts';
+import { StoreFailure } from './store-failure.ts';
+import { removeFile, type StoreFs } from './store-fs.ts';
+import type { StoreLayout } from './store-layout.ts';
+
+/** Keeps the store within its limits: least recently used first, whole and partial alike; what is in use stays. */
+export type StoreRoom = {
+  /** Removes a published blob, whoever reads it. */
+  remove(entry: CatalogEntry, reason: CacheEviction): Promise<void>;
+  /** The removal of this digest's file that is under way: until then its name is not free. */
+  removing(digest: Digest): Promise<void> | undefined;
+  /** Down to `maxBytes`, and up to `minFreeBytes` on the disk. Returns the bytes freed. @throws StoreFailure no_room */
+  make(): Promise<number>;
+  /** So many bytes were written; room is made in the background where it is time to. */
+  written(bytes: number): void;
+  /** Partials that nobody has used since then go. Returns the bytes freed. */
+  dropPartials(before: number): Promise<number>;
+  /** Everything begun has ended. */
+  settled(): Promise<void>;
+};
+
+export type StoreRoomDeps = {
+  readonly fs: StoreFs;
+  readonly layout: StoreLayout;
+  readonly catalog: StoreCatalog;
+  readonly shelf: PartialShelf;
+  readonly maxBytes: number;
+  readonly minFreeBytes: number;
+  readonly metrics: Pick<Metrics, 'cacheEvictions'>;
+  readonly onFailure: (error: unknown) => void;
+};
+
+/** Bytes between two questions how full the disk is: others write there, too. */
+const LOOK_BYTES = 64 * 1024 * 1024;
+
+export function createStoreRoom(deps: StoreRoomDeps): StoreRoom {
+  const { fs, layout, catalog, shelf, maxBytes, minFreeBytes, metrics } = deps;
+  const removals = new Map<Digest, Promise<void>>();
+  /** One at a time, so that two do not evict for the same bytes. */
+  let making: Promise<number> | undefined;
+  let sinceLook = 0;
+
+  /** From now on nobody finds it; the file is gone when the promise resolves. */
+  function removeAt(digest: Digest, paths: readonly string[], reason: CacheEviction): Promise<void> {
+    const removal = (async () => {
+      for (const path of paths) await removeFile(fs, path);
+      metrics.cacheEvictions.inc({ reason });
+    })().finally(() => {
+      if (removals.get(digest) === removal) removals.delete(digest);
+    });
+    removals.set(digest, removal);
+    return removal;
+  }
+
+  async function remove(entry: CatalogEntry, reason: CacheEviction): Promise<void> {
+    if (catalog.delete(entry)) await removeAt(entry.digest, [layout.blob(entry.digest)], reason);
+  }
+
+  async function removeLeft(digest: Digest, reason: CacheEviction): Promise<void> {
+    if (shelf.takeLeft(digest) === undefined) return;
+    const { data, pieces } = layout.partial(digest);
+    await removeAt(digest, [data, pieces], reason);
+  }
+
+  /** Returns the bytes freed, 0 where nothing may go. */
+  async function evictOne(reason: CacheEviction): Promise<number> {
+    const partial = shelf.oldestLeft();
+    const entry = oldestUnpinned(catalog);
+    if (partial !== undefined && (entry === undefined || partial.lastUsedAt <= entry.lastUsedAt)) {
+      await removeLeft(partial.digest, reason);
+      return Math.max(1, partial.bytes);
+    }
+    if (entry === undefined) return 0;
+    await remove(entry, reason);
+    return Math.max(1, entry.bytes);
+  }
+
+  async function makeRoom(): Promise<number> {
+    let freed = 0;
+    while (catalog.bytes + shelf.bytes > maxBytes) {
+      const bytes = await evictOne('size');
+      if (bytes === 0) break;
+      freed += bytes;
+    }
+    if (minFreeBytes === 0) return freed;
+    sinceLook = 0;
+    for (;;) {
+      const { bavail, bsize } = await fs.statfs(layout.root);
+      let missing = minFreeBytes - bavail * bsize;
+      if (missing <= 0) return freed;
+      // The file system may give room back late: what was freed is taken at its word before it is asked again.
+      while (missing > 0) {
+        const bytes = await evictOne('free_space');
+        if (bytes === 0) {
+          throw new StoreFailure('no_room', 'the disk of the cache has less than its minimum of free space');
+        }
+        missing -= bytes;
+        freed += bytes;
+      }
+    }
+  }
+
+  function make(): Promise<number> {
+    making ??= makeRoom().finally(() => {
+      making = undefined;
+    });
+    return making;
+  }
+
+  return {
+    remove,
+    removing: (digest) => removals.get(digest),
+    make,
+    written(bytes) {
+      sinceLook += bytes;
+      if (catalog.bytes + shelf.bytes <= maxBytes && sinceLook < LOOK_BYTES) return;
+      sinceLook = 0;
+      make().catch(deps.onFailure);
+    },
+    async dropPartials(before) {
+      let freed = 0;
+      for (;;) {
+        const oldest = shelf.oldestLeft();
+        if (oldest === undefined || oldest.lastUsedAt >= before) return freed;
+        freed += oldest.bytes;
+        await removeLeft(oldest.digest, 'age');
+      }
+    },
+    async settled() {
+      await Promise.allSettled([making, ...removals.values()]);
+    },
+  };
+}
+
+function oldestUnpinned(catalog: StoreCatalog): CatalogEntry | undefined {
+  for (const entry of catalog.oldestFirst()) if (entry.pins === 0) return entry;
+  return undefined;
+}
