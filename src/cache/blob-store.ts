@@ -18,7 +18,10 @@ export type BlobStore = {
   remove(digest: Digest): Promise<'removed' | 'in_use' | 'absent'>;
   /** Hashes a published blob again; a wrong one is removed. */
   verify(digest: Digest, signal: AbortSignal): Promise<'ok' | 'removed' | 'absent'>;
-  /** Evicts down to the limits, and partials that nobody has touched for long. Returns the bytes freed. */
+  /**
+   * Evicts down to the limits, and partials that nobody has touched for long. Returns the bytes freed.
+   * @throws StoreFailure where the limits can not be kept
+   */
   collect(): Promise<number>;
   readonly usage: StoreUsage;
   close(): Promise<void>;

@@ -1,23 +1,22 @@
-import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { describeCode, errorCode } from '../system/error-code.ts';
-import type { BlobStore, PartialBlob, StoredBlob } from './blob-store.ts';
+import type { BlobStore, StoredBlob } from './blob-store.ts';
 import { writeCatalog } from './catalog-file.ts';
-import { createPartialBlob } from './create-partial-blob.ts';
+import { createPartials } from './create-partials.ts';
 import { createStoredBlob } from './create-stored-blob.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { matchesDigest } from './hash-blob.ts';
 import { createPartialShelf } from './partial-shelf.ts';
 import { makeDirectories, recoverStore } from './recover-store.ts';
-import { openSpoolFiles } from './spool-files.ts';
+import { type ScrubDeps, startScrub } from './start-scrub.ts';
 import { type CatalogEntry, createStoreCatalog } from './store-catalog.ts';
-import { classifyStoreFailure, type StoreFailure } from './store-failure.ts';
-import { DISK, type StoreFs, syncDirectory } from './store-fs.ts';
+import { classifyStoreFailure } from './store-failure.ts';
+import { DISK, type StoreFs } from './store-fs.ts';
 import { createStoreHealth } from './store-health.ts';
-import { DIRECTORY_MODE, storeLayout } from './store-layout.ts';
+import { storeLayout } from './store-layout.ts';
 import { createStoreRoom } from './store-room.ts';
 import { writeProbe } from './write-probe.ts';
 
@@ -32,12 +31,19 @@ export type DiskStoreOptions = {
   readonly pieceBytes: number;
   readonly metrics: Pick<
     Metrics,
-    'cacheSizeBytes' | 'cacheEntries' | 'cacheEvictions' | 'cacheWriteFailures' | 'cacheDegraded'
+    | 'cacheSizeBytes'
+    | 'cacheEntries'
+    | 'cacheEvictions'
+    | 'cacheWriteFailures'
+    | 'cacheDegraded'
+    | 'cacheScrubbedBytes'
   >;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly fs?: StoreFs;
+  /** How the scrub waits; tests bring their own. */
+  readonly pause?: ScrubDeps['pause'];
 };
 
 /** Between two looks at what has to be done without anybody asking. */
@@ -57,7 +63,6 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
   const layout = storeLayout(directory);
   const catalog = createStoreCatalog();
   const shelf = createPartialShelf();
-  const live = new Set<PartialBlob>();
   let unlock: (() => void) | undefined;
   let closed = false;
   let savedChanges = 0;
@@ -86,6 +91,22 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     },
   });
 
+  const partials = createPartials({
+    fs,
+    layout,
+    catalog,
+    shelf,
+    room,
+    health,
+    maxBytes,
+    pieceBytes,
+    now,
+    onPublished(entry, file) {
+      catalog.pin(entry);
+      return pinned(entry, file);
+    },
+  });
+
   async function start(): Promise<void> {
     try {
       await makeDirectories(fs, layout);
@@ -99,13 +120,13 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       if (errorCode(failure) !== 'EROFS') throw error;
       health.failed(classifyStoreFailure(failure));
     }
-    const { blobs, partials, removed } = await recoverStore(fs, layout);
+    const { blobs, partials: left, removed } = await recoverStore(fs, layout);
     for (const { digest, bytes, publishedAt, lastUsedAt } of blobs) {
       catalog.add(digest, bytes, publishedAt, lastUsedAt);
     }
-    for (const partial of partials) shelf.leave(partial);
+    for (const partial of left) shelf.leave(partial);
     log.info(
-      { directory, blobs: blobs.length, bytes: catalog.bytes, partials: partials.length, removed },
+      { directory, blobs: blobs.length, bytes: catalog.bytes, partials: left.length, removed },
       'cache opened',
     );
     if (health.degraded === undefined)
@@ -144,58 +165,22 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     return undefined;
   }
 
-  async function openPartial(digest: Digest, length: number): Promise<PartialBlob | undefined> {
-    if (closed || catalog.get(digest) !== undefined || shelf.isOwned(digest)) return undefined;
-    if (shelf.promisedBytes + catalog.pinnedBytes + length > maxBytes) return undefined;
-    shelf.own(digest, length);
+  async function verify(
+    digest: Digest,
+    signal: AbortSignal,
+    onSlice?: (bytes: number) => Promise<void>,
+  ): Promise<'ok' | 'removed' | 'absent'> {
+    const entry = closed ? undefined : catalog.get(digest);
+    const blob = entry === undefined ? undefined : await openEntry(entry);
+    if (entry === undefined || blob === undefined) return 'absent';
     try {
-      if (await health.mayWrite()) return await openOwned(digest, length);
-    } catch (error) {
-      health.failed(classifyStoreFailure(error));
+      if (await matchesDigest(blob, digest, signal, onSlice)) return 'ok';
+      log.error({ digest }, 'cached blob is damaged: removed');
+      await room.remove(entry, 'damaged');
+      return 'removed';
+    } finally {
+      blob.close();
     }
-    shelf.disown(digest, undefined);
-    return undefined;
-  }
-
-  async function openOwned(digest: Digest, length: number): Promise<PartialBlob> {
-    await room.removing(digest);
-    const left = shelf.takeLeft(digest);
-    try {
-      return await openFiles(digest, length);
-    } catch (error) {
-      if (left !== undefined) shelf.leave(left);
-      throw error;
-    }
-  }
-
-  async function openFiles(digest: Digest, length: number): Promise<PartialBlob> {
-    const target = layout.blob(digest);
-    const made = await fs.mkdir(dirname(target), { recursive: true, mode: DIRECTORY_MODE });
-    if (made !== undefined) await syncDirectory(fs, dirname(made));
-    const files = await openSpoolFiles(fs, layout.partial(digest), { length, pieceBytes });
-    const partial = createPartialBlob({
-      fs,
-      digest,
-      files,
-      target,
-      onAllocated(bytes) {
-        shelf.grow(digest, bytes);
-        room.written(bytes);
-      },
-      onFailure: (failure: StoreFailure) => health.failed(failure),
-      onPublished: (file) => {
-        const entry = catalog.add(digest, length, now(), now());
-        catalog.pin(entry);
-        return pinned(entry, file);
-      },
-      onEnded(bytes) {
-        live.delete(partial);
-        shelf.disown(digest, bytes === undefined ? undefined : { digest, bytes, lastUsedAt: now() });
-        room.written(0);
-      },
-    });
-    live.add(partial);
-    return partial;
   }
 
   async function save(): Promise<void> {
@@ -222,6 +207,12 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     ticking = ticking.then(tick);
   }, TICK_MS);
   timer.unref();
+  const stopScrub = startScrub({
+    digests: () => Array.from(catalog.oldestFirst(), ({ digest }) => digest),
+    verify,
+    metrics,
+    ...(options.pause !== undefined && { pause: options.pause }),
+  });
   const stopMetrics = [
     metrics.cacheSizeBytes.collect(() => [
       [{ state: 'published' }, catalog.bytes],
@@ -240,7 +231,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       catalog.use(entry, now());
       return openEntry(entry);
     },
-    openPartial,
+    openPartial: async (digest, length) => (closed ? undefined : partials.open(digest, length)),
     async *list() {
       // Of now: an order that moves with each use has no end.
       const entries = [...catalog.oldestFirst()];
@@ -255,21 +246,15 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       await room.remove(entry, 'removed');
       return 'removed';
     },
-    async verify(digest, signal) {
-      const entry = catalog.get(digest);
-      const blob = entry === undefined ? undefined : await openEntry(entry);
-      if (entry === undefined || blob === undefined) return 'absent';
-      try {
-        if (await matchesDigest(blob, digest, signal)) return 'ok';
-        log.error({ digest }, 'cached blob is damaged: removed');
-        await room.remove(entry, 'damaged');
-        return 'removed';
-      } finally {
-        blob.close();
-      }
-    },
+    verify: (digest, signal) => verify(digest, signal),
     async collect() {
-      return (await room.make()) + (await room.dropPartials(now() - PARTIAL_AGE_MS));
+      try {
+        return (await room.dropPartials(now() - PARTIAL_AGE_MS)) + (await room.make());
+      } catch (error) {
+        const failure = classifyStoreFailure(error);
+        health.failed(failure);
+        throw failure;
+      }
     },
     get usage() {
       return {
@@ -285,8 +270,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       closed = true;
       clearInterval(timer);
       for (const stop of stopMetrics) stop();
-      await ticking;
-      await Promise.all([...live].map((partial) => partial.close()));
+      await Promise.all([ticking, stopScrub()]);
+      await partials.close();
       await room.settled();
       await save().catch((error: unknown) => {
         log.warn({ directory, error: describeCode(error) }, 'the catalog of the cache was not saved');

@@ -1,0 +1,119 @@
+import { dirname } from 'node:path';
+
+import type { Digest } from '../oci/digest.ts';
+import type { PartialBlob, StoredBlob } from './blob-store.ts';
+import { createPartialBlob } from './create-partial-blob.ts';
+import type { PartialShelf } from './partial-shelf.ts';
+import { openSpoolFiles } from './spool-files.ts';
+import type { CatalogEntry, StoreCatalog } from './store-catalog.ts';
+import { classifyStoreFailure } from './store-failure.ts';
+import { type FileHandle, type StoreFs, syncDirectory } from './store-fs.ts';
+import type { StoreHealth } from './store-health.ts';
+import { DIRECTORY_MODE, type StoreLayout } from './store-layout.ts';
+import type { StoreRoom } from './store-room.ts';
+
+export type Partials = {
+  /** Undefined where it has an owner, is published, does not fit, or the disk can not take it now. */
+  open(digest: Digest, length: number): Promise<PartialBlob | undefined>;
+  /** Ends those that are open, as their owners' `close` does. */
+  close(): Promise<void>;
+};
+
+export type PartialsDeps = {
+  readonly fs: StoreFs;
+  readonly layout: StoreLayout;
+  readonly catalog: StoreCatalog;
+  readonly shelf: PartialShelf;
+  readonly room: StoreRoom;
+  readonly health: StoreHealth;
+  readonly maxBytes: number;
+  readonly pieceBytes: number;
+  readonly now: () => number;
+  /** It is in the catalog now. */
+  readonly onPublished: (entry: CatalogEntry, file: FileHandle) => StoredBlob;
+};
+
+/** Partials with their owners, in the store's books from the first byte to the last. */
+export function createPartials(deps: PartialsDeps): Partials {
+  const { fs, layout, catalog, shelf, room, health, maxBytes, pieceBytes, now } = deps;
+  const live = new Set<PartialBlob>();
+  const opening = new Set<Promise<unknown>>();
+  let closing = false;
+
+  async function open(digest: Digest, length: number): Promise<PartialBlob | undefined> {
+    if (closing || catalog.get(digest) !== undefined || shelf.isOwned(digest)) return undefined;
+    // What was promised can be kept: nothing of these can be evicted.
+    if (shelf.promisedBytes + catalog.pinnedBytes + length > maxBytes) return undefined;
+    shelf.own(digest, length);
+    try {
+      const partial = await openTracked(digest, length);
+      if (partial !== undefined) return partial;
+    } catch (error) {
+      health.failed(classifyStoreFailure(error));
+    }
+    shelf.disown(digest, undefined);
+    return undefined;
+  }
+
+  async function openTracked(digest: Digest, length: number): Promise<PartialBlob | undefined> {
+    const opened = (async () => {
+      if (!(await health.mayWrite())) return undefined;
+      // Others may have filled the disk since the last write.
+      await room.make();
+      return openOwned(digest, length);
+    })();
+    opening.add(opened);
+    try {
+      return await opened;
+    } finally {
+      opening.delete(opened);
+    }
+  }
+
+  async function openOwned(digest: Digest, length: number): Promise<PartialBlob> {
+    await room.removing(digest);
+    const left = shelf.takeLeft(digest);
+    try {
+      return await openFiles(digest, length);
+    } catch (error) {
+      if (left !== undefined) shelf.leave(left);
+      throw error;
+    }
+  }
+
+  async function openFiles(digest: Digest, length: number): Promise<PartialBlob> {
+    const target = layout.blob(digest);
+    const made = await fs.mkdir(dirname(target), { recursive: true, mode: DIRECTORY_MODE });
+    if (made !== undefined) await syncDirectory(fs, dirname(made));
+    await fs.mkdir(dirname(layout.partial(digest).data), { recursive: true, mode: DIRECTORY_MODE });
+    const files = await openSpoolFiles(fs, layout.partial(digest), { length, pieceBytes });
+    const partial = createPartialBlob({
+      fs,
+      digest,
+      files,
+      target,
+      onAllocated(bytes) {
+        shelf.grow(digest, bytes);
+        room.written(bytes);
+      },
+      onFailure: (failure) => health.failed(failure),
+      onPublished: (file) => deps.onPublished(catalog.add(digest, length, now(), now()), file),
+      onEnded(bytes) {
+        live.delete(partial);
+        shelf.disown(digest, bytes === undefined ? undefined : { digest, bytes, lastUsedAt: now() });
+        room.written(0);
+      },
+    });
+    live.add(partial);
+    return partial;
+  }
+
+  return {
+    open,
+    async close() {
+      closing = true;
+      await Promise.allSettled(opening);
+      await Promise.all([...live].map((partial) => partial.close()));
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import {
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+
+import { storeLayout } from '../../src/cache/store-layout.ts';
+import {
+  CONTRACT_PIECE_BYTES,
+  digestsOf,
+  fillPieces,
+  mustOpenPartial,
+  publishContent,
+  randomContent,
+  readStored,
+} from '../support/contract/blob-store.ts';
+import { openTestStore } from '../support/disk-store.ts';
+
+const NEVER = new AbortController().signal;
+
+/** Changes one byte of a file, and neither its length nor the rest. */
+function flipByte(path: string, at: number): void {
+  const [before = 0] = readFileSync(path).subarray(at);
+  writeSync(openSync(path, 'r+'), Buffer.from([before ^ 0xff]), 0, 1, at);
+}
+
+t.test(
+  'the last use survives a restart; without the catalog the files still tell what is there',
+  async (t) => {
+    let now = 1_000_000;
+    const { store, directory, reopen } = await openTestStore(t, { now: () => (now += 1000) });
+    const contents = [randomContent(10), randomContent(20), randomContent(30)];
+    for (const content of contents) await publishContent(store, content);
+    await readStored(store, contents[0]?.digest ?? randomContent(1).digest);
+    const order = async (of: typeof store) => {
+      const digests: string[] = [];
+      for await (const { digest } of of.list()) digests.push(digest);
+      return digests;
+    };
+    const before = await order(store);
+    t.equal(before.at(-1), contents[0]?.digest);
+    const again = await reopen();
+    t.same(await order(again), before);
+
+    const { catalog } = storeLayout(directory);
+    for (const damage of [
+      () => rmSync(catalog),
+      () => writeFileSync(catalog, 'no catalog'),
+      () => truncateSync(catalog, statSync(catalog).size - 30),
+      () => flipByte(catalog, 100),
+    ]) {
+      await (await reopen()).close();
+      damage();
+      const rebuilt = await reopen();
+      t.same(await digestsOf(rebuilt), before.toSorted());
+      t.equal(rebuilt.usage.bytes, 60);
+      // So that the next close writes it again.
+      await readStored(rebuilt, contents[1]?.digest ?? randomContent(1).digest);
+    }
+  },
+);
+
+t.test('what was half done is undone, and what is nobody’s goes', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t);
+  const layout = storeLayout(directory);
+  const content = randomContent(CONTRACT_PIECE_BYTES * 2);
+  const whole = randomContent(100);
+  await publishContent(store, whole);
+  const partial = await mustOpenPartial(store, content);
+  await fillPieces(partial, content.bytes, [0]);
+  await store.close();
+
+  const lonely = layout.partial(randomContent(1).digest);
+  writeFileSync(lonely.data, 'no pieces');
+  const other = layout.partial(randomContent(1).digest);
+  writeFileSync(other.pieces, 'no data');
+  // Published, and killed before the pieces were taken away.
+  writeFileSync(layout.partial(whole.digest).pieces, 'left');
+  writeFileSync(`${layout.catalog}.tmp`, 'half');
+  const stray = layout.blob(whole.digest).slice(0, -1);
+  writeFileSync(stray, 'no digest');
+  mkdirSync(join(layout.blobs('sha256'), 'zz'), { recursive: true });
+
+  const again = await reopen();
+  t.same(await digestsOf(again), [whole.digest]);
+  t.match(again.usage, { entries: 1, partials: 1 });
+  for (const path of [
+    lonely.data,
+    other.pieces,
+    layout.partial(whole.digest).pieces,
+    `${layout.catalog}.tmp`,
+    stray,
+  ]) {
+    t.throws(() => statSync(path), { code: 'ENOENT' }, path.slice(directory.length));
+  }
+  t.equal(await (await mustOpenPartial(again, content)).has(0), true);
+});
+
+t.test('a piece that is not what was written is not there', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t);
+  const layout = storeLayout(directory);
+  const content = randomContent(CONTRACT_PIECE_BYTES * 4);
+  const partial = await mustOpenPartial(store, content);
+  await fillPieces(partial, content.bytes);
+  await store.close();
+  const { data, pieces } = layout.partial(content.digest);
+  flipByte(data, CONTRACT_PIECE_BYTES + 7);
+  // The record of piece 2, torn.
+  flipByte(pieces, 24 + 2 * 12 + 9);
+  // And one of which only a part was written.
+  writeFileSync(pieces, Buffer.concat([readFileSync(pieces), Buffer.from([0, 0])]));
+  const again = await mustOpenPartial(await reopen(), content);
+  t.same(await Promise.all([0, 1, 2, 3, 1].map((piece) => again.has(piece))), [
+    true,
+    false,
+    false,
+    true,
+    false,
+  ]);
+  await fillPieces(again, content.bytes, [1, 2]);
+  await again.close();
+  const last = await mustOpenPartial(await reopen(), content);
+  t.same(await Promise.all([0, 1, 2, 3].map((piece) => last.has(piece))), [true, true, true, true]);
+});
+
+t.test('an index that can not be read is begun anew', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t);
+  const content = randomContent(CONTRACT_PIECE_BYTES);
+  const partial = await mustOpenPartial(store, content);
+  await fillPieces(partial, content.bytes);
+  await store.close();
+  flipByte(storeLayout(directory).partial(content.digest).pieces, 9);
+  const again = await mustOpenPartial(await reopen(), content);
+  t.equal(await again.has(0), false);
+});
+
+t.test(
+  'a published blob that is damaged is removed: by its length when it is opened, by its digest in a verify',
+  async (t) => {
+    const { store, directory, metrics, log } = await openTestStore(t);
+    const layout = storeLayout(directory);
+    const contents = [randomContent(3000), randomContent(3000), randomContent(3000)] as const;
+    for (const content of contents) await publishContent(store, content);
+    truncateSync(layout.blob(contents[0].digest), 2999);
+    flipByte(layout.blob(contents[1].digest), 1500);
+    t.equal(await store.open(contents[0].digest), undefined);
+    t.equal(await store.verify(contents[1].digest, NEVER), 'removed');
+    t.equal(await store.verify(contents[2].digest, NEVER), 'ok');
+    await t.rejects(store.verify(contents[2].digest, AbortSignal.abort()), { name: 'AbortError' });
+    t.same(await digestsOf(store), [contents[2].digest]);
+    t.equal(await metrics.cacheEvictions.value({ reason: 'damaged' }), 2);
+    t.match(log.text, 'wrong length');
+    t.match(log.text, 'is damaged');
+  },
+);
+
+t.test('the directory is for its user alone', async (t) => {
+  const { store, directory } = await openTestStore(t);
+  await publishContent(store, randomContent(1));
+  const layout = storeLayout(directory);
+  for (const path of [layout.root, layout.blobs('sha256'), layout.partials('sha256')]) {
+    t.equal(statSync(path).mode & 0o777, 0o700, path.slice(directory.length));
+  }
+});
+
+t.test('partials that nobody continued go after a week', async (t) => {
+  let now = Date.now();
+  const { store } = await openTestStore(t, { now: () => now });
+  const content = randomContent(CONTRACT_PIECE_BYTES);
+  const partial = await mustOpenPartial(store, content);
+  await fillPieces(partial, content.bytes);
+  await partial.close();
+  t.equal(await store.collect(), 0);
+  now += 8 * 24 * 3600 * 1000;
+  t.equal(await store.collect(), CONTRACT_PIECE_BYTES);
+  t.equal(store.usage.partials, 0);
+});

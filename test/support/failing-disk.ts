@@ -1,0 +1,52 @@
+import { DISK, type FileHandle, type StoreFs } from '../../src/cache/store-fs.ts';
+
+/** A disk whose writing operations fail with `failure.code` while it is set, and whose free space is what is said. */
+export type FailingDisk = {
+  readonly fs: StoreFs;
+  readonly failure: { code: string | undefined };
+  readonly free: { bytes: number };
+};
+
+export function createFailingDisk(): FailingDisk {
+  const failure: FailingDisk['failure'] = { code: undefined };
+  const free = { bytes: Number.MAX_SAFE_INTEGER };
+
+  function mayFail(): void {
+    if (failure.code !== undefined) throw Object.assign(new Error(failure.code), { code: failure.code });
+  }
+
+  /** The same file, but for its writes. */
+  function failing(file: FileHandle): FileHandle {
+    return new Proxy(file, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        const writes = ['write', 'writeFile', 'appendFile', 'datasync', 'sync', 'truncate'].includes(
+          String(name),
+        );
+        return async (...args: unknown[]): Promise<unknown> => {
+          if (writes) mayFail();
+          return Reflect.apply(value, target, args);
+        };
+      },
+    });
+  }
+
+  const fs: StoreFs = {
+    ...DISK,
+    async open(path, flags, mode) {
+      if (String(flags).includes('w')) mayFail();
+      return failing(await DISK.open(path, flags, mode));
+    },
+    async unlink(path) {
+      mayFail();
+      await DISK.unlink(path);
+    },
+    async rename(from, to) {
+      mayFail();
+      await DISK.rename(from, to);
+    },
+    statfs: () => Promise.resolve({ bavail: free.bytes, bsize: 1 }),
+  };
+  return { fs, failure, free };
+}
