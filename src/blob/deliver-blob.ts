@@ -1,20 +1,21 @@
 import type { ServerResponse } from 'node:http';
-import type { Digest } from '../oci/digest.ts';
 import type { BufferPool, Slab } from '../upstream/buffer-pool.ts';
-import type { UpstreamFailure } from '../upstream/failure.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
 import { endShort, resetConnection } from './end-connection.ts';
-import { createVerifier, type Verifier } from './hold-back.ts';
-import type { BlobSink, OpenedBlob } from './open-blob.ts';
+import type { Verifier } from './hold-back.ts';
+import { LocalFailure } from './local-failure.ts';
+import type { BlobContent, BlobFailure, BlobSink } from './open-blob.ts';
 
 /** How a delivery ended: one word for the log line and the metric. */
 export type DeliveryOutcome =
   | { readonly kind: 'ok' }
   | { readonly kind: 'client_closed' }
   | { readonly kind: 'digest_mismatch' }
-  | { readonly kind: 'incomplete'; readonly failure: UpstreamFailure };
+  | { readonly kind: 'incomplete'; readonly failure: BlobFailure };
 
 export type DeliveryOptions = {
-  readonly digest: Digest;
+  /** Undefined: the content can not be verified, or has been before. */
+  readonly verifier: Verifier | undefined;
   readonly pool: BufferPool;
   /** Bytes as they are handed to the client's socket. */
   readonly sent: { inc(bytes: number): void };
@@ -23,25 +24,25 @@ export type DeliveryOptions = {
 };
 
 /**
- * Sends the content of `opened` after the header section, which the caller has written. A whole blob is verified
- * (docs/request-handling.md D9), a range can not be. Resolves when the response has ended, however it ended; never
+ * Sends content after the header section, which the caller has written, and holds its end back until the verifier agrees
+ * (docs/request-handling.md D9). Resolves when the response has ended, however it ended; never
  * rejects.
  */
 export function deliverBlob(
-  opened: OpenedBlob,
+  content: BlobContent,
   response: ServerResponse,
   options: DeliveryOptions,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const delivery = new Delivery(opened, response, options, resolve);
-    opened.pipe(delivery);
+    const delivery = new Delivery(content, response, options, resolve);
+    content.pipe(delivery);
     // Where no byte was at hand the client shall know at least that they come: containerd waits 30 s for a header section.
     if (!delivery.hasBegun) response.flushHeaders();
   });
 }
 
 class Delivery implements BlobSink {
-  private readonly opened: OpenedBlob;
+  private readonly content: BlobContent;
   private readonly response: ServerResponse;
   private readonly pool: BufferPool;
   private readonly sent: { inc(bytes: number): void };
@@ -54,17 +55,15 @@ class Delivery implements BlobSink {
   private position = 0;
   private settled = false;
 
-  constructor(opened: OpenedBlob, response: ServerResponse, options: DeliveryOptions, resolve: () => void) {
-    this.opened = opened;
+  constructor(content: BlobContent, response: ServerResponse, options: DeliveryOptions, resolve: () => void) {
+    this.content = content;
     this.response = response;
     this.pool = options.pool;
     this.sent = options.sent;
     this.decided = options.decided;
     this.resolve = resolve;
-    // A range that happens to be the whole blob (`bytes=0-`) can be proved as well as the whole.
-    const whole = opened.length === opened.completeLength;
-    this.verifier = whole ? createVerifier(options.digest, opened.length) : undefined;
-    response.on('drain', () => opened.resume());
+    this.verifier = options.verifier;
+    response.on('drain', () => content.resume());
     response.once('finish', () => this.settle({ kind: 'ok' }));
     response.once('close', () => this.closed());
   }
@@ -94,7 +93,21 @@ class Delivery implements BlobSink {
   }
 
   end(): void {
-    if (this.verifier !== undefined && !this.verifier.matches()) {
+    const matches = this.verifier?.matches() ?? true;
+    if (typeof matches === 'boolean') {
+      this.finish(matches);
+      return;
+    }
+    matches.then(
+      (verdict) => this.finish(verdict),
+      (error: unknown) => this.failed(asFailure(error)),
+    );
+  }
+
+  private finish(matches: boolean): void {
+    // The client may have left while the verdict was awaited.
+    if (this.settled) return;
+    if (!matches) {
       this.settle({ kind: 'digest_mismatch' });
       resetConnection(this.response);
       return;
@@ -104,8 +117,8 @@ class Delivery implements BlobSink {
     this.response.end();
   }
 
-  failed(failure: UpstreamFailure): void {
-    if (this.response.destroyed) return;
+  failed(failure: BlobFailure): void {
+    if (this.settled || this.response.destroyed) return;
     this.settle({ kind: 'incomplete', failure });
     endShort(this.response);
   }
@@ -113,7 +126,7 @@ class Delivery implements BlobSink {
   private write(chunk: Buffer, slab: Slab | undefined): void {
     this.written.push(slab);
     this.sent.inc(chunk.length);
-    if (!this.response.write(chunk, this.onWritten)) this.opened.pause();
+    if (!this.response.write(chunk, this.onWritten)) this.content.pause();
   }
 
   private readonly onWritten = (): void => {
@@ -125,7 +138,7 @@ class Delivery implements BlobSink {
     if (this.response.socket === null) for (const slab of this.written.splice(0)) this.pool.unpin(slab);
     if (!this.settled) {
       this.settle({ kind: 'client_closed' });
-      this.opened.cancel();
+      this.content.cancel();
     }
     this.resolve();
   }
@@ -135,4 +148,9 @@ class Delivery implements BlobSink {
     this.settled = true;
     this.decided(outcome);
   }
+}
+
+function asFailure(error: unknown): BlobFailure {
+  if (error instanceof UpstreamFailure || error instanceof LocalFailure) return error;
+  return new LocalFailure('the verdict on the blob failed', { cause: error });
 }

@@ -5,27 +5,48 @@ import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
 import { isRedirect } from '../upstream/is-redirect.ts';
 import type { Transfer } from '../upstream/transfer.ts';
 import type { BlobSource } from './blob-source.ts';
+import type { LocalFailure } from './local-failure.ts';
 import { readAnswer } from './read-answer.ts';
 
 /** Receives content bytes in order, then `end` or `failed`, once. */
 export type BlobSink = {
+  /** `slab` is pinned for the sink, which owes one `pool.unpin(slab)`. */
   data(chunk: Buffer, slab: Slab | undefined): void;
   end(): void;
-  failed(failure: UpstreamFailure): void;
+  failed(failure: BlobFailure): void;
 };
 
-/** A blob, or a range of it, whose bytes flow once `pipe` is called. Either `pipe` or `cancel` must be. */
-export type OpenedBlob = {
-  readonly kind: 'content';
-  readonly completeLength: number;
-  /** Undefined: the whole blob. */
-  readonly range: ByteRange | undefined;
+export type BlobFailure = UpstreamFailure | LocalFailure;
+
+/** Bytes that flow once `pipe` is called. Either `pipe` or `cancel` must be. */
+export type BlobContent = {
   /** Bytes that will be delivered. */
   readonly length: number;
   pipe(sink: BlobSink): void;
   pause(): void;
   resume(): void;
+  /** Idempotent, also after the end. Nothing is told to the sink afterwards, or a failure. */
   cancel(): void;
+};
+
+/**
+ * Who answers for the bytes of a blob. `proved`: it was verified before it was published. `promised`: whoever fetches it verifies
+ * it; `matches` is asked once, when everything but the held-back end has been sent, and rejects where there will be no verdict.
+ */
+export type Verdict =
+  | { readonly kind: 'proved' }
+  | { readonly kind: 'promised'; readonly matches: () => Promise<boolean> };
+
+/** A blob, or one range of it. */
+export type OpenedBlob = BlobContent & {
+  readonly kind: 'content';
+  readonly completeLength: number;
+  /** Undefined: the whole blob. */
+  readonly range: ByteRange | undefined;
+  /** Left out: nobody, so whoever takes the whole hashes it as it passes. */
+  readonly verdict?: Verdict;
+  /** The source was asked for a range and sends the whole. */
+  readonly rangeIgnored?: boolean;
 };
 
 export type OpenResult = OpenedBlob | { readonly kind: 'unsatisfiable'; readonly completeLength: number };
@@ -34,6 +55,11 @@ export type OpenOptions = {
   readonly source: BlobSource;
   /** One range; undefined for the whole blob. */
   readonly range: RangeSpec | undefined;
+  /**
+   * Position up to which a source that ignores Range is read in place of the range's own end: what is wanted next comes with
+   * the same transfer then.
+   */
+  readonly throughTo?: number;
   /** Bytes, where an earlier answer told. */
   readonly knownLength: number | undefined;
   readonly signal: AbortSignal;
@@ -62,7 +88,11 @@ export async function openBlob(options: OpenOptions): Promise<OpenResult> {
   const answer = await ask(options, range);
   const read = readAnswer(answer.status, answer.headers, range, knownLength);
   if (read.kind === 'content') {
-    return openedBlob(answer, { ...read, whole: options.range === undefined });
+    const rangeIgnored = range !== undefined && answer.status === 200;
+    const lastPos = rangeIgnored
+      ? Math.max(read.lastPos, Math.min(options.throughTo ?? 0, read.completeLength - 1))
+      : read.lastPos;
+    return openedBlob(answer, { ...read, lastPos, rangeIgnored, whole: options.range === undefined });
   }
   answer.cancel();
   if (read.kind === 'unsatisfiable') return read;
@@ -92,7 +122,10 @@ export async function learnLength(options: Omit<OpenOptions, 'range' | 'knownLen
   throw new UpstreamFailure(read.failure, options.source.where, read.message, read);
 }
 
-type Answer = {
+/** A source's answer; the body flows into `sink`, which is set first, once `transfer.resume` is called. */
+export type Answer = {
+  /** The one that answered, after redirects. */
+  readonly source: BlobSource;
   readonly where: UpstreamRole;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -101,7 +134,8 @@ type Answer = {
   cancel(): void;
 };
 
-async function ask(
+/** One GET, of one absolute range or of everything, redirects followed. @throws as `openBlob` */
+export async function ask(
   options: Pick<OpenOptions, 'source' | 'signal'>,
   range: { firstPos: number; lastPos: number | undefined } | undefined,
 ): Promise<Answer> {
@@ -129,6 +163,7 @@ function askOnce(source: BlobSource, headers: Record<string, string>, signal: Ab
       start(status, responseHeaders) {
         signal.removeEventListener('abort', onAbort);
         answer = {
+          source,
           where: source.where,
           status,
           headers: responseHeaders,
@@ -165,6 +200,7 @@ type Shape = {
   readonly bodyFrom: number;
   readonly bodyLength: number;
   readonly whole: boolean;
+  readonly rangeIgnored: boolean;
 };
 
 function openedBlob(answer: Answer, shape: Shape): OpenedBlob {
@@ -174,6 +210,7 @@ function openedBlob(answer: Answer, shape: Shape): OpenedBlob {
     completeLength: shape.completeLength,
     range: shape.whole ? undefined : { firstPos: shape.firstPos, lastPos: shape.lastPos },
     length,
+    rangeIgnored: shape.rangeIgnored,
     pipe(sink) {
       answer.sink = new WindowSink(sink, answer, shape.firstPos - shape.bodyFrom, length);
       answer.transfer.resume();

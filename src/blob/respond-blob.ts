@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { ifRangeMatches, matchesEntityTag } from '../http/entity-tag.ts';
-import { formatContentRange, parseRange, type RangeSpec } from '../http/range.ts';
+import { matchesEntityTag } from '../http/entity-tag.ts';
+import { multipartByteranges } from '../http/multipart-byteranges.ts';
+import type { ByteRange, RangeSpec } from '../http/range.ts';
+import { satisfiableRanges } from '../http/satisfiable-ranges.ts';
 import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
@@ -8,9 +11,15 @@ import { statusError } from '../oci/status-error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { BlobLengths } from './blob-lengths.ts';
+import { asSpec, type BlobOrigin, type BlobPlaces, createBlobOpener } from './blob-opener.ts';
 import type { BlobSource } from './blob-source.ts';
+import { BLOB_TYPE, contentHeaders, headersOf } from './content-headers.ts';
 import { type DeliveryOutcome, deliverBlob } from './deliver-blob.ts';
-import { learnLength, type OpenedBlob, openBlob } from './open-blob.ts';
+import { type Verifier, verifierOf } from './hold-back.ts';
+import { endOfAscent, multipartContent } from './multipart-content.ts';
+import type { BlobContent } from './open-blob.ts';
+import { planRuns } from './plan-runs.ts';
+import { requestedRanges } from './requested-ranges.ts';
 
 /** What a door hands over of its request: enough to answer it, whichever door it came to. */
 export type BlobExchange = {
@@ -27,6 +36,8 @@ export type BlobExchange = {
 
 /** Seconds: a layer of 100 MB at 50 MB/s. */
 const TRANSFER_RETRY_SECONDS = 2;
+/** 128 bits: whoever made the blob can not have put the boundary into it. */
+const BOUNDARY_BYTES = 16;
 
 export type BlobOutcome = 'ok' | 'client_closed' | 'digest_mismatch' | 'upstream_failed';
 
@@ -50,11 +61,18 @@ export function createBlobResponder(deps: {
   pool: BufferPool;
   metrics: Metrics;
   lengths: BlobLengths;
+  /** Left out: every blob is a stream from its source. */
+  places?: BlobPlaces;
   /** See `ClientLimits.beginTransfer`; left out: no limit. */
   beginTransfer?: (clientAddress: string) => (() => void) | undefined;
 }): BlobResponder {
   const { metrics, lengths, pool } = deps;
-  const sent = metrics.blobTransmitBytes.handle({ source: 'upstream' });
+  const opener = createBlobOpener(deps.places);
+  const sent = {
+    cache: metrics.blobTransmitBytes.handle({ source: 'cache' }),
+    fill: metrics.blobTransmitBytes.handle({ source: 'fill' }),
+    upstream: metrics.blobTransmitBytes.handle({ source: 'upstream' }),
+  };
 
   async function respond(exchange: BlobExchange, blob: BlobRequest): Promise<void> {
     const { registry, digest, source } = blob;
@@ -66,7 +84,7 @@ export function createBlobResponder(deps: {
     }
     const knownLength = blob.statedLength ?? lengths.get(registry, digest);
     if (exchange.method === 'HEAD') {
-      const length = knownLength ?? (await learnLength({ source, signal }));
+      const length = knownLength ?? (await opener.length({ digest, source, signal }));
       lengths.set(registry, digest, length);
       write(exchange, 200, contentHeaders(digest, length)).end();
       return;
@@ -96,65 +114,138 @@ export function createBlobResponder(deps: {
     blob: BlobRequest,
     knownLength: number | undefined,
   ): Promise<void> {
-    const { registry, digest, source } = blob;
+    const { digest, source } = blob;
     const { headers, signal } = exchange;
-    const tag = `"${digest}"`;
-    const range = selectRange(headers, tag, metrics);
-    if (range === 'unsatisfiable') {
-      const length = knownLength ?? (await learnLength({ source, signal }));
-      throw rangeNotSatisfiable(length, metrics);
+    const asked = requestedRanges(headers, `"${digest}"`, metrics.rangeRequests);
+    switch (asked.kind) {
+      case 'unsatisfiable':
+        throw rangeNotSatisfiable(knownLength ?? (await opener.length({ digest, source, signal })), metrics);
+      case 'several':
+        return transferSeveral(exchange, blob, asked.specs, knownLength);
+      case 'one':
+        return transferOne(exchange, blob, asked.spec, knownLength);
+      case 'whole':
+        return transferOne(exchange, blob, undefined, knownLength);
     }
-    let opened = await openBlob({ source, range, knownLength, signal });
-    if (opened.kind === 'unsatisfiable' && knownLength !== undefined && blob.statedLength === undefined) {
-      // A remembered length is the word of one answer: before it refuses anything, the source is asked again.
-      const length = await learnLength({ source, signal });
-      lengths.set(registry, digest, length);
-      if (length !== knownLength) opened = await openBlob({ source, range, knownLength: length, signal });
-    }
-    if (opened.kind === 'unsatisfiable') {
-      // Not kept: what one wrong 416 said would be said to everybody.
-      throw rangeNotSatisfiable(opened.completeLength, metrics);
-    }
-    lengths.set(registry, digest, opened.completeLength);
-    await deliver(exchange, blob, opened);
   }
 
-  async function deliver(exchange: BlobExchange, { digest }: BlobRequest, opened: OpenedBlob): Promise<void> {
-    if (exchange.signal.aborted) {
-      opened.cancel();
-      throw exchange.signal.reason;
+  /** @param range undefined for the whole blob */
+  async function transferOne(
+    exchange: BlobExchange,
+    blob: BlobRequest,
+    range: RangeSpec | undefined,
+    knownLength: number | undefined,
+  ): Promise<void> {
+    const { registry, digest, source } = blob;
+    const { signal } = exchange;
+    let opening = await opener.open({ digest, source, range, knownLength, signal });
+    if (opening.result.kind === 'unsatisfiable' && knownLength !== undefined) {
+      const length = await askLengthAgain(blob, knownLength, signal);
+      if (length !== knownLength) {
+        opening = await opener.open({ digest, source, range, knownLength: length, signal });
+      }
     }
-    const { range, completeLength, length } = opened;
-    const response = write(
-      exchange,
-      range === undefined ? 200 : 206,
-      range === undefined
-        ? contentHeaders(digest, length)
-        : {
-            ...contentHeaders(digest, length),
-            'content-range': formatContentRange({ kind: 'range', ...range, completeLength }),
-          },
-    );
-    await deliverBlob(opened, response, {
-      digest,
-      pool,
-      sent,
-      decided: (outcome) => report(exchange, outcome),
+    const { from, result } = opening;
+    if (result.kind === 'unsatisfiable') {
+      // Not kept: what one wrong 416 said would be said to everybody.
+      throw rangeNotSatisfiable(result.completeLength, metrics);
+    }
+    lengths.set(registry, digest, result.completeLength);
+    await deliver(exchange, result, {
+      from,
+      status: result.range === undefined ? 200 : 206,
+      headers: headersOf(result, digest),
+      verifier: verifierOf(result, digest),
     });
   }
 
-  function report(exchange: BlobExchange, outcome: DeliveryOutcome): void {
-    if (outcome.kind === 'ok') {
-      exchange.ended('ok', undefined);
-      return;
+  /** A remembered length is the word of one answer: before it refuses anything, the source is asked again. */
+  async function askLengthAgain(
+    { registry, digest, source, statedLength }: BlobRequest,
+    knownLength: number,
+    signal: AbortSignal,
+  ): Promise<number> {
+    if (statedLength !== undefined) return knownLength;
+    const length = await opener.length({ digest, source, signal });
+    lengths.set(registry, digest, length);
+    return length;
+  }
+
+  async function transferSeveral(
+    exchange: BlobExchange,
+    blob: BlobRequest,
+    specs: readonly RangeSpec[],
+    knownLength: number | undefined,
+  ): Promise<void> {
+    const { registry, digest, source } = blob;
+    const { signal } = exchange;
+    let length = knownLength ?? (await opener.length({ digest, source, signal }));
+    let ranges = satisfiableRanges(specs, length);
+    if (ranges.length === 0 && knownLength !== undefined) {
+      length = await askLengthAgain(blob, knownLength, signal);
+      ranges = satisfiableRanges(specs, length);
     }
-    const reason: IncompleteReason = outcome.kind === 'incomplete' ? outcome.failure.kind : outcome.kind;
-    exchange.ended(outcome.kind === 'incomplete' ? 'upstream_failed' : outcome.kind, reason);
-    metrics.blobIncomplete.inc({ reason });
-    if (outcome.kind === 'digest_mismatch') metrics.blobDigestMismatches.inc({ stage: 'blob' });
-    if (outcome.kind === 'incomplete') {
-      metrics.upstreamFailures.inc({ upstream: outcome.failure.where, reason: outcome.failure.kind });
+    const [only, second] = ranges;
+    if (only === undefined) throw rangeNotSatisfiable(length, metrics);
+    if (second === undefined) return transferOne(exchange, blob, asSpec(only), length);
+    const runs = planRuns(ranges);
+    const firstRun = runs?.[0];
+    if (runs === undefined || firstRun === undefined) {
+      return transferOne(exchange, blob, undefined, length);
     }
+    const open = (range: ByteRange, throughTo: number) =>
+      opener.open({ digest, source, range: asSpec(range), throughTo, knownLength: length, signal });
+    const ascent = endOfAscent(ranges, 0);
+    const { from, result: first } = await open(firstRun, ascent);
+    if (first.kind === 'unsatisfiable') throw rangeNotSatisfiable(first.completeLength, metrics);
+    if (first.rangeIgnored === true && ascent !== ranges.at(-1)?.lastPos) {
+      // Ranges that go back, from a source that sends the whole each time: one whole costs less.
+      first.cancel();
+      return transferOne(exchange, blob, undefined, length);
+    }
+    lengths.set(registry, digest, first.completeLength);
+    const frame = multipartByteranges(ranges, {
+      completeLength: length,
+      partType: BLOB_TYPE,
+      boundary: randomBytes(BOUNDARY_BYTES).toString('hex'),
+    });
+    const content = multipartContent({
+      ranges,
+      runs,
+      frame,
+      first,
+      open: async (range, throughTo) => (await open(range, throughTo)).result,
+      pool,
+      where: source.where,
+    });
+    await deliver(exchange, content, {
+      from,
+      status: 206,
+      headers: { ...contentHeaders(digest, frame.contentLength), 'content-type': frame.contentType },
+      verifier: undefined,
+    });
+  }
+
+  async function deliver(
+    exchange: BlobExchange,
+    content: BlobContent,
+    answer: {
+      readonly from: BlobOrigin;
+      readonly status: number;
+      readonly headers: Record<string, string>;
+      readonly verifier: Verifier | undefined;
+    },
+  ): Promise<void> {
+    if (exchange.signal.aborted) {
+      content.cancel();
+      throw exchange.signal.reason;
+    }
+    await deliverBlob(content, write(exchange, answer.status, answer.headers), {
+      verifier: answer.verifier,
+      pool,
+      sent: sent[answer.from],
+      decided: (outcome) => report(exchange, outcome, metrics),
+    });
   }
 
   return {
@@ -173,28 +264,18 @@ export function createBlobResponder(deps: {
   };
 }
 
-/** RFC 9110 §13.1.5, §14.2: the one range to answer with, `undefined` for the whole. */
-function selectRange(
-  headers: IncomingHttpHeaders,
-  tag: string,
-  metrics: Metrics,
-): RangeSpec | 'unsatisfiable' | undefined {
-  if (headers.range === undefined) return undefined;
-  const ifRange = headers['if-range'];
-  if (typeof ifRange === 'string' && !ifRangeMatches(ifRange, tag)) {
-    metrics.rangeRequests.inc({ type: 'ignored' });
-    return undefined;
+function report(exchange: BlobExchange, outcome: DeliveryOutcome, metrics: Metrics): void {
+  if (outcome.kind === 'ok') {
+    exchange.ended('ok', undefined);
+    return;
   }
-  const parsed = parseRange(headers.range);
-  if (parsed.kind === 'unsatisfiable') return 'unsatisfiable';
-  const [only, second] = parsed.kind === 'ranges' ? parsed.specs : [];
-  if (only === undefined || second !== undefined) {
-    metrics.rangeRequests.inc({ type: second === undefined ? 'ignored' : 'multiple' });
-    return undefined;
+  const reason: IncompleteReason = outcome.kind === 'incomplete' ? outcome.failure.kind : outcome.kind;
+  exchange.ended(outcome.kind === 'incomplete' ? 'upstream_failed' : outcome.kind, reason);
+  metrics.blobIncomplete.inc({ reason });
+  if (outcome.kind === 'digest_mismatch') metrics.blobDigestMismatches.inc({ stage: 'blob' });
+  if (outcome.kind === 'incomplete' && outcome.failure instanceof UpstreamFailure) {
+    metrics.upstreamFailures.inc({ upstream: outcome.failure.where, reason: outcome.failure.kind });
   }
-  const type = only.kind === 'suffix' ? 'suffix' : only.lastPos === undefined ? 'open' : 'int';
-  metrics.rangeRequests.inc({ type });
-  return only;
 }
 
 function rangeNotSatisfiable(completeLength: number, metrics: Metrics): Error {
@@ -203,18 +284,6 @@ function rangeNotSatisfiable(completeLength: number, metrics: Metrics): Error {
     message: `The blob has ${completeLength} bytes; none of the ranges asked for lies within.`,
     headers: { 'content-range': `bytes */${completeLength}` },
   });
-}
-
-function contentHeaders(digest: Digest, length: number): Record<string, string> {
-  return {
-    'content-type': 'application/octet-stream',
-    'content-length': String(length),
-    'accept-ranges': 'bytes',
-    'docker-content-digest': digest,
-    etag: `"${digest}"`,
-    // The content behind a digest never changes, but whoever may have it can: only the client itself may keep it.
-    'cache-control': 'private, max-age=31536000, immutable',
-  };
 }
 
 function write(exchange: BlobExchange, status: number, headers: Record<string, string>): ServerResponse {

@@ -80,11 +80,11 @@ await tap.test('what is not a range-set of bytes is ignored', (t) => {
 const members = (count: number) => `bytes=${Array.from({ length: count }, (_, i) => `${i}-${i}`).join(',')}`;
 
 await tap.test('limits', (t) => {
-  const most = parseRange(members(64));
-  t.equal(most.kind === 'ranges' && most.specs.length, 64);
-  t.strictSame(parseRange(members(65)), { kind: 'ignore' });
-  t.equal(parseRange(`bytes=0-${'0'.repeat(4087)}`).kind, 'ranges');
-  t.strictSame(parseRange(`bytes=0-${'0'.repeat(4096)}`), { kind: 'ignore' });
+  const most = parseRange(members(1024));
+  t.equal(most.kind === 'ranges' && most.specs.length, 1024);
+  t.strictSame(parseRange(members(1025)), { kind: 'ignore' });
+  t.equal(parseRange(`bytes=0-${'0'.repeat(32_700)}`).kind, 'ranges');
+  t.strictSame(parseRange(`bytes=0-${'0'.repeat(32_768)}`), { kind: 'ignore' });
   t.strictSame(parseRange(`bytes=${','.repeat(1_000_000)}0-1`), { kind: 'ignore' });
   t.end();
 });

@@ -1,0 +1,62 @@
+import type { ByteRange, RangeSpec } from '../http/range.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BlobSource } from './blob-source.ts';
+import { learnLength, type OpenResult, openBlob } from './open-blob.ts';
+
+/** Opens a blob, or one range of it, wherever its bytes are: whether a caller may have it was decided before. */
+export type BlobOpener = {
+  /** @throws UpstreamFailure where no place has it; the reason of `signal` when that aborts */
+  open(request: OpenRequest): Promise<Opening>;
+  /** Bytes of the blob; see `open` for what it throws. */
+  length(request: LengthRequest): Promise<number>;
+};
+
+export type OpenRequest = {
+  readonly digest: Digest;
+  readonly source: BlobSource;
+  /** One range; undefined for the whole blob. */
+  readonly range: RangeSpec | undefined;
+  /** See `OpenOptions.throughTo`. */
+  readonly throughTo?: number;
+  /** Bytes, where an earlier answer told. */
+  readonly knownLength: number | undefined;
+  readonly signal: AbortSignal;
+};
+
+export type LengthRequest = Pick<OpenRequest, 'digest' | 'source' | 'signal'>;
+
+/** `cache`: published before. `fill`: shared with everybody who reads it now. `upstream`: a stream of its own. */
+export type BlobOrigin = 'cache' | 'fill' | 'upstream';
+
+export type Opening = { readonly from: BlobOrigin; readonly result: OpenResult };
+
+/** Where the bytes may be had without asking the source; each says undefined where they can not be had there now. */
+export type BlobPlaces = {
+  /** Published blobs. Must not throw for a disk that fails: the source has the bytes, too. */
+  readonly stored?: {
+    open(digest: Digest, range: RangeSpec | undefined): Promise<OpenResult | undefined>;
+    length(digest: Digest): Promise<number | undefined>;
+  };
+  readonly fills?: { join(request: OpenRequest): Promise<OpenResult | undefined> };
+};
+
+/** The published blob, else the fill under way or a new one, else a stream from the source. */
+export function createBlobOpener(places: BlobPlaces = {}): BlobOpener {
+  const { stored, fills } = places;
+  return {
+    async open(request) {
+      const found = await stored?.open(request.digest, request.range);
+      if (found !== undefined) return { from: 'cache', result: found };
+      const shared = await fills?.join(request);
+      if (shared !== undefined) return { from: 'fill', result: shared };
+      return { from: 'upstream', result: await openBlob(request) };
+    },
+    length: async ({ digest, source, signal }) =>
+      (await stored?.length(digest)) ?? learnLength({ source, signal }),
+  };
+}
+
+/** The absolute range as a member of a range-set. */
+export function asSpec({ firstPos, lastPos }: ByteRange): RangeSpec {
+  return { kind: 'int', firstPos, lastPos };
+}
