@@ -7,7 +7,7 @@ import type { BlobStore, StoredBlob } from './blob-store.ts';
 import { writeCatalog } from './catalog-file.ts';
 import { createPartials } from './create-partials.ts';
 import { createStoredBlob } from './create-stored-blob.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { lockDirectory, StoreLockError } from './directory-lock.ts';
 import { matchesDigest } from './hash-blob.ts';
 import { createPartialShelf } from './partial-shelf.ts';
 import { makeDirectories, recoverStore } from './recover-store.ts';
@@ -117,7 +117,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
         () => error,
         (reason: unknown) => reason,
       );
-      if (errorCode(failure) !== 'EROFS') throw error;
+      if (errorCode(failure) !== 'EROFS') throw unusable(directory, error);
       health.failed(classifyStoreFailure(failure));
     }
     const { blobs, partials: left, removed } = await recoverStore(fs, layout);
@@ -279,4 +279,13 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       unlock?.();
     },
   };
+}
+
+function unusable(directory: string, error: unknown): StoreLockError {
+  if (error instanceof StoreLockError) return error;
+  return new StoreLockError(
+    'store_unusable',
+    `the cache directory ${directory} can not be used (${describeCode(error)}): check that it is a directory, its owner and its mode`,
+    error,
+  );
 }

@@ -1,4 +1,5 @@
 import {
+  closeSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -28,7 +29,9 @@ const NEVER = new AbortController().signal;
 /** Changes one byte of a file, and neither its length nor the rest. */
 function flipByte(path: string, at: number): void {
   const [before = 0] = readFileSync(path).subarray(at);
-  writeSync(openSync(path, 'r+'), Buffer.from([before ^ 0xff]), 0, 1, at);
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.from([before ^ 0xff]), 0, 1, at);
+  closeSync(file);
 }
 
 t.test(

@@ -14,7 +14,7 @@ export type TestStore = {
   /** One JSON object a line. */
   readonly log: { text: string };
   /** On the same directory; what may be there still is closed first. */
-  reopen(changes?: Partial<DiskStoreOptions>): Promise<BlobStore>;
+  readonly reopen: (changes?: Partial<DiskStoreOptions>) => Promise<BlobStore>;
 };
 
 /** A disk store in a directory of the test's own, closed with it. */
