@@ -14,6 +14,7 @@ const deps: CliDeps = {
   env: process.env,
   version,
   columns: process.stdout.columns ?? 100,
+  progressColumns: process.stderr.isTTY ? process.stderr.columns : undefined,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   createLogger: (level) => createLogger({ level }),

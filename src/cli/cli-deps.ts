@@ -9,6 +9,8 @@ export type CliDeps = {
   readonly version: string;
   /** Width of help texts in characters. */
   readonly columns: number;
+  /** Width of standard error in characters; undefined where it is no terminal, and no progress is shown. */
+  readonly progressColumns: number | undefined;
   /** Writes text as it is; the caller ends its lines. */
   stdout(text: string): void;
   stderr(text: string): void;

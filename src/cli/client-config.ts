@@ -1,13 +1,10 @@
-import { readFile } from 'node:fs/promises';
-
 import { Argument, Command, Option } from 'commander';
-import { describeCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
-import { CliError } from './cli-error.ts';
 import type { ClientFile, ClientFiles, ClientFilesInput } from './client-file.ts';
 import { containerdFiles } from './containerd-files.ts';
 import { dockerFiles } from './docker-files.ts';
 import { podmanFiles } from './podman-files.ts';
+import { readAuthority } from './read-authority.ts';
 import { readConfig, selectRegistry } from './read-config.ts';
 import { writeClientFiles } from './write-client-files.ts';
 
@@ -66,25 +63,4 @@ export function createClientConfigCommand(deps: CliDeps): Command {
 
 function formatFiles(files: readonly ClientFile[]): string {
   return files.map(({ path, content }) => `# ${path}\n${content}`).join('\n');
-}
-
-/** Clients would report a file that is no certificate in words of their own, at the first pull. */
-async function readAuthority(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new CliError(
-      `--ca ${path} can not be read (${describeCode(error)}): check its name, owner and mode`,
-    );
-  }
-  if (text.includes('PRIVATE KEY-----')) {
-    throw new CliError(
-      `--ca ${path} holds a private key, which clients must not have: name the certificate alone`,
-    );
-  }
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new CliError(`--ca ${path} holds no PEM certificate: name the file of the authority's certificate`);
-  }
-  return text.endsWith('\n') ? text : `${text}\n`;
 }

@@ -10,6 +10,7 @@ import { createServeCommand } from './serve.ts';
 import { createShowEndpointsCommand } from './show-endpoints.ts';
 import { createTicketKeyCommand } from './ticket-key.ts';
 import { createUpdateCommand } from './update.ts';
+import { createWarmCommand } from './warm.ts';
 
 /** All commands; `docs/cli.md` is generated from them. */
 export function createProgram(deps: CliDeps): Command {
@@ -23,6 +24,7 @@ export function createProgram(deps: CliDeps): Command {
     createShowEndpointsCommand,
     createUpdateCommand,
     createReportCommand,
+    createWarmCommand,
     createFirewallRulesCommand,
     createTicketKeyCommand,
     createClientConfigCommand,

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 
 import type { Config, RegistryConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
-import { describeCode } from '../system/error-code.ts';
+import { describeCode, errorCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
 
@@ -26,6 +26,26 @@ export async function readConfig(
   const result = loadConfig({ text, fileName, env: deps.env });
   if (result.kind === 'ok') return { config: result.config, fileName };
   throw new ConfigProblems(result.problems.map((problem) => formatProblem(problem, fileName)).join('\n'));
+}
+
+/** The same for commands that can do without; undefined where nobody named one and there is none in its usual place. */
+export async function findConfig(
+  file: string | undefined,
+  deps: Pick<CliDeps, 'env'>,
+): Promise<Config | undefined> {
+  const isNamed = file !== undefined || deps.env['BERTH_CONFIG'] !== undefined;
+  const isThere = isNamed || (await exists(DEFAULT_FILE));
+  return isThere ? (await readConfig(file, deps)).config : undefined;
+}
+
+/** One that can not be looked at is there: why not is for the reader to see. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    return errorCode(error) !== 'ENOENT';
+  }
 }
 
 async function readText(fileName: string, isDefault: boolean): Promise<string> {

@@ -18,6 +18,7 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
     env: {},
     version: '0.0.0-test',
     columns: 100,
+    progressColumns: undefined,
     stdout: (text) => void (output.stdout += text),
     stderr: (text) => void (output.stderr += text),
     createLogger: (level) => pino({ level, base: null }, destination),

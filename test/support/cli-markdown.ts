@@ -16,6 +16,8 @@ export function cliMarkdown(): string {
 
 function describe(command: Command, parent: string): string[] {
   const name = `${parent} ${command.name()}`;
-  const help = `\`\`\`text\n${command.helpInformation().trimEnd()}\n\`\`\``;
+  let text = '';
+  command.configureOutput({ writeOut: (part) => void (text += part) }).outputHelp();
+  const help = `\`\`\`text\n${text.trimEnd()}\n\`\`\``;
   return [`## ${name}`, help, ...command.commands.flatMap((inner) => describe(inner, name))];
 }
