@@ -5,6 +5,8 @@ import type { Transfer, TransferHandler } from '../upstream/transfer.ts';
 /** Where the bytes of one blob come from: a URL that a registry named, with what may be sent along to it. */
 export type BlobSource = {
   readonly where: UpstreamRole;
+  /** Scheme, host and port: whose word its bytes are. */
+  readonly origin: string;
   /** One GET with these fields added; see `startTransfer`. */
   start(headers: Readonly<Record<string, string>>, handler: TransferHandler): Transfer;
   /**

@@ -45,6 +45,7 @@ function atUrl(
 ): BlobSource {
   return {
     where,
+    origin: url.origin,
     start: (headers, handler) =>
       startTransfer(
         deps.upstream.storage,

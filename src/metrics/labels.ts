@@ -260,3 +260,18 @@ export const CACHE_DEGRADED = ['no_room', 'read_only', 'io_error'] as const;
 
 /** Why a write failed; `gone`: somebody took the file away. */
 export const CACHE_WRITE_FAILURES = [...CACHE_DEGRADED, 'gone'] as const;
+
+/**
+ * How a fill ended. `kept`: nobody needed it any more, what it has waits for the next one. `found`: the blob was published
+ * meanwhile. `unavailable`: the store or a limit did not take it.
+ */
+export const FILL_RESULTS = [
+  'published',
+  'kept',
+  'found',
+  'failed',
+  'mismatch',
+  'spool_failed',
+  'unavailable',
+] as const;
+export type FillResult = (typeof FILL_RESULTS)[number];

@@ -9,6 +9,7 @@ import {
   CLIENT_LIMITS,
   CODES,
   CONNECTION_REFUSALS,
+  FILL_RESULTS,
   INCOMPLETE_REASONS,
   METHODS,
   REDIRECT_REFUSALS,
@@ -157,6 +158,17 @@ export function createMetrics(build: { version: string; revision: string } = { v
       'Bytes of blobs written to clients, counted as they flow, cut transfers included.',
       { source: ['cache', 'fill', 'upstream'] },
     ),
+    blobTimeToFirstByte: make.histogram(
+      'berth_blob_time_to_first_byte_seconds',
+      'From a blob request to its first content byte handed to the client connection.',
+      { source: ['cache', 'fill', 'upstream'] },
+      FIRST_BYTE_BUCKETS,
+    ),
+    blobCacheRequests: make.counter(
+      'berth_blob_cache_requests_total',
+      'Blob transfers, by whether the disk cache had the blob (RFC 9211).',
+      { result: ['hit', 'miss'] },
+    ),
     blobIncomplete: make.counter(
       'berth_blob_incomplete_total',
       'Blob transfers that ended before their last byte.',
@@ -165,7 +177,13 @@ export function createMetrics(build: { version: string; revision: string } = { v
     blobDigestMismatches: make.counter(
       'berth_blob_digest_mismatches_total',
       'Content whose digest was not the one asked for; it was not delivered whole and not stored.',
-      { stage: ['manifest', 'blob'] },
+      { stage: ['manifest', 'blob', 'fill'] },
+    ),
+    fills: make.counter('berth_fills_total', 'Fills that have ended, by outcome.', { result: FILL_RESULTS }),
+    fillJoins: make.counter(
+      'berth_fill_joins_total',
+      'Blob requests that were not in the cache, by whether they shared a fill.',
+      { result: ['started', 'joined', 'refused'] },
     ),
     rangeRequests: make.counter('berth_range_requests_total', 'Blob requests with a Range field, by form.', {
       type: ['int', 'open', 'suffix', 'multiple', 'unsatisfiable', 'ignored'],

@@ -1,0 +1,76 @@
+import type { BlobStore } from '../../cache/blob-store.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import type { BufferPool } from '../../upstream/buffer-pool.ts';
+import type { Quarantine } from './quarantine.ts';
+
+/** Bounds of what fills may take, all of them together and each. */
+export type FillLimits = {
+  /** Fills at a time; beyond that, clients stream. */
+  readonly maxFills: number;
+  /** Bytes of the blobs that are being filled. */
+  readonly maxSpoolBytes: number;
+  /** Requests to sources at a time; each fill has one in any case, and each request holds at most 2 MiB of buffers. */
+  readonly maxTransfers: number;
+  /** Requests of one fill at a time. */
+  readonly maxWidth: number;
+};
+
+export const FILL_LIMITS: FillLimits = {
+  maxFills: 256,
+  maxSpoolBytes: 1024 * 1024 * 1024 * 1024,
+  maxTransfers: 64,
+  // Eight connections of 60 MB/s fill a line of 4 Gbit/s; more of them is no longer what one client may ask of a host.
+  maxWidth: 8,
+};
+
+export type FillLog = {
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+};
+
+export type FillDeps = {
+  readonly store: Pick<BlobStore, 'open' | 'openPartial'>;
+  readonly pool: BufferPool;
+  readonly metrics: Pick<Metrics, 'fills' | 'upstreamFailures' | 'blobDigestMismatches'>;
+  readonly limits: FillLimits;
+  readonly log: FillLog;
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Calls back after so many milliseconds, unless it is cancelled by what it returns. */
+  readonly setTimer: (milliseconds: number, fire: () => void) => () => void;
+  readonly quarantine: Quarantine;
+  readonly budget: FillBudget;
+};
+
+/** What all fills share. */
+export type FillBudget = {
+  /** True: the fill may have a blob of so many bytes; it gives them back with `release`. */
+  reserve(bytes: number): boolean;
+  release(bytes: number): void;
+  /** True: the fill, which has `own` requests under way, may start one more; it says so with `ended` afterwards. */
+  start(own: number): boolean;
+  ended(): void;
+};
+
+export function createFillBudget(limits: FillLimits): FillBudget {
+  let bytesLeft = limits.maxSpoolBytes;
+  let transfers = 0;
+  return {
+    reserve(bytes) {
+      if (bytes > bytesLeft) return false;
+      bytesLeft -= bytes;
+      return true;
+    },
+    release(bytes) {
+      bytesLeft += bytes;
+    },
+    start(own) {
+      if (own > 0 && transfers >= limits.maxTransfers) return false;
+      transfers += 1;
+      return true;
+    },
+    ended() {
+      transfers -= 1;
+    },
+  };
+}

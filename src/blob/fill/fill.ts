@@ -1,0 +1,338 @@
+import type { PartialBlob, StoredBlob } from '../../cache/blob-store.ts';
+import type { FillResult } from '../../metrics/metrics.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { UpstreamFailure } from '../../upstream/failure.ts';
+import type { BlobSource } from '../blob-source.ts';
+import type { FillDeps } from './fill-deps.ts';
+import { createFillHash, type FillHash, type HashEnd } from './fill-hash.ts';
+import { type OwnerPort, toFacts } from './fill-messages.ts';
+import { createFillReaders, type FillReaders, type Spool } from './fill-readers.ts';
+import { createFillSources } from './fill-sources.ts';
+import { FillTransfers, type LandedChunk } from './fill-transfers.ts';
+import { findSpool } from './find-spool.ts';
+import { createPieceTable, type PieceTable } from './piece-table.ts';
+
+/**
+ * `opening`: its length or its spool is not known yet. `filling`: pieces come in while somebody wants them. `failed`: no source is
+ * left, readers take what is there. `verified`: whole and right. `ending`: it takes nobody any more.
+ */
+export type FillState = 'opening' | 'filling' | 'failed' | 'verified' | 'ending';
+
+/** Milliseconds that a fill nobody needs waits for the next reader: a client that resumes is back by then. */
+export const LINGER_MS = 2000;
+/** Pieces. A fill that lacks no more than these is completed whoever has left. */
+const NEARLY_DONE_PIECES = 2;
+
+/** The owner of everything that is done about one digest, the state machine of docs/adr/0015-fill.md. */
+export class Fill {
+  readonly digest: Digest;
+  /** Resolves when nothing of it is left. */
+  readonly ended: Promise<void>;
+  private readonly deps: FillDeps;
+  private readonly readers: FillReaders;
+  private readonly sources;
+  private readonly aborting = new AbortController();
+  private resolveEnded: () => void = () => undefined;
+  private stateNow: FillState = 'opening';
+  private partial: PartialBlob | undefined;
+  private stored: StoredBlob | undefined;
+  private pieces: PieceTable | undefined;
+  private transfers: FillTransfers | undefined;
+  private hash: FillHash | undefined;
+  private reserved = 0;
+  private outcome: FillResult = 'kept';
+  private opening: Promise<void> | undefined;
+  private publishing: Promise<void> | undefined;
+  private cancelLinger: (() => void) | undefined;
+  private hasLingered = false;
+  /** Records of pieces that are being written. */
+  private readonly records = new Set<Promise<void>>();
+
+  constructor(digest: Digest, deps: FillDeps) {
+    this.digest = digest;
+    this.deps = deps;
+    this.sources = createFillSources(digest, deps.quarantine);
+    this.readers = createFillReaders({
+      spool: () => this.spool(),
+      hasEnded: () => this.hasEnded,
+      publishing: () => this.publishing,
+      wanted: () => this.transfers?.schedule(),
+      left: () => this.rest(),
+    });
+    this.ended = new Promise((resolve) => {
+      this.resolveEnded = resolve;
+    });
+  }
+
+  get state(): FillState {
+    return this.stateNow;
+  }
+
+  /** The first reader, whose source and length the fill begins with. */
+  begin(port: OwnerPort, source: BlobSource, statedLength: number | undefined): void {
+    this.join(port, source, statedLength);
+    this.opening = this.open(source, statedLength);
+  }
+
+  join(port: OwnerPort, source: BlobSource, statedLength: number | undefined): void {
+    this.sources.add(source);
+    this.readers.add(port, statedLength);
+    this.endLinger();
+    if (this.stateNow !== 'failed') return;
+    this.stateNow = 'filling';
+    this.outcome = 'kept';
+    this.readers.broadcast({ kind: 'resumed' });
+  }
+
+  /** Ends it whatever it is doing: Berth stops. */
+  close(): Promise<void> {
+    this.readers.broadcast({ kind: 'broken', message: 'Berth is stopping' });
+    this.end('kept');
+    return this.ended;
+  }
+
+  private get hasEnded(): boolean {
+    return this.stateNow === 'ending';
+  }
+
+  private async open(source: BlobSource, statedLength: number | undefined): Promise<void> {
+    try {
+      const reserve = (bytes: number): boolean => this.reserve(bytes);
+      const found = await findSpool(
+        { digest: this.digest, source, statedLength, signal: this.aborting.signal },
+        this.deps,
+        reserve,
+      );
+      if (found?.kind === 'stored') this.openedStored(found.stored);
+      else if (found?.kind === 'partial') this.openedPartial(found.partial);
+      else this.refuse();
+    } catch (error) {
+      if (error instanceof UpstreamFailure) this.failedToOpen(error);
+      else this.broke(error);
+    }
+  }
+
+  private reserve(bytes: number): boolean {
+    if (this.hasEnded || !this.deps.budget.reserve(bytes)) return false;
+    this.reserved = bytes;
+    return true;
+  }
+
+  private openedStored(stored: StoredBlob): void {
+    this.stored = stored;
+    if (this.hasEnded) return;
+    this.outcome = 'found';
+    this.pieces = createPieceTable(stored.length, Math.max(1, stored.length));
+    for (let piece = 0; piece < this.pieces.count; piece += 1) this.pieces.land(piece);
+    this.letIn('verified');
+  }
+
+  private openedPartial(partial: PartialBlob): void {
+    this.partial = partial;
+    if (this.hasEnded) return;
+    const { deps } = this;
+    const pieces = createPieceTable(partial.length, partial.pieceBytes);
+    this.pieces = pieces;
+    this.transfers = new FillTransfers(
+      { partial, pieces, sources: this.sources, deps },
+      {
+        demands: () => this.demands(),
+        landed: (piece, bytes, chunk) => this.landed(piece, bytes, chunk),
+        sourcesFailed: () => this.failed(),
+        spoolFailed: (error) => this.broke(error),
+        idle: () => this.rest(),
+      },
+    );
+    this.hash = createFillHash(
+      this.digest,
+      {
+        length: pieces.length,
+        contiguousEnd: (from) => pieces.contiguousEnd(from),
+        read: (position, buffer) => partial.read(position, buffer),
+      },
+      deps.pool,
+      (end) => this.hashed(end),
+    );
+    this.letIn('filling');
+  }
+
+  private letIn(state: 'filling' | 'verified'): void {
+    this.stateNow = state;
+    this.readers.letIn();
+    // An empty blob has nothing that could land.
+    this.hash?.pump();
+    this.rest();
+  }
+
+  private spool(): Spool | undefined {
+    const { pieces } = this;
+    const path = this.stored?.path ?? this.partial?.path;
+    if (pieces === undefined || path === undefined) return undefined;
+    return { pieces, path, isVerified: this.stateNow === 'verified' };
+  }
+
+  private landed(piece: number, bytes: number, chunk: LandedChunk | undefined): void {
+    const { pieces, partial } = this;
+    if (pieces === undefined || partial === undefined) return;
+    if (pieces.state(piece) !== 'landed') this.readers.progress(pieces, piece, bytes);
+    else {
+      this.readers.broadcast({ kind: 'piece', piece });
+      this.record(partial, piece);
+    }
+    // After the record: the last bytes may be all that the verdict waits for.
+    if (chunk !== undefined) this.hash?.offer(chunk.position, chunk.bytes);
+    this.hash?.pump();
+  }
+
+  private record(partial: PartialBlob, piece: number): void {
+    const record = partial
+      .complete(piece)
+      .catch((error: unknown) => this.broke(error))
+      .finally(() => this.records.delete(record));
+    this.records.add(record);
+  }
+
+  private hashed(end: HashEnd): void {
+    if (this.hasEnded) return;
+    if (end.kind === 'unreadable') this.broke(end.error);
+    else if (end.kind === 'matches') this.verified();
+    else this.mismatched();
+  }
+
+  private verified(): void {
+    const { partial } = this;
+    if (partial === undefined) return;
+    this.stateNow = 'verified';
+    this.deps.quarantine.release(this.digest);
+    // Before it is published: no client waits for the disk.
+    this.readers.broadcast({ kind: 'verified' });
+    this.publishing = this.publish(partial);
+  }
+
+  private async publish(partial: PartialBlob): Promise<void> {
+    try {
+      await Promise.all(this.records);
+      this.stored = await partial.publish();
+      this.outcome = 'published';
+    } catch (error) {
+      // The readers have the bytes; only the next one does not find them.
+      this.deps.log.error({ digest: this.digest, error: String(error) }, 'a verified blob was not published');
+      this.outcome = 'spool_failed';
+    }
+    this.publishing = undefined;
+    if (this.outcome === 'published') this.rest();
+    else this.end(this.outcome);
+  }
+
+  private mismatched(): void {
+    const { digest, deps } = this;
+    const origins = [...(this.transfers?.origins ?? [])];
+    for (const origin of origins) deps.quarantine.add(digest, origin);
+    deps.metrics.blobDigestMismatches.inc({ stage: 'fill' });
+    deps.log.warn({ digest, origins }, 'a blob is not what its digest says; its sources are quarantined');
+    this.readers.broadcast({ kind: 'mismatch' });
+    this.end('mismatch');
+  }
+
+  private failed(): void {
+    const failure =
+      this.sources.lastFailure ??
+      new UpstreamFailure('destination_unavailable', 'storage', 'no source of the blob is left');
+    this.stateNow = 'failed';
+    this.outcome = 'failed';
+    this.readers.broadcast({ kind: 'failed', failure: toFacts(failure) });
+    this.rest();
+  }
+
+  private failedToOpen(failure: UpstreamFailure): void {
+    this.readers.broadcast({ kind: 'failed', failure: toFacts(failure) });
+    this.end('failed');
+  }
+
+  private refuse(): void {
+    this.readers.broadcast({ kind: 'unavailable' });
+    this.end('unavailable');
+  }
+
+  /** The disk failed. What is on it stays, as far as it can be read later. */
+  private broke(error: unknown): void {
+    if (this.hasEnded) return;
+    this.deps.log.error({ digest: this.digest, error: String(error) }, 'the spool of a blob failed');
+    this.readers.broadcast({ kind: 'broken', message: 'the spool of the blob failed' });
+    this.end('spool_failed');
+  }
+
+  private demands() {
+    if (this.stateNow !== 'filling' || this.pieces === undefined) return [];
+    const demands = this.readers.demands();
+    if (this.readers.size > 0 || !this.isNearlyDone()) return demands;
+    return [{ position: 0, to: this.pieces.length, isOpenEnded: false }];
+  }
+
+  private isNearlyDone(): boolean {
+    const { pieces } = this;
+    return pieces !== undefined && pieces.missingBytes <= NEARLY_DONE_PIECES * pieces.pieceBytes;
+  }
+
+  /** Looks what to do when a reader or a transfer has gone. */
+  private rest(): void {
+    if (this.stateNow === 'opening' || this.stateNow === 'ending') return;
+    this.transfers?.schedule();
+    if (this.readers.size > 0) return;
+    if (this.stateNow === 'verified') {
+      if (this.publishing === undefined) this.end(this.outcome);
+      return;
+    }
+    if (this.stateNow === 'failed') {
+      this.end('failed');
+      return;
+    }
+    if (this.pieces?.allLanded === true || this.isNearlyDone()) return;
+    if (!this.hasLingered) this.linger();
+    else if (this.transfers?.hasPiecesInFlight !== true) this.end('kept');
+  }
+
+  private linger(): void {
+    this.cancelLinger ??= this.deps.setTimer(LINGER_MS, () => {
+      this.cancelLinger = undefined;
+      this.hasLingered = true;
+      this.rest();
+    });
+  }
+
+  private endLinger(): void {
+    this.cancelLinger?.();
+    this.cancelLinger = undefined;
+    this.hasLingered = false;
+  }
+
+  private end(outcome: FillResult): void {
+    if (this.hasEnded) return;
+    this.stateNow = 'ending';
+    this.outcome = outcome;
+    this.endLinger();
+    this.aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the fill has ended'));
+    void this.release();
+  }
+
+  private async release(): Promise<void> {
+    await this.opening;
+    await Promise.all([this.transfers?.stop(), this.hash?.stop(), this.publishing]);
+    await Promise.all(this.records);
+    const { stored, partial, outcome, deps } = this;
+    try {
+      if (stored !== undefined) stored.close();
+      else if (outcome === 'mismatch') await partial?.discard();
+      else await partial?.close();
+    } catch (error) {
+      deps.log.error(
+        { digest: this.digest, error: String(error) },
+        'the spool of a blob could not be closed',
+      );
+    }
+    deps.budget.release(this.reserved);
+    this.reserved = 0;
+    deps.metrics.fills.inc({ result: outcome });
+    this.resolveEnded();
+  }
+}

@@ -1,0 +1,111 @@
+import type { BlobStore } from '../../cache/blob-store.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { BufferPool } from '../../upstream/buffer-pool.ts';
+import { UpstreamFailure } from '../../upstream/failure.ts';
+import type { OpenRequest } from '../blob-opener.ts';
+import type { OpenResult } from '../open-blob.ts';
+import { Fill } from './fill.ts';
+import { createFillBudget, FILL_LIMITS, type FillDeps, type FillLimits, type FillLog } from './fill-deps.ts';
+import type { OwnerMessage, ReaderMessage } from './fill-messages.ts';
+import { createPortPair } from './fill-port.ts';
+import { createQuarantine } from './quarantine.ts';
+import { readFill } from './read-fill.ts';
+import { type OpenSpoolFile, openSpoolFile } from './spool-file.ts';
+
+/** One fetch per blob, however many want it. */
+export type Fills = {
+  /**
+   * The blob or one range of it from the fill under way or a new one. Undefined where there can be none now: the caller
+   * streams.
+   *
+   * @throws UpstreamFailure before the first byte; the reason of the request's signal when that aborts
+   */
+  join(request: FillRequest): Promise<OpenResult | undefined>;
+  /** Fills under way. */
+  readonly size: number;
+  /** Resolves when nothing of any fill is left. */
+  close(): Promise<void>;
+};
+
+export type FillRequest = Pick<OpenRequest, 'digest' | 'source' | 'range' | 'knownLength' | 'signal'>;
+
+export type FillsDeps = {
+  readonly store: Pick<BlobStore, 'open' | 'openPartial'>;
+  readonly pool: BufferPool;
+  readonly metrics: Pick<Metrics, 'fills' | 'fillJoins' | 'upstreamFailures' | 'blobDigestMismatches'>;
+  readonly log: FillLog;
+  readonly limits?: Partial<FillLimits>;
+  /** Milliseconds. */
+  readonly now?: () => number;
+  readonly setTimer?: FillDeps['setTimer'];
+  readonly openFile?: OpenSpoolFile;
+};
+
+/** Seconds until a client whose range is refused may ask again. */
+const QUARANTINE_RETRY_SECONDS = 60;
+
+export function createFills(options: FillsDeps): Fills {
+  const { metrics, pool, openFile = openSpoolFile, now = Date.now, setTimer = startTimer } = options;
+  const limits = { ...FILL_LIMITS, ...options.limits };
+  const quarantine = createQuarantine(now);
+  const fills = new Map<Digest, Fill>();
+  const deps: FillDeps = { ...options, limits, now, setTimer, quarantine, budget: createFillBudget(limits) };
+  let isClosing = false;
+
+  function start(digest: Digest): Fill {
+    const fill = new Fill(digest, deps);
+    fills.set(digest, fill);
+    void fill.ended.then(() => fills.delete(digest));
+    return fill;
+  }
+
+  /** A range can not be proved alone, and somebody has lied about this blob. */
+  function refuseUnproved({ digest, range, source }: FillRequest): void {
+    if (range === undefined || !quarantine.has(digest)) return;
+    throw new UpstreamFailure('destination_unavailable', source.where, QUARANTINED, {
+      status: 503,
+      retryAfterSeconds: QUARANTINE_RETRY_SECONDS,
+    });
+  }
+
+  return {
+    get size() {
+      return fills.size;
+    },
+    async join(request) {
+      const { digest, source, range, knownLength, signal } = request;
+      for (;;) {
+        signal.throwIfAborted();
+        const known = fills.get(digest);
+        if (known?.state === 'ending') {
+          // Its spool is not free before.
+          await known.ended;
+          continue;
+        }
+        if (known?.state !== 'verified') refuseUnproved(request);
+        if (isClosing || (known === undefined && fills.size >= limits.maxFills)) {
+          metrics.fillJoins.inc({ result: 'refused' });
+          return undefined;
+        }
+        const [readerPort, ownerPort] = createPortPair<ReaderMessage, OwnerMessage>();
+        if (known === undefined) start(digest).begin(ownerPort, source, knownLength);
+        else known.join(ownerPort, source, knownLength);
+        metrics.fillJoins.inc({ result: known === undefined ? 'started' : 'joined' });
+        return readFill(readerPort, { range, signal }, { pool, openFile });
+      }
+    },
+    async close() {
+      isClosing = true;
+      await Promise.all([...fills.values()].map((fill) => fill.close()));
+    },
+  };
+}
+
+const QUARANTINED =
+  'the blob that its source sent was not what its digest says; ranges of it wait until it has been verified from elsewhere';
+
+function startTimer(milliseconds: number, fire: () => void): () => void {
+  const timer = setTimeout(fire, milliseconds);
+  return () => clearTimeout(timer);
+}

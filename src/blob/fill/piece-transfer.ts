@@ -1,0 +1,263 @@
+import type { BufferPool, Slab } from '../../upstream/buffer-pool.ts';
+import { classifyFailure, UpstreamFailure } from '../../upstream/failure.ts';
+import { type Answer, ask } from '../open-blob.ts';
+import { readAnswer } from '../read-answer.ts';
+import type { FillSource } from './fill-sources.ts';
+
+/** What a transfer tells the fill it belongs to. */
+export type TransferOwner = {
+  readonly length: number;
+  readonly pieceBytes: number;
+  readonly pool: Pick<BufferPool, 'unpin'>;
+  /**
+   * The source ignores Range and sends everything from the first byte on. False: another already does, so this one ends.
+   */
+  leads(transfer: PieceTransfer): Promise<boolean>;
+  /** Of a leading transfer that has come to `position`: from where on it is wanted in this piece, undefined for not at all. */
+  claim(transfer: PieceTransfer, piece: number, position: number): number | undefined;
+  write(position: number, bytes: Buffer): Promise<void>;
+  /** The bytes can be read from the file; they are still in memory until this returns. */
+  landed(transfer: PieceTransfer, position: number, bytes: Buffer): void;
+  /** Once; nothing of the transfer is under way any more. */
+  ended(transfer: PieceTransfer, end: TransferEnd): void;
+};
+
+export type TransferEnd =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure }
+  /** The disk did not take it. */
+  | { readonly kind: 'spool_failed'; readonly error: unknown };
+
+type Chunk = { position: number; bytes: Buffer; readonly slab: Slab | undefined };
+
+type Write = { readonly position: number; readonly bytes: Buffer; readonly slabs: (Slab | undefined)[] };
+
+/** Bytes that wait for the disk before the source is made to wait. */
+const HIGH_WATER = 1024 * 1024;
+/** Bytes of one write: more gains nothing. */
+const MAX_WRITE = 1024 * 1024;
+
+/** One request for `from` (inclusive) to `to` (exclusive), which lie within one piece, written as they come. */
+export class PieceTransfer {
+  readonly source: FillSource;
+  readonly piece: number;
+  /** Everything from the first byte of the blob on comes through this one. */
+  isLeading = false;
+  /** Bytes that have landed. */
+  landedBytes = 0;
+  private readonly owner: TransferOwner;
+  private readonly from: number;
+  private readonly to: number;
+  private readonly ending = new AbortController();
+  private answer: Answer | undefined;
+  private queue: Chunk[] = [];
+  private queuedBytes = 0;
+  private isPaused = false;
+  private isWriting = false;
+  /** Position of the next byte of the body. */
+  private position = 0;
+  private bodyEnd = 0;
+  private end: TransferEnd | undefined;
+  private isOver = false;
+
+  constructor(owner: TransferOwner, source: FillSource, range: { piece: number; from: number; to: number }) {
+    this.owner = owner;
+    this.source = source;
+    this.piece = range.piece;
+    this.from = range.from;
+    this.to = range.to;
+  }
+
+  get origin(): string {
+    return (this.source.resolved ?? this.source.source).origin;
+  }
+
+  start(): void {
+    this.open().catch((error: unknown) => {
+      this.finish({ kind: 'failed', failure: classifyFailure(error, this.source.source.where) });
+    });
+  }
+
+  abort(): void {
+    this.finish({ kind: 'aborted' });
+  }
+
+  private async open(): Promise<void> {
+    const range = { firstPos: this.from, lastPos: this.to - 1 };
+    const source = this.source.resolved ?? this.source.source;
+    const answer = await ask({ source, signal: this.ending.signal }, range);
+    this.answer = answer;
+    if (this.end !== undefined) {
+      answer.cancel();
+      return;
+    }
+    const read = readAnswer(answer.status, answer.headers, range, this.owner.length);
+    if (read.kind !== 'content') {
+      const kind = read.kind === 'failed' ? read.failure : 'http_protocol_error';
+      const message =
+        read.kind === 'failed' ? read.message : `no bytes ${this.from}-${this.to - 1} (${read.kind})`;
+      throw new UpstreamFailure(kind, answer.where, message, read.kind === 'failed' ? read : {});
+    }
+    this.source.resolved = answer.source;
+    this.position = read.bodyFrom;
+    this.bodyEnd = read.bodyFrom + read.bodyLength;
+    this.isLeading = read.bodyFrom !== this.from || this.bodyEnd !== this.to;
+    answer.sink = {
+      data: (chunk, slab) => this.data(chunk, slab),
+      end: () => this.bodyEnded(),
+      failed: (error) => this.finish({ kind: 'failed', failure: classifyFailure(error, answer.where) }),
+    };
+    // Nothing flows before `resume`.
+    if (this.isLeading && !(await this.owner.leads(this))) this.finish({ kind: 'aborted' });
+    else answer.transfer.resume();
+  }
+
+  private data(chunk: Buffer, slab: Slab | undefined): void {
+    const room = this.bodyEnd - this.position;
+    if (this.end !== undefined || room <= 0) {
+      this.owner.pool.unpin(slab);
+      return;
+    }
+    const bytes = chunk.length > room ? chunk.subarray(0, room) : chunk;
+    this.queue.push({ position: this.position, bytes, slab });
+    this.position += bytes.length;
+    this.queuedBytes += bytes.length;
+    if (this.queuedBytes >= HIGH_WATER && !this.isPaused) {
+      this.isPaused = true;
+      this.answer?.transfer.pause();
+    }
+    this.write();
+  }
+
+  private bodyEnded(): void {
+    if (this.position === this.bodyEnd) this.finish({ kind: 'complete' });
+    else {
+      const where = this.answer?.where ?? this.source.source.where;
+      const failure = new UpstreamFailure('http_response_incomplete', where, 'the body ended early');
+      this.finish({ kind: 'failed', failure });
+    }
+  }
+
+  private write(): void {
+    if (this.isWriting) return;
+    const pending = this.take();
+    if (pending === undefined) {
+      this.settle();
+      return;
+    }
+    this.isWriting = true;
+    this.owner.write(pending.position, pending.bytes).then(
+      () => this.written(pending),
+      (error: unknown) => this.notWritten(pending, error),
+    );
+  }
+
+  private written({ position, bytes, slabs }: Write): void {
+    this.isWriting = false;
+    this.landedBytes += bytes.length;
+    this.owner.landed(this, position, bytes);
+    this.release(slabs);
+    this.write();
+  }
+
+  private notWritten({ slabs }: Write, error: unknown): void {
+    this.isWriting = false;
+    this.release(slabs);
+    if (this.end?.kind === 'complete') this.end = { kind: 'spool_failed', error };
+    else this.finish({ kind: 'spool_failed', error });
+    this.dropQueue();
+    this.settle();
+  }
+
+  /** The next bytes to write: neighbours in one buffer go together, none across the end of a piece. */
+  private take(): Write | undefined {
+    this.skipUnwanted();
+    const head = this.queue[0];
+    if (head === undefined) return undefined;
+    const { position } = head;
+    const { pieceBytes } = this.owner;
+    const limit = Math.min(MAX_WRITE, (Math.floor(position / pieceBytes) + 1) * pieceBytes - position);
+    const slabs: (Slab | undefined)[] = [];
+    let length = 0;
+    let first = head.bytes;
+    for (;;) {
+      const chunk = this.queue[0];
+      if (chunk === undefined || length >= limit) break;
+      const isNeighbour =
+        chunk.bytes.buffer === first.buffer && chunk.bytes.byteOffset === first.byteOffset + length;
+      if (length > 0 && !isNeighbour) break;
+      const taken = Math.min(chunk.bytes.length, limit - length);
+      length += taken;
+      if (taken < chunk.bytes.length) {
+        this.cut(chunk, taken);
+        break;
+      }
+      slabs.push(chunk.slab);
+      this.queue.shift();
+    }
+    first = Buffer.from(first.buffer as ArrayBuffer, first.byteOffset, length);
+    this.spend(length);
+    return { position, bytes: first, slabs };
+  }
+
+  /** Of a leading transfer: what others bring or have brought. */
+  private skipUnwanted(): void {
+    if (!this.isLeading) return;
+    for (let chunk = this.queue[0]; chunk !== undefined; chunk = this.queue[0]) {
+      const piece = Math.floor(chunk.position / this.owner.pieceBytes);
+      const pieceEnd = Math.min(this.owner.length, (piece + 1) * this.owner.pieceBytes);
+      const wantedFrom = this.owner.claim(this, piece, chunk.position) ?? pieceEnd;
+      const skipped = Math.min(chunk.bytes.length, Math.max(0, wantedFrom - chunk.position));
+      if (skipped === 0) return;
+      this.spend(skipped);
+      if (skipped < chunk.bytes.length) this.cut(chunk, skipped);
+      else {
+        this.release([chunk.slab]);
+        this.queue.shift();
+      }
+    }
+  }
+
+  private cut(chunk: Chunk, bytes: number): void {
+    chunk.bytes = chunk.bytes.subarray(bytes);
+    chunk.position += bytes;
+  }
+
+  private spend(bytes: number): void {
+    this.queuedBytes -= bytes;
+    if (!this.isPaused || this.queuedBytes > HIGH_WATER / 2) return;
+    this.isPaused = false;
+    this.answer?.transfer.resume();
+  }
+
+  private finish(end: TransferEnd): void {
+    if (this.end !== undefined) return;
+    this.end = end;
+    if (end.kind !== 'complete') {
+      this.answer?.cancel();
+      this.ending.abort(
+        new UpstreamFailure('connection_terminated', this.source.source.where, 'the fill ended'),
+      );
+      // What has come before the source failed is as good as if it had not.
+      if (end.kind !== 'failed') this.dropQueue();
+    }
+    this.write();
+  }
+
+  private dropQueue(): void {
+    this.release(this.queue.map(({ slab }) => slab));
+    this.queue = [];
+    this.queuedBytes = 0;
+  }
+
+  private release(slabs: readonly (Slab | undefined)[]): void {
+    for (const slab of slabs) this.owner.pool.unpin(slab);
+  }
+
+  private settle(): void {
+    if (this.end === undefined || this.isOver || this.isWriting || this.queue.length > 0) return;
+    this.isOver = true;
+    this.owner.ended(this, this.end);
+  }
+}

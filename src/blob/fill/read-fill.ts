@@ -1,0 +1,39 @@
+import type { RangeSpec } from '../../http/range.ts';
+import type { BufferPool } from '../../upstream/buffer-pool.ts';
+import type { OpenResult } from '../open-blob.ts';
+import type { ReaderPort } from './fill-messages.ts';
+import { FillReader } from './fill-reader.ts';
+import type { OpenSpoolFile } from './spool-file.ts';
+
+/**
+ * Joins a fill as a reader. Resolves when the first byte that is wanted can be read, so that a source that refuses can still
+ * be told as what it is; undefined where there will be no fill and the caller streams.
+ *
+ * @throws UpstreamFailure where no source has the bytes; the reason of `signal` when that aborts
+ */
+export function readFill(
+  port: ReaderPort,
+  request: { readonly range: RangeSpec | undefined; readonly signal: AbortSignal },
+  deps: { readonly pool: BufferPool; readonly openFile: OpenSpoolFile },
+): Promise<OpenResult | undefined> {
+  const { signal } = request;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const reader = new FillReader(port, request.range, deps, {
+      resolve(result) {
+        signal.removeEventListener('abort', onAbort);
+        resolve(result);
+      },
+      reject(error) {
+        signal.removeEventListener('abort', onAbort);
+        reject(error);
+      },
+    });
+    function onAbort(): void {
+      reader.cancel();
+      reject(signal.reason);
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+    reader.join();
+  });
+}
