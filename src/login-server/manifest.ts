@@ -24,9 +24,9 @@ export async function answerManifest(
     return;
   }
   call.context.access.digest = answer.digest;
-  if (staleSince !== undefined) call.reply.headers(staleFields(staleSince, deps.now()));
   const known = content ?? deps.manifests.get(deps.registry.name, answer.digest)?.content;
   if (known !== undefined || call.request.raw.method === 'HEAD') {
+    if (staleSince !== undefined) call.reply.headers(staleFields(staleSince, deps.now()));
     await sendManifest(call, answer, known);
     return;
   }

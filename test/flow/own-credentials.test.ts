@@ -194,3 +194,22 @@ t.test('A5 where the upstream refuses Berth itself, clients are not asked for a 
   const missing = await openOwn(t, { anonymous: true }, { credentials: { kind: 'file', file: '/no/such' } });
   t.equal((await missing.send(manifestPath)).status, 502);
 });
+
+t.test('C10 own credentials: an outage opens nothing to whom the policy does not let in', async (t) => {
+  const scene = await openOwn(
+    t,
+    { htpasswdFile: await htpasswdOf(t, 'ana') },
+    { registry: { staleIfErrorSeconds: 600, authorizationTtlSeconds: 0 } },
+  );
+  const ana = { authorization: basic('ana') };
+  t.equal((await scene.send(manifestPath, { headers: ana })).status, 200);
+  await scene.registry.close();
+  const stale = await scene.send(manifestPath, { headers: ana });
+  t.same(stale.body, scene.manifest);
+  t.match(stale.headers, { age: /^\d+$/, warning: /^299 - "/ });
+  for (const headers of [{}, { authorization: basic('bob') }, { authorization: 'Bearer x' }]) {
+    const refused = await scene.send(manifestPath, { headers });
+    t.equal(refused.status, 401);
+    t.notOk(refused.body.includes(scene.digest));
+  }
+});
