@@ -1,8 +1,10 @@
+import type { BlobStore } from '../cache/blob-store.ts';
 import type { RegistryConfig } from '../config/config.ts';
 import type { Migration } from '../endpoints/migration.ts';
 import { migrationReport } from '../endpoints/migration-report.ts';
 import { registryDocument } from '../endpoints/registry-document.ts';
 import type { Settings } from '../endpoints/settings.ts';
+import { createCacheApi } from './cache-api.ts';
 import { type ControlAnswer, type ControlHandler, refusal } from './control-server.ts';
 
 export type ControlApiDeps = {
@@ -10,6 +12,8 @@ export type ControlApiDeps = {
   readonly registries: () => readonly RegistryConfig[];
   readonly settings: Settings;
   readonly migration: Migration;
+  /** The cache on disk; left out: there is none. */
+  readonly cache?: BlobStore;
   /** Unix milliseconds. */
   readonly now: () => number;
 };
@@ -22,6 +26,7 @@ type Resource = (registry: RegistryConfig, body: unknown) => ControlAnswer | Pro
  * - `GET /v1/registries/<name>`: the registry as it is in force
  * - `PATCH /v1/registries/<name>` with `{"dataEndpointEnabled": true|false}`: the registry after the change
  * - `GET /v1/registries/<name>/migration`: the migration report
+ * - `/v1/cache…`: see `createCacheApi`
  *
  * Errors are `{"error": {"code", "message"}}`. A change that breaks a client gets another version.
  */
@@ -48,7 +53,11 @@ export function createControlApi(deps: ControlApiDeps): ControlHandler {
     },
   };
 
-  return async ({ method, path, body }) => {
+  const cacheApi = createCacheApi(deps.cache);
+
+  return async (request) => {
+    const { method, path, body } = request;
+    if (/^\/v1\/cache(?:[/?]|$)/.test(path)) return cacheApi(request);
     const [, name, kind] = /^\/v1\/registries\/([a-z0-9-]{1,63})(\/migration)?$/.exec(path) ?? [];
     if (name === undefined) return refusal(404, 'unknown_path', 'this Berth has no such control request');
     const registry = registries().find((candidate) => candidate.name === name);

@@ -129,8 +129,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       { directory, blobs: blobs.length, bytes: catalog.bytes, partials: left.length, removed },
       'cache opened',
     );
-    if (health.degraded === undefined)
-      await room.make().catch((error: unknown) => health.failed(classifyStoreFailure(error)));
+    // The limit may be a new one; nobody waits for that.
+    if (health.degraded === undefined) room.written(0);
   }
 
   function pinned(entry: CatalogEntry, file: Parameters<typeof createStoredBlob>[0]): StoredBlob {

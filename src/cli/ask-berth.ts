@@ -12,7 +12,7 @@ export type BerthAnswer =
   | { readonly kind: 'unreachable'; readonly reason: string };
 
 export type BerthQuestion = {
-  readonly method: 'GET' | 'PATCH';
+  readonly method: 'GET' | 'PATCH' | 'POST' | 'DELETE';
   /** Below `/v1/`. */
   readonly path: string;
   readonly body?: unknown;
