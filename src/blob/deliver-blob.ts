@@ -19,6 +19,8 @@ export type DeliveryOptions = {
   readonly pool: BufferPool;
   /** Bytes as they are handed to the client's socket. */
   readonly sent: { inc(bytes: number): void };
+  /** Called with the first content byte. */
+  readonly begun?: () => void;
   /** Called once, as soon as it is known how the delivery ends: before the connection closes and the log line is written. */
   readonly decided: (outcome: DeliveryOutcome) => void;
 };
@@ -46,6 +48,7 @@ class Delivery implements BlobSink {
   private readonly response: ServerResponse;
   private readonly pool: BufferPool;
   private readonly sent: { inc(bytes: number): void };
+  private readonly begun: (() => void) | undefined;
   private readonly decided: (outcome: DeliveryOutcome) => void;
   private readonly resolve: () => void;
   private readonly verifier: Verifier | undefined;
@@ -60,6 +63,7 @@ class Delivery implements BlobSink {
     this.response = response;
     this.pool = options.pool;
     this.sent = options.sent;
+    this.begun = options.begun;
     this.decided = options.decided;
     this.resolve = resolve;
     this.verifier = options.verifier;
@@ -69,7 +73,7 @@ class Delivery implements BlobSink {
   }
 
   get hasBegun(): boolean {
-    return this.position > 0 || this.settled;
+    return this.position > 0 || this.settled || this.response.writableEnded;
   }
 
   data(chunk: Buffer, slab: Slab | undefined): void {
@@ -79,6 +83,7 @@ class Delivery implements BlobSink {
       return;
     }
     const from = this.position;
+    if (from === 0) this.begun?.();
     this.position += chunk.length;
     this.verifier?.update(chunk);
     const free = this.verifier === undefined ? chunk.length : Math.max(0, this.verifier.holdBackFrom - from);

@@ -159,12 +159,20 @@ class MultipartContent implements BlobContent, BlobSink {
   }
 
   private opened(opened: OpenResult): void {
-    if (opened.kind === 'unsatisfiable') {
+    if (this.done || opened.completeLength !== this.options.first.completeLength) {
+      if (opened.kind === 'content') opened.cancel();
+      this.failed(
+        new UpstreamFailure(
+          'http_protocol_error',
+          this.options.where,
+          'the length of the blob changed amid it',
+        ),
+      );
+    } else if (opened.kind === 'unsatisfiable') {
       this.failed(
         new UpstreamFailure('http_protocol_error', this.options.where, 'a range that the blob had is gone'),
       );
-    } else if (this.done) opened.cancel();
-    else this.start(opened);
+    } else this.start(opened);
   }
 
   /** A transfer may have brought more than its own run, so the next one may begin amid a run. */

@@ -136,6 +136,7 @@ export function createBlobResponder(deps: {
     range: RangeSpec | undefined,
     knownLength: number | undefined,
   ): Promise<void> {
+    const askedAt = performance.now();
     const { registry, digest, source } = blob;
     const { signal } = exchange;
     let opening = await opener.open({ digest, source, range, knownLength, signal });
@@ -153,6 +154,7 @@ export function createBlobResponder(deps: {
     lengths.set(registry, digest, result.completeLength);
     await deliver(exchange, result, {
       from,
+      askedAt,
       status: result.range === undefined ? 200 : 206,
       headers: headersOf(result, digest),
       verifier: verifierOf(result, digest),
@@ -177,6 +179,7 @@ export function createBlobResponder(deps: {
     specs: readonly RangeSpec[],
     knownLength: number | undefined,
   ): Promise<void> {
+    const askedAt = performance.now();
     const { registry, digest, source } = blob;
     const { signal } = exchange;
     let length = knownLength ?? (await opener.length({ digest, source, signal }));
@@ -198,12 +201,13 @@ export function createBlobResponder(deps: {
     const ascent = endOfAscent(ranges, 0);
     const { from, result: first } = await open(firstRun, ascent);
     if (first.kind === 'unsatisfiable') throw rangeNotSatisfiable(first.completeLength, metrics);
-    if (first.rangeIgnored === true && ascent !== ranges.at(-1)?.lastPos) {
-      // Ranges that go back, from a source that sends the whole each time: one whole costs less.
+    const goesBack = ascent !== ranges.at(-1)?.lastPos;
+    if (first.completeLength !== length || (first.rangeIgnored === true && goesBack)) {
+      // The length that the ranges were planned by is wrong; or a source sends the whole for each that goes back.
       first.cancel();
-      return transferOne(exchange, blob, undefined, length);
+      return transferOne(exchange, blob, undefined, first.completeLength);
     }
-    lengths.set(registry, digest, first.completeLength);
+    lengths.set(registry, digest, length);
     const frame = multipartByteranges(ranges, {
       completeLength: length,
       partType: BLOB_TYPE,
@@ -220,6 +224,7 @@ export function createBlobResponder(deps: {
     });
     await deliver(exchange, content, {
       from,
+      askedAt,
       status: 206,
       headers: { ...contentHeaders(digest, frame.contentLength), 'content-type': frame.contentType },
       verifier: undefined,
@@ -231,11 +236,16 @@ export function createBlobResponder(deps: {
     content: BlobContent,
     answer: {
       readonly from: BlobOrigin;
+      /** `performance.now()` of the request. */
+      readonly askedAt: number;
       readonly status: number;
       readonly headers: Record<string, string>;
       readonly verifier: Verifier | undefined;
     },
   ): Promise<void> {
+    if (deps.places?.stored !== undefined) {
+      metrics.blobCacheRequests.inc({ result: answer.from === 'cache' ? 'hit' : 'miss' });
+    }
     if (exchange.signal.aborted) {
       content.cancel();
       throw exchange.signal.reason;
@@ -244,6 +254,11 @@ export function createBlobResponder(deps: {
       verifier: answer.verifier,
       pool,
       sent: sent[answer.from],
+      begun: () =>
+        metrics.blobTimeToFirstByte.observe(
+          { source: answer.from },
+          (performance.now() - answer.askedAt) / 1000,
+        ),
       decided: (outcome) => report(exchange, outcome, metrics),
     });
   }

@@ -1,0 +1,78 @@
+import type { BlobStore, StoredBlob } from '../cache/blob-store.ts';
+import { type RangeSpec, resolveRange } from '../http/range.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BufferPool } from '../upstream/buffer-pool.ts';
+import type { BlobPlaces } from './blob-opener.ts';
+import type { OpenResult } from './open-blob.ts';
+import { StoredReader } from './stored-reader.ts';
+
+/**
+ * The published blobs of a store as a place to open blobs at. They were verified then and are not hashed again. A disk that
+ * fails is a blob that is not there: the source has it.
+ */
+export function createStoredBlobs(deps: {
+  readonly store: Pick<BlobStore, 'open'>;
+  readonly pool: BufferPool;
+  readonly log: { warn(facts: object, message: string): void };
+}): NonNullable<BlobPlaces['stored']> {
+  const { store, pool, log } = deps;
+
+  async function find(digest: Digest): Promise<StoredBlob | undefined> {
+    try {
+      return await store.open(digest);
+    } catch (error) {
+      log.warn({ err: error, digest }, 'a stored blob could not be opened');
+      return undefined;
+    }
+  }
+
+  return {
+    async open(digest, range) {
+      const blob = await find(digest);
+      if (blob === undefined) return undefined;
+      try {
+        return await openStored(blob, range, pool);
+      } catch (error) {
+        log.warn({ err: error, digest }, 'a stored blob could not be read');
+        return undefined;
+      }
+    },
+    async length(digest) {
+      const blob = await find(digest);
+      blob?.close();
+      return blob?.length;
+    },
+  };
+}
+
+/**
+ * A stored blob or one range of it, its first bytes read. Closes the blob, sooner or later.
+ *
+ * Rejects where the disk fails.
+ */
+export async function openStored(
+  blob: StoredBlob,
+  spec: RangeSpec | undefined,
+  pool: BufferPool,
+): Promise<OpenResult> {
+  const completeLength = blob.length;
+  const range = spec && resolveRange(spec, completeLength);
+  if (spec !== undefined && range === undefined) {
+    blob.close();
+    return { kind: 'unsatisfiable', completeLength };
+  }
+  const { firstPos, lastPos } = range ?? { firstPos: 0, lastPos: completeLength - 1 };
+  const reader = new StoredReader(blob, pool, firstPos, lastPos + 1);
+  await reader.begin();
+  return {
+    kind: 'content',
+    completeLength,
+    range,
+    length: reader.length,
+    verdict: { kind: 'proved' },
+    pipe: (sink) => reader.pipe(sink),
+    pause: () => reader.pause(),
+    resume: () => reader.resume(),
+    cancel: () => reader.cancel(),
+  };
+}

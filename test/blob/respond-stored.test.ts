@@ -1,0 +1,149 @@
+import { createServer } from 'node:http';
+import t, { type Test } from 'tap';
+import { createBlobLengths } from '../../src/blob/blob-lengths.ts';
+import type { BlobPlaces } from '../../src/blob/blob-opener.ts';
+import type { BlobSource } from '../../src/blob/blob-source.ts';
+import { createBlobResponder } from '../../src/blob/respond-blob.ts';
+import { createStoredBlobs } from '../../src/blob/stored-blob.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { parseDigest } from '../../src/oci/digest.ts';
+import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
+import { UpstreamFailure } from '../../src/upstream/failure.ts';
+import { createTestClient } from '../support/http-client.ts';
+import { digestOf, pseudoRandomBytes } from '../support/image.ts';
+import { memoryBlob } from '../support/memory-blob.ts';
+import { parseMultipart } from '../support/parse-multipart.ts';
+import { closeServer, listen } from '../support/server.ts';
+import { createStoredFile } from '../support/stored-file.ts';
+
+const bytes = pseudoRandomBytes('respond', 2_000_000);
+const parsed = parseDigest(digestOf(bytes));
+if (parsed.kind !== 'ok') throw new Error('no digest');
+const { digest } = parsed;
+
+/** A source that must not be asked: it is down. */
+const down: BlobSource = {
+  where: 'storage',
+  origin: 'https://storage.example',
+  start() {
+    throw new UpstreamFailure('connection_refused', 'storage', 'down');
+  },
+  redirected() {
+    throw new Error('no redirect');
+  },
+};
+
+/** A responder behind a server, whose source is down, so that only the places can have the blob. */
+async function openResponder(t: Test, makePlaces: (pool: ReturnType<typeof createBufferPool>) => BlobPlaces) {
+  const metrics = createMetrics();
+  const pool = createBufferPool(8 * 1024 * 1024);
+  const responder = createBlobResponder({
+    pool,
+    metrics,
+    lengths: createBlobLengths(),
+    places: makePlaces(pool),
+  });
+  const outcomes: string[] = [];
+  const server = createServer((request, response) => {
+    const exchange = {
+      clientAddress: '192.0.2.1',
+      method: request.method === 'HEAD' ? ('HEAD' as const) : ('GET' as const),
+      headers: request.headers,
+      signal: new AbortController().signal,
+      takeResponse: () => response,
+      ended: (outcome: string) => void outcomes.push(outcome),
+    };
+    responder
+      .respond(exchange, { registry: 'r', digest, source: down, statedLength: undefined })
+      .catch((error: unknown) => {
+        const { status = 502 } = error as { status?: number };
+        response.writeHead(status).end();
+      });
+  });
+  const url = `http://127.0.0.1:${await listen(server)}/`;
+  const client = createTestClient({});
+  t.teardown(async () => {
+    client.close();
+    await closeServer(server);
+  });
+  const send = (range?: string, method = 'GET') =>
+    client.send(url, { method, headers: range === undefined ? {} : { range } });
+  return { metrics, pool, outcomes, send };
+}
+
+const log = { warn: () => undefined };
+
+t.test('a stored blob is answered while its source is down, in every form', async (t) => {
+  const file = await createStoredFile(t, bytes);
+  const { metrics, pool, send, outcomes } = await openResponder(t, (pool) => ({
+    stored: createStoredBlobs({ store: { open: () => file.open() }, pool, log }),
+  }));
+  const head = await send(undefined, 'HEAD');
+  t.equal(head.headers['content-length'], String(bytes.length));
+  const whole = await send();
+  t.equal(whole.status, 200);
+  t.ok(whole.body.equals(bytes));
+  const suffix = await send('bytes=-10');
+  t.equal(suffix.headers['content-range'], `bytes 1999990-1999999/${bytes.length}`);
+  t.ok(suffix.body.equals(bytes.subarray(-10)));
+  const several = await send('bytes=900000-1900000,0-9,-1');
+  t.strictSame(
+    parseMultipart(several.headers['content-type'] ?? '', several.body).map(({ body }) => body.length),
+    [1_000_001, 10, 1],
+  );
+  const none = await send('bytes=2000000-');
+  t.equal(none.status, 416);
+  t.strictSame(outcomes, ['ok', 'ok', 'ok']);
+  t.equal(await metrics.blobCacheRequests.value({ result: 'hit' }), 3);
+  t.equal(await metrics.blobTimeToFirstByte.count({ source: 'cache' }), 3);
+  t.match(await metrics.text(), /^berth_blob_transmit_bytes_total\{source="cache"\} 300\d{4}$/m);
+  t.equal(file.opened(), 0);
+  t.equal(pool.bytes.lent, 0);
+});
+
+t.test('a disk that fails: at once the source is asked, amid the blob the answer ends short', async (t) => {
+  const file = await createStoredFile(t, bytes);
+  const { metrics, send, outcomes } = await openResponder(t, (pool) => ({
+    stored: createStoredBlobs({ store: { open: () => file.open() }, pool, log }),
+  }));
+  file.fault.position = 0;
+  t.equal((await send()).status, 502, 'the source, which is down');
+  file.fault.position = 1_000_000;
+  const short = await send();
+  t.equal(short.status, 200);
+  t.equal(short.ended, 'short');
+  t.ok(short.body.length > 0 && bytes.subarray(0, short.body.length).equals(short.body));
+  t.strictSame(outcomes, ['upstream_failed']);
+  t.equal(await metrics.blobIncomplete.value({ reason: 'internal_error' }), 1);
+  t.equal(file.opened(), 0);
+});
+
+t.test('what a fill promises decides the end of a whole blob; ranges do not wait for it', async (t) => {
+  let verdict: Promise<boolean> = Promise.resolve(true);
+  const { metrics, pool, send, outcomes } = await openResponder(t, (pool) => ({
+    fills: {
+      join: async ({ range }) =>
+        range === undefined
+          ? {
+              ...memoryBlob(bytes, { firstPos: 0, lastPos: bytes.length - 1 }, { chunkBytes: 50_000, pool }),
+              range: undefined,
+              verdict: { kind: 'promised', matches: () => verdict },
+            }
+          : memoryBlob(bytes, { firstPos: 5, lastPos: 9 }, { chunkBytes: 50_000, pool }),
+    },
+  }));
+  t.ok((await send()).body.equals(bytes));
+  t.equal((await send('bytes=5-9')).body.length, 5);
+  verdict = Promise.resolve(false);
+  const wrong = await send();
+  t.not(wrong.ended, 'complete');
+  t.ok(wrong.body.length <= bytes.length - 65_536);
+  verdict = Promise.reject(new UpstreamFailure('http_response_incomplete', 'storage', 'the fill has ended'));
+  verdict.catch(() => undefined);
+  const open = await send();
+  t.equal(open.ended, 'short');
+  t.equal(open.body.length, bytes.length - 65_536);
+  t.strictSame(outcomes, ['ok', 'ok', 'digest_mismatch', 'upstream_failed']);
+  t.equal(await metrics.blobDigestMismatches.value({ stage: 'blob' }), 1);
+  t.equal(pool.bytes.lent, 0);
+});
