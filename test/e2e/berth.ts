@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestAuthority } from '../support/ca.ts';
+import { DISK_CACHE } from '../support/disk-cache.ts';
 import { HOSTS, SUBNET } from './hosts-file.ts';
 import { type Daemon, type Output, run, startDaemon, waitUntil } from './process.ts';
 import { listens } from './storage.ts';
@@ -53,7 +54,7 @@ export const DATA_FIELDS = {
 } as const;
 
 /** One registry per delivery, and one that stands in for Docker Hub. */
-function mainSetup(authority: TestAuthority): BerthSetup {
+function mainSetup(authority: TestAuthority, directory: string): BerthSetup {
   const common = commonFields(authority);
   const registries: readonly ({ readonly name: RegistryName } & Readonly<Record<string, unknown>>)[] = [
     { name: 'contoso', loginServer: HOSTS.login.name, delivery: 'dedicated', ...common, ...DATA_FIELDS },
@@ -77,7 +78,8 @@ function mainSetup(authority: TestAuthority): BerthSetup {
     HOSTS.inline,
     HOSTS.passthrough,
   ];
-  return { doors, metricsPort: 9464, config: { log: { level: 'info' }, registries } };
+  const cache = DISK_CACHE ? { cache: { directory: join(directory, 'cache'), maxBytes: '4GiB' } } : {};
+  return { doors, metricsPort: 9464, config: { log: { level: 'info' }, ...cache, registries } };
 }
 
 async function writeConfig(authority: TestAuthority, directory: string, setup: BerthSetup): Promise<string> {
@@ -120,7 +122,7 @@ async function fetchText(port: number, path: string): Promise<string> {
 export async function startBerth(
   authority: TestAuthority,
   directory: string,
-  setup: BerthSetup = mainSetup(authority),
+  setup: BerthSetup = mainSetup(authority, directory),
 ): Promise<Berth> {
   const { doors, metricsPort } = setup;
   const configFile = await writeConfig(authority, directory, setup);

@@ -15,6 +15,12 @@ export function buildImages(): Images {
   return {
     app: small('app'),
     big: buildImage({ seed: 'big', layerSizes: [180 * MIB, 100 * MIB, 20 * MIB], architectures: [native] }),
+    ranged: buildImage({ seed: 'ranged', layerSizes: [24 * MIB, 5 * MIB], architectures: [native] }),
+    crowd: buildImage({
+      seed: 'crowd',
+      layerSizes: [40 * MIB, 17 * MIB, 3 * MIB, 200 * KIB],
+      architectures: [native],
+    }),
     alice: small('alice'),
     bob: small('bob'),
   };
@@ -26,6 +32,8 @@ export async function pushImages(http: Http, tokens: TokenService, images: Image
     ['public/app', 'app'],
     ['library/app', 'app'],
     ['public/big', 'big'],
+    ['public/ranged', 'ranged'],
+    ['public/crowd', 'crowd'],
     ['alice/secret', 'alice'],
     ['bob/secret', 'bob'],
   ];

@@ -1,6 +1,5 @@
-import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { access, chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { DISTRIBUTION, type GoProgram, installGoProgram } from '../support/go-program.ts';
 import { run } from './process.ts';
 
 /** Debian packages, each with a program by which it is known to be there. */
@@ -17,15 +16,20 @@ const DEBIAN_PACKAGES: readonly { readonly name: string; readonly program: strin
   { name: 'ca-certificates', program: '/usr/sbin/update-ca-certificates' },
 ];
 
+/** containerd 2.2 is the first line with parallel layer fetches that `go install` builds: go.mod of 2.1 has an `exclude`. */
+const CONTAINERD_2 = { source: 'github.com/containerd/containerd/v2/cmd', version: 'v2.2.9' } as const;
+
 /** Go programs at exact versions. The conformance program has no tags: the version is a commit of 2026-08-31. */
-const GO_PROGRAMS: readonly { readonly name: string; readonly source: string; readonly version: string }[] = [
-  { name: 'registry', source: 'github.com/distribution/distribution/v3/cmd/registry', version: 'v3.1.1' },
+const GO_PROGRAMS: readonly GoProgram[] = [
+  DISTRIBUTION,
   { name: 'crane', source: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' },
   {
     name: 'conformance',
     source: 'github.com/opencontainers/distribution-spec/conformance',
     version: 'v0.0.0-20260831232431-97274622c111',
   },
+  { ...CONTAINERD_2, name: 'containerd', source: `${CONTAINERD_2.source}/containerd` },
+  { ...CONTAINERD_2, name: 'ctr', source: `${CONTAINERD_2.source}/ctr` },
 ];
 
 /** Refuses every start of a service that a package's postinst asks for. */
@@ -38,6 +42,9 @@ export type Programs = {
   readonly docker: string;
   readonly containerd: string;
   readonly ctr: string;
+  /** Release line 2 beside Debian's 1.6. */
+  readonly containerd2: string;
+  readonly ctr2: string;
   readonly skopeo: string;
   readonly podman: string;
   readonly registry: string;
@@ -79,42 +86,20 @@ async function installDebianPackages(say: (text: string) => void): Promise<void>
   }
 }
 
-/** Outside the repository: a clean checkout must stay clean, and a second run must not build again. */
-function cacheDirectory(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth-e2e');
-}
-
-async function installGoProgram(
-  bin: string,
-  program: (typeof GO_PROGRAMS)[number],
-  say: (text: string) => void,
-): Promise<string> {
-  const folder = join(bin, `${program.name}-${program.version}`);
-  const path = join(folder, program.name);
-  if (await exists(path)) return path;
-  await run(['go', 'version']).catch((error: unknown) => {
-    throw new Error('e2e builds three Go programs: put Go 1.24 or newer into PATH', { cause: error });
-  });
-  say(`go install ${program.source}@${program.version}`);
-  await mkdir(folder, { recursive: true });
-  const env = { ...process.env, GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '' };
-  await run(['go', 'install', `${program.source}@${program.version}`], { env, timeoutMs: 900_000 });
-  return path;
-}
-
-/** Installs what is missing and tells where everything is. Needs root, Debian's apt-get and Go 1.24 or newer. */
+/** Installs what is missing and tells where everything is. Needs root, Debian's apt-get and Go 1.25 or newer. */
 export async function installPrograms(say: (text: string) => void): Promise<Programs> {
   if (process.getuid?.() !== 0) throw new Error('e2e runs real container daemons: start it as root');
   await installDebianPackages(say);
-  const bin = join(cacheDirectory(), 'bin');
   const built = new Map<string, string>();
-  for (const program of GO_PROGRAMS) built.set(program.name, await installGoProgram(bin, program, say));
+  for (const program of GO_PROGRAMS) built.set(program.name, await installGoProgram(program, say));
   const path = (name: string) => built.get(name) ?? name;
   return {
     dockerd: '/usr/sbin/dockerd',
     docker: '/usr/bin/docker',
     containerd: '/usr/bin/containerd',
     ctr: '/usr/bin/ctr',
+    containerd2: path('containerd'),
+    ctr2: path('ctr'),
     skopeo: '/usr/bin/skopeo',
     podman: '/usr/bin/podman',
     registry: path('registry'),

@@ -6,12 +6,14 @@ import { buildImages, pushImages } from './images.ts';
 import { createObserver } from './observe.ts';
 import { CASES_FAILED, createReport } from './report.ts';
 import { startResolver } from './resolver.ts';
+import { blobPathScenario } from './scenario-blob-path.ts';
 import { closedScenario } from './scenario-closed.ts';
 import { berthConformanceScenario, directConformanceScenario } from './scenario-conformance.ts';
 import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
 import { directScenario } from './scenario-direct.ts';
 import { firewallFormatsScenario } from './scenario-firewall-formats.ts';
 import { hostileScenario } from './scenario-hostile.ts';
+import { leaksScenario } from './scenario-leaks.ts';
 import { privateScenario } from './scenario-private.ts';
 import { processScenario } from './scenario-process.ts';
 import { pushScenario } from './scenario-push.ts';
@@ -88,7 +90,9 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('firewall-formats')) await firewallFormatsScenario(world, berth);
   if (wanted('sidecar')) await sidecarScenario(world);
   if (wanted('push')) await pushScenario(world, berth);
+  if (wanted('blob-path')) await blobPathScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);
+  if (wanted('leaks')) await leaksScenario(world, berth);
   if (wanted('closed')) await closedScenario(world, berth);
   if (wanted('hostile')) await hostileScenario(world);
 }

@@ -29,14 +29,14 @@ const ISSUER = 'berth-e2e';
 const LIFETIME_SECONDS = 900;
 const MAX_FORM_BYTES = 65_536;
 
-/** `library/` and `public/` may be read by everybody, a folder of a user's name by that user, and pusher may do all. */
+/** `library/` and `public/` may be read by everybody, a folder of a user's name is that user's, and pusher may do all. */
 function allowedActions(user: string | undefined, repository: string, wanted: readonly string[]): string[] {
   if (user === 'pusher') return [...wanted];
-  const isPublic = /^(library|public)\//.test(repository);
-  if (isPublic || (user !== undefined && repository.startsWith(`${user}/`))) {
-    return wanted.filter((action) => action === 'pull');
+  if (user !== undefined && repository.startsWith(`${user}/`)) {
+    return wanted.filter((action) => ['pull', 'push'].includes(action));
   }
-  return [];
+  const isPublic = /^(library|public)\//.test(repository);
+  return isPublic ? wanted.filter((action) => action === 'pull') : [];
 }
 
 function accessOf(user: string | undefined, scopes: readonly string[]) {

@@ -26,6 +26,9 @@ export type Images = {
   readonly app: TestImage;
   /** 300 MB, at `public/big:1`. */
   readonly big: TestImage;
+  /** At `public/ranged:1` and `public/crowd:1`: nothing asks for them but the cases that they are for. */
+  readonly ranged: TestImage;
+  readonly crowd: TestImage;
   /** Private ones, at `alice/secret:1` and `bob/secret:1`. */
   readonly alice: TestImage;
   readonly bob: TestImage;

@@ -1,11 +1,5 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { run, startDaemon, waitUntil } from '../process.ts';
-import { createSpace } from '../space.ts';
-import { type Client, nativeManifest } from './client.ts';
-import { verifyBlobFolder, verifyUnpacked } from './verify.ts';
-
-const START_TIMEOUT_MS = 60_000;
+import type { Client } from './client.ts';
+import { startContainerd } from './containerd-daemon.ts';
 
 /** Plug-ins that look for kernel features, devices or the network; none is needed to pull. */
 const DISABLED = [
@@ -20,53 +14,21 @@ const DISABLED = [
   'io.containerd.tracing.processor.v1.otlp',
 ];
 
+/** Debian's containerd 1.6. */
 export const containerd: Client = {
   name: 'containerd',
   configuration: 'containerd',
   async pull(setup, target) {
-    const space = await createSpace(setup.namespace, join(setup.directory, 'space'), setup.machinePid);
-    for (const [path, text] of setup.files) await space.write(path, text);
-    const folder = (name: string) => join(setup.directory, name);
-    for (const name of ['root', 'state']) await mkdir(folder(name), { recursive: true });
-    const socket = folder('containerd.sock');
-    const config = [
-      'version = 2',
-      `root = "${folder('root')}"`,
-      `state = "${folder('state')}"`,
-      `disabled_plugins = ${JSON.stringify(DISABLED)}`,
-      '[grpc]',
-      `address = "${socket}"`,
-    ];
-    await writeFile(folder('containerd.toml'), `${config.join('\n')}\n`);
-    const env = { PATH: process.env['PATH'] };
-    const argv = space.argv([setup.programs.containerd, '--config', folder('containerd.toml')]);
-    const daemon = await startDaemon('containerd', argv, { logFile: folder('containerd.log'), env });
-    const ctr = (args: readonly string[]) =>
-      run(space.argv([setup.programs.ctr, '--address', socket, ...args]), { env });
+    const daemon = await startContainerd(setup, setup.programs, {
+      top: ['version = 2', `disabled_plugins = ${JSON.stringify(DISABLED)}`],
+      tables: [],
+    });
     try {
-      await waitUntil(
-        'containerd',
-        () =>
-          access(socket)
-            .then(() => ctr(['version']))
-            .then(() => true),
-        {
-          daemon,
-          timeoutMs: START_TIMEOUT_MS,
-        },
-      );
       const reference = `${target.registry}/${target.repository}:${target.tag}`;
       const login = target.credentials === undefined ? [] : ['--user', target.credentials.join(':')];
       const how = ['--hosts-dir', '/etc/containerd/certs.d', '--snapshotter', 'native', '--all-platforms'];
-      await ctr(['images', 'pull', ...how, ...login, reference]);
-      await verifyBlobFolder(
-        join(folder('root'), 'io.containerd.content.v1.content', 'blobs', 'sha256'),
-        target.image,
-      );
-      await verifyUnpacked(
-        join(folder('root'), 'io.containerd.snapshotter.v1.native'),
-        nativeManifest(target.image),
-      );
+      await daemon.ctr(['images', 'pull', ...how, ...login, reference]);
+      await daemon.verify(target.image);
     } finally {
       await daemon.end();
     }
