@@ -113,12 +113,17 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       unlock = lockDirectory(layout.lock, directory);
     } catch (error) {
       // What can only be read can be served all the same, and no other process changes it.
-      const failure = await writeProbe(fs, layout.probe).then(
-        () => error,
-        (reason: unknown) => reason,
-      );
-      if (errorCode(failure) !== 'EROFS') throw unusable(directory, error);
-      health.failed(classifyStoreFailure(failure));
+      if (errorCode(error) !== 'EROFS') throw unusable(directory, error);
+    }
+    try {
+      await writeProbe(fs, layout.probe);
+    } catch (error) {
+      health.failed(classifyStoreFailure(error));
+      // A lock on what can only be read keeps nobody off: the probe that finds it writable takes one.
+      if (errorCode(error) === 'EROFS') {
+        unlock?.();
+        unlock = undefined;
+      }
     }
     const { blobs, partials: left, removed } = await recoverStore(fs, layout);
     for (const { digest, bytes, publishedAt, lastUsedAt } of blobs) {

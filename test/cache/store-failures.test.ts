@@ -69,6 +69,25 @@ for (const [code, reason] of Object.entries(REASONS)) {
   );
 }
 
+t.test('a disk that can only be read at the start is served, and written once it can be', async (t) => {
+  const disk = createFailingDisk();
+  let now = 0;
+  const { store, reopen, directory } = await openTestStore(t, { fs: disk.fs, now: () => now });
+  const content = randomContent(5000);
+  await publishContent(store, content);
+  await store.close();
+  disk.failure.code = 'EROFS';
+  const again = await reopen();
+  t.equal(again.usage.degraded, 'read_only');
+  t.same(await readStored(again, content.digest), content.bytes);
+  t.equal(await again.openPartial(randomContent(1).digest, 1), undefined);
+  disk.failure.code = undefined;
+  now += 60_000;
+  await publishContent(again, randomContent(10));
+  t.equal(again.usage.degraded, undefined);
+  await t.rejects(openTestStore(t, { directory }), { code: 'store_in_use' }, 'it is locked from then on');
+});
+
 t.test('a disk that fails at publish keeps the pieces', async (t) => {
   const disk = createFailingDisk();
   let now = 0;
