@@ -266,3 +266,27 @@ t.test('C12 a page with 200 does not allow the copy of somebody else', async (t)
     t.equal(got.headers.etag, undefined);
   }
 });
+
+t.test(
+  'C10 a reload that turns it off counts at once, and so does one by which decisions begin anew',
+  async (t) => {
+    const changes = [
+      { change: {}, status: 200 },
+      { change: { staleIfErrorSeconds: 0 }, status: 503 },
+      { change: { push: false }, status: 503 },
+    ];
+    for (const { change, status } of changes) {
+      const scene = await open(t);
+      const { app, config, ticketKeys } = scene.berth;
+      t.equal((await scene.send(byTag)).status, 200);
+      breakRegistry(scene, 503);
+      t.equal((await scene.send(byTag)).status, 200);
+      const registries = config.registries.map((registry) => ({ ...registry, ...change }));
+      await app.reload({
+        config: () => Promise.resolve({ ...config, registries }),
+        ticketKeys: () => Promise.resolve(ticketKeys),
+      });
+      t.equal((await scene.send(byTag)).status, status, JSON.stringify(change));
+    }
+  },
+);
