@@ -17,11 +17,13 @@ import { statusError } from './oci/status-error.ts';
 import { type ClientLimits, createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
 import { checkCoverage } from './serving/check-coverage.ts';
+import { openBlobPlaces } from './serving/open-blob-places.ts';
 import type { Doors } from './serving/open-doors.ts';
 import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import { createServing } from './serving/serving.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
+import { createBufferPool } from './upstream/buffer-pool.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import { failureToOciError } from './upstream/failure-to-oci-error.ts';
 
@@ -61,6 +63,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const settings = await openSwitches(config, deps, metrics);
   const clientLimits = createClientLimits(config.limits, () => performance.now());
   const record = createReloadRecord({ metrics, log: deps.log, now: Date.now });
+  const pool = createBufferPool(config.limits.bufferBytes);
+  metrics.bufferPoolBytes.collect(() => [
+    [{ state: 'in_use' }, pool.bytes.lent],
+    [{ state: 'free' }, pool.bytes.free],
+  ]);
+  const shelf = await openBlobPlaces(config.cache, { pool, metrics, log: deps.log });
   let ticketKeys = deps.ticketKeys;
   const serving = createServing(config, {
     log: deps.log,
@@ -71,6 +79,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ticketKeys: () => ticketKeys,
     record,
     lookup: deps.lookup,
+    pool,
+    places: shelf.places,
   });
   let draining = false;
 
@@ -149,6 +159,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           registries: () => serving.config.registries,
           settings,
           migration,
+          ...(shelf.store !== undefined && { cache: shelf.store }),
           log: deps.log,
           now: Date.now,
         });
@@ -178,6 +189,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       const within = serving.config.timeouts.drainSeconds * 1000;
       await Promise.all(listeners.map((listener) => listener.drain(within)));
       await health?.close();
+      await shelf.close();
       await serving.close();
       await audit.close();
     },

@@ -33,7 +33,10 @@ export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config 
     metrics: file.metrics,
     admin: file.admin === null ? null : { socket: resolvePath(present(file.admin.socket)) },
     ticket: { ...file.ticket, keyFile: resolvePath(file.ticket.keyFile) },
-    cache: file.cache,
+    cache: {
+      ...file.cache,
+      directory: file.cache.directory === null ? null : resolvePath(file.cache.directory),
+    },
     limits: file.limits,
     timeouts: file.timeouts,
     log: file.log,

@@ -6,6 +6,7 @@ import { nearestName } from './nearest-name.ts';
 import { isNotImplemented } from './not-implemented.ts';
 import { parseSize, SIZE_UNITS } from './parse-size.ts';
 import type { ConfigPath, Finding } from './problem.ts';
+import { describeValue, showValue } from './show-value.ts';
 
 /**
  * What the schema has to say about a value, and the value without the parts it complains about, so that the checks
@@ -63,7 +64,7 @@ function replaceSizes(
   if (!isSize(schema) || typeof value !== 'string') return { value, findings: [] };
   const bytes = parseSize(value);
   if (bytes !== undefined) return { value: bytes, findings: [] };
-  const message = `${show(value)} is not a size`;
+  const message = `${showValue(value)} is not a size`;
   return {
     value: undefined,
     findings: [
@@ -75,7 +76,7 @@ function replaceSizes(
 function describe(error: ErrorObject, path: ConfigPath): Finding {
   // `verbose` gives the part of our own schema that the error is about.
   const schema = error.parentSchema as JsonSchema;
-  const shown = show(error.data);
+  const shown = showValue(error.data);
   switch (error.keyword) {
     case 'additionalProperties': {
       const name = String(error.params['additionalProperty']);
@@ -95,7 +96,7 @@ function describe(error: ErrorObject, path: ConfigPath): Finding {
     case 'enum': {
       const allowed = schema.enum ?? [];
       const nearest = typeof error.data === 'string' ? nearestName(error.data, allowed) : undefined;
-      const hint = nearest === undefined ? `write one of ${allowed.join(', ')}` : `did you mean ${nearest}?`;
+      const hint = nearest === undefined ? 'write one of them' : `did you mean ${nearest}?`;
       return { path, message: `${shown} is none of ${allowed.join(', ')}`, hint };
     }
     case 'minimum':
@@ -137,13 +138,6 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   null: 'null',
 };
 
-function describeValue(value: unknown): string {
-  if (value === null) return 'empty';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a group of fields';
-  return `the ${typeof value === 'string' ? 'text' : typeof value} ${show(value)}`;
-}
-
 function hintForType(schema: JsonSchema, value: unknown): string {
   const types = [schema.type].flat();
   if (types.includes('array') && typeof value !== 'object') return 'write it as a list: [value]';
@@ -152,15 +146,6 @@ function hintForType(schema: JsonSchema, value: unknown): string {
     return 'take the quotes away';
   }
   return `what it is: ${schema.description}`;
-}
-
-/** A short scalar as the reader wrote it; never the userinfo of a URL. */
-function show(value: unknown): string {
-  if (typeof value === 'string') {
-    const text = value.replace(/\/\/[^/]*@/, '//…@');
-    return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-  }
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : describeValue(value);
 }
 
 /** ajv's JSON pointer (RFC 6901) as a path; list positions as numbers. */

@@ -5,6 +5,7 @@ import { createAddressSet, parseCidr } from '../policy/address-set.ts';
 import { checkCidrs } from './check-cidrs.ts';
 import type { FileAuth, FileList, FileUpstream } from './file-config.ts';
 import type { ConfigPath, Finding } from './problem.ts';
+import { showValue } from './show-value.ts';
 
 /** URLs, token hosts, credentials and private networks of one upstream. */
 export function checkUpstream(upstream: FileUpstream, path: ConfigPath): readonly Finding[] {
@@ -54,7 +55,7 @@ export function checkHostList(hosts: FileList<string>, path: ConfigPath): readon
       : [
           {
             path: [...path, index],
-            message: 'is not a host',
+            message: `${showValue(host)} is not a host`,
             hint: 'write host or host:port, without scheme, path or wildcard',
           },
         ],

@@ -11,13 +11,26 @@ export type Config = {
   /** Null: no control socket. */
   readonly admin: { readonly socket: string } | null;
   readonly ticket: TicketConfig;
-  readonly cache: { readonly memoryMaxBytes: number };
+  readonly cache: CacheConfig;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };
   /** Null: refusals are lines of the log. */
   readonly audit: { readonly file: string | null };
   readonly registries: readonly RegistryConfig[];
+};
+
+export type CacheConfig = {
+  /** Bytes of manifests in memory. */
+  readonly memoryMaxBytes: number;
+  /** Null: no blob is kept. */
+  readonly directory: string | null;
+  /** Bytes of blobs on disk. */
+  readonly maxBytes: number;
+  /** Bytes left free on the disk. */
+  readonly minFreeBytes: number;
+  /** Bytes of one piece of a fill. */
+  readonly pieceBytes: number;
 };
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -100,7 +113,7 @@ export type RegistryConfig = {
   readonly delivery: Delivery;
   readonly rollout: Rollout;
   readonly push: boolean;
-  /** Pattern with `{registry}` and `{region}`; null where no region has a data endpoint (inline, passthrough). */
+  /** Pattern with `{registry}` and `{region}`; never null where delivery is `dedicated`. `passthrough` may have one, to be switched on. */
   readonly dataEndpoint: string | null;
   readonly redirectHosts: readonly RedirectHost[];
   /** Never empty where delivery is `dedicated`. */

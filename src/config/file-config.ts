@@ -1,4 +1,5 @@
 import type {
+  CacheConfig,
   Delivery,
   Limits,
   ListenerConfig,
@@ -20,7 +21,7 @@ export type FileConfig = {
   readonly stateDirectory: string | null;
   readonly admin: { readonly socket?: string } | null;
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
-  readonly cache: { readonly memoryMaxBytes: number };
+  readonly cache: CacheConfig;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };

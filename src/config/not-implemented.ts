@@ -6,8 +6,6 @@ import type { ConfigPath } from './problem.ts';
  */
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
   'workers',
-  'cache.directory',
-  'cache.maxBytes',
   'registries[].serveRegions',
   'registries[].regions[].upstream',
 ]);

@@ -41,7 +41,7 @@ export const LIMITS_SCHEMA: JsonSchema = {
     bufferBytes: {
       type: ['integer', 'string'],
       description:
-        'Bytes of pooled transfer buffers, all transfers together; when they are used up, transfers take turns. Room for about 100 transfers at full speed.',
+        'Bytes of pooled transfer buffers, all transfers together; when they are used up, further transfers read through small buffers of their own, at more CPU and with no wait. Room for about 100 transfers at full speed.',
       default: '128MiB',
       minimum: 4_194_304,
     },

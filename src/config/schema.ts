@@ -92,10 +92,37 @@ export const CONFIG_SCHEMA: JsonSchema = {
     cache: {
       type: 'object',
       description:
-        "Copies of manifests. Whether a caller may have one is the upstream's decision, each time.",
+        "Copies of blobs and manifests. Whether a caller may have one is the upstream's decision, each time.",
       default: {},
       additionalProperties: false,
       properties: {
+        directory: {
+          type: ['string', 'null'],
+          description:
+            'Directory of the blob cache, for one Berth alone; relative to this file. Blobs are fetched once for all who ask at the same time, in parallel, and kept. null: no blob is kept, and each client has a stream of its own.',
+          default: null,
+        },
+        maxBytes: {
+          type: ['integer', 'string'],
+          description: 'Bytes of blobs on disk; the least recently used go first.',
+          default: '20GiB',
+          minimum: 67_108_864,
+        },
+        minFreeBytes: {
+          type: ['integer', 'string'],
+          description:
+            'Bytes left free on the disk for others; below that nothing is written and clients stream.',
+          default: '1GiB',
+          minimum: 0,
+        },
+        pieceBytes: {
+          type: ['integer', 'string'],
+          description:
+            'Bytes of one piece of a blob that is being fetched: what a range costs at the least, and what is lost when a connection breaks. Larger pieces are fewer requests.',
+          default: '4MiB',
+          minimum: 65_536,
+          maximum: 67_108_864,
+        },
         memoryMaxBytes: {
           type: ['integer', 'string'],
           description:

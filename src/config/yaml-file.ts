@@ -8,9 +8,11 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
 } from 'yaml';
 
 import type { ConfigPath } from './problem.ts';
+import { showValue } from './show-value.ts';
 
 export type Place = { readonly line: number; readonly column: number };
 
@@ -41,7 +43,8 @@ export function parseYamlFile(
   };
   const problems = [...document.errors, ...document.warnings].map((error) => ({
     ...place(error.pos[0]),
-    message: error.message,
+    message:
+      error.code === 'DUPLICATE_KEY' ? describeDuplicate(document, error.pos[0], place) : error.message,
   }));
   if (problems.length > 0) return { kind: 'problems', problems };
   let value: unknown;
@@ -54,6 +57,22 @@ export function parseYamlFile(
   }
   const locate = (path: ConfigPath, atKey: boolean): Place => place(findOffset(document, path, atKey));
   return { kind: 'ok', file: { value, locate } };
+}
+
+function describeDuplicate(document: Document, offset: number, place: (offset: number) => Place): string {
+  let message = 'a key is there twice in one group of fields';
+  visit(document, {
+    Map(_, { items }) {
+      const keys = items.map(({ key }) => key).filter((key) => isScalar(key));
+      const second = keys.find((key) => startOf(key) === offset);
+      const first = keys.find((key) => key.value === second?.value);
+      if (second === undefined || first === undefined) return undefined;
+      const { line } = place(startOf(first) ?? offset);
+      message = `${showValue(second.value)} is there twice in one group of fields, the first time on line ${line}`;
+      return visit.BREAK;
+    },
+  });
+  return message;
 }
 
 function findOffset(document: Document, path: ConfigPath, atKey: boolean): number {

@@ -2,6 +2,7 @@ import type { lookup as dnsLookup } from 'node:dns';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { createBlobLengths } from '../blob/blob-lengths.ts';
+import type { BlobPlaces } from '../blob/blob-opener.ts';
 import { createBlobResponder } from '../blob/respond-blob.ts';
 import { createManifestStore } from '../cache/manifest-store.ts';
 import type { Config, RegistryConfig } from '../config/config.ts';
@@ -21,8 +22,9 @@ import { createNetworkRules, type NetworkRules } from '../policy/network-rules.t
 import { createRepositoryRules } from '../policy/repository-rules.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
 import { readAuthorities } from '../upstream/authorities.ts';
-import { createBufferPool } from '../upstream/buffer-pool.ts';
+import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { createCollapse } from '../upstream/collapse.ts';
+import { checkCredentialsFile } from '../upstream/credentials-file.ts';
 import { createSlabSocket } from '../upstream/slab-socket.ts';
 import {
   type BlobLocation,
@@ -64,6 +66,9 @@ export type DoorDeps = {
   readonly ticketKeys: () => TicketKeys;
   readonly record: ReloadRecord;
   readonly lookup: typeof dnsLookup | undefined;
+  readonly pool: BufferPool;
+  /** Where blobs may be had without a stream of their own. */
+  readonly places: BlobPlaces;
 };
 
 /** @param before the registry's doors in force, whose connections and decisions are taken over where they still fit */
@@ -77,21 +82,18 @@ export type OpenDoors = (
 /**
  * What all registries share for the life of the process, and then what each has for itself.
  *
- * The function returned throws AuthoritiesError or HtpasswdFileError.
+ * The function returned throws AuthoritiesError, CredentialsFileError or HtpasswdFileError.
  */
 export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   const { metrics, migration, record } = deps;
-  const pool = createBufferPool(config.limits.bufferBytes);
-  metrics.bufferPoolBytes.collect(() => [
-    [{ state: 'in_use' }, pool.bytes.lent],
-    [{ state: 'free' }, pool.bytes.free],
-  ]);
+  const { pool, places } = deps;
   const manifests = createManifestStore(config.cache.memoryMaxBytes);
   metrics.manifestCacheSizeBytes.collect(() => [[{}, manifests.sizeBytes]]);
   const responder = createBlobResponder({
     pool,
     metrics,
     lengths: createBlobLengths(),
+    places,
     beginTransfer: (address) => deps.clientLimits.beginTransfer(address),
   });
   const blobDecisions = createDecisions<BlobLocation>({ metrics });
@@ -112,6 +114,12 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     }
   }
 
+  /** Later the file is read for each token: one that is gone for a while is no reason to keep a change back. */
+  function checkCredentials({ upstream: { auth } }: RegistryConfig, before: Parts | undefined): void {
+    if (auth?.kind !== 'file' || isDeepStrictEqual(before?.registry.upstream.auth, auth)) return;
+    checkCredentialsFile(auth.file);
+  }
+
   function openClients(registry: RegistryConfig, before: Parts | undefined): ClientPolicy | undefined {
     if (registry.clients === null) return undefined;
     // Of the same policy the passwords that were verified, and the failures, are remembered.
@@ -128,6 +136,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
 
   return (registry, next, before, onClosed) => {
     const { limits, timeouts } = next;
+    checkCredentials(registry, before?.parts);
     const authorities = takeAuthorities(registry.upstream.caFile, before?.parts);
     const connectedBy = {
       upstream: registry.upstream,

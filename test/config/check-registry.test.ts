@@ -28,8 +28,8 @@ t.test('namespaces', async (t) => {
     /namespaces\[2\]: "index\.docker\.io" is claimed twice: "docker\.io" is the same source host; remove one/,
   ]);
   t.match(problemLines(configFile({ namespaces: ['https://quay.io', '*.io'] })), [
-    /namespaces\[0\]: is not a host; write host or host:port/,
-    /namespaces\[1\]: is not a host/,
+    /namespaces\[0\]: ".*" is not a host; write host or host:port/,
+    /namespaces\[1\]: ".*" is not a host/,
   ]);
 });
 

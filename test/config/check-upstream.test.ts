@@ -44,7 +44,7 @@ t.test('a literal address must be allowed', async (t) => {
 
 t.test('token hosts, proxy, credentials', async (t) => {
   t.match(lines({ tokenHosts: ['https://auth.docker.io', 'auth.docker.io'] }), [
-    /tokenHosts\[0\]: is not a host/,
+    /tokenHosts\[0\]: ".*" is not a host/,
   ]);
   t.match(lines({ proxy: 'socks://x.example' }), [
     /proxy: is not an http or https URL; .*proxy\.example:3128/,

@@ -35,7 +35,7 @@ t.test('what was allotted at the start stays and is named', async (t) => {
     metrics: null,
     admin: { socket: '/run/berth.sock' },
     audit: { file: '/var/log/audit.jsonl' },
-    cache: { memoryMaxBytes: 1 },
+    cache: { ...inForce.cache, memoryMaxBytes: 1 },
     limits: { ...inForce.limits, headerBytes: 8192, bufferBytes: 4_194_304, tokenBytes: 1024 },
     timeouts: { ...inForce.timeouts, requestHeadersSeconds: 1 },
   };

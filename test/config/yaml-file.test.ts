@@ -30,7 +30,8 @@ t.test('fields know their place', async (t) => {
 
 t.test('what is no good YAML is told with its place', async (t) => {
   const cases: readonly [string, RegExp, number][] = [
-    ['a: 1\na: 2\n', /unique/, 2],
+    ['a: 1\na: 2\n', /^"a" is there twice in one group of fields, the first time on line 1$/, 2],
+    ['b:\n  c: 1\n  d: { c: 2 }\n  c: 3\nc: 4\n', /^"c" is there twice .* on line 2$/, 4],
     ['a: [1\nb: 2\n', /./, 2],
     ['a: !secret x\n', /tag/i, 1],
     ['a: 1\n---\nb: 2\n', /document/, 2],

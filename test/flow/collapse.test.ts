@@ -1,4 +1,5 @@
 import t from 'tap';
+import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { MANIFEST_TYPE } from '../support/image.ts';
 import { openScene, REPOSITORY, type Scene } from './scene.ts';
 
@@ -46,7 +47,7 @@ t.test('C9 equal questions for a tag at once are one HEAD for each credentials, 
 });
 
 t.test('C9 the content is shared also where memory is too small for it', async (t) => {
-  const scene = await openScene(t, { config: { cache: { memoryMaxBytes: 0 } } });
+  const scene = await openScene(t, { config: { cache: { ...NO_BLOB_CACHE, memoryMaxBytes: 0 } } });
   const gets = gateQuestions(scene, 'GET', 1);
   const pulls = Array.from({ length: 10 }, () => scene.send(byTag, as('a')));
   await gets.arrived;

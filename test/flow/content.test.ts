@@ -1,4 +1,5 @@
 import t from 'tap';
+import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { digestOf, INDEX_TYPE, MANIFEST_TYPE } from '../support/image.ts';
 import { basic, bearerOf, USERS } from './callers.ts';
 import { accessLine, errorOf, openScene, REPOSITORY, type Scene, stableHeaders } from './scene.ts';
@@ -209,7 +210,7 @@ t.test('C3 4 MiB and not a byte more', async (t) => {
 });
 
 t.test('C3 what is too large to be kept is fetched once each time, not twice', async (t) => {
-  const scene = await openScene(t, { config: { cache: { memoryMaxBytes: 0 } } });
+  const scene = await openScene(t, { config: { cache: { ...NO_BLOB_CACHE, memoryMaxBytes: 0 } } });
   for (const path of [byTag, byDigest(scene)]) {
     asked(scene);
     t.same((await scene.send(path)).body, scene.manifest);

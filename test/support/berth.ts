@@ -42,6 +42,14 @@ export type TestBerthOptions = {
   readonly lookup?: Lookup;
 };
 
+/** The fields of a cache that keeps no blobs. */
+export const NO_BLOB_CACHE = {
+  directory: null,
+  maxBytes: 1024 ** 3,
+  minFreeBytes: 0,
+  pieceBytes: 1024 * 1024,
+};
+
 /** Starts the whole application in this process, on loopback, with a certificate for all of its names. */
 export async function startBerth(options: TestBerthOptions): Promise<TestBerth> {
   const { authority, registries } = options;
@@ -69,7 +77,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     metrics: { address: '127.0.0.1', port: 0 },
     admin: null,
     ticket: { keyFile: null, lifetimeSeconds: 1200 },
-    cache: { memoryMaxBytes: 16 * 1024 * 1024 },
+    cache: { memoryMaxBytes: 16 * 1024 * 1024, ...NO_BLOB_CACHE },
     limits: {
       connections: 1000,
       headerBytes: 16 * 1024,

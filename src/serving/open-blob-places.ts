@@ -1,0 +1,45 @@
+import type { Logger } from 'pino';
+import type { BlobPlaces } from '../blob/blob-opener.ts';
+import { createFills } from '../blob/fill/fills.ts';
+import { createStoredBlobs } from '../blob/stored-blob.ts';
+import type { BlobStore } from '../cache/blob-store.ts';
+import { openDiskStore } from '../cache/open-disk-store.ts';
+import type { CacheConfig } from '../config/config.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { BufferPool } from '../upstream/buffer-pool.ts';
+
+/** The blob cache with what reads it and what fills it; without a directory there is neither. */
+export type BlobShelf = {
+  readonly places: BlobPlaces;
+  readonly store: BlobStore | undefined;
+  /** Fills end first, then the store. */
+  close(): Promise<void>;
+};
+
+/** @throws StoreLockError where another process has the directory, or it can not be used at all */
+export async function openBlobPlaces(
+  config: CacheConfig,
+  deps: { readonly pool: BufferPool; readonly metrics: Metrics; readonly log: Logger },
+): Promise<BlobShelf> {
+  const { pool, metrics, log } = deps;
+  const { directory, maxBytes, minFreeBytes, pieceBytes } = config;
+  if (directory === null) return { places: {}, store: undefined, close: async () => undefined };
+  const store = await openDiskStore({
+    directory,
+    maxBytes,
+    minFreeBytes,
+    pieceBytes,
+    metrics,
+    log,
+    now: Date.now,
+  });
+  const fills = createFills({ store, pool, metrics, log });
+  return {
+    places: { stored: createStoredBlobs({ store, pool, log }), fills },
+    store,
+    async close() {
+      await fills.close();
+      await store.close();
+    },
+  };
+}
