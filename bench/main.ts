@@ -11,6 +11,7 @@ import {
   type SlowFigures,
   type StreamFigures,
 } from './measure.ts';
+import { measureNetworkRules, type RuleFigures } from './network-rules.ts';
 import { startOrigin } from './nginx.ts';
 import { parseOptions } from './options.ts';
 import { formatReport } from './report.ts';
@@ -32,6 +33,7 @@ try {
 
     const streams = new Map<string, StreamFigures[]>(stand.subjects.map(({ name }) => [name, []]));
     const hash: number[] = [];
+    const rules: RuleFigures[] = [];
     for (let round = 1; round <= options.rounds; round += 1) {
       for (const subject of stand.subjects) {
         const figures = await measureStream(subject, workspace.blob.bytes, options);
@@ -41,6 +43,7 @@ try {
         );
       }
       hash.push(await measureHash(workspace, options));
+      rules.push(measureNetworkRules());
     }
 
     const slow = new Map<string, SlowFigures>();
@@ -58,6 +61,7 @@ try {
       streams,
       hash,
       slow,
+      rules,
     });
     if (options.output !== undefined) writeFileSync(options.output, report);
     console.log(report);

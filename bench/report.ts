@@ -1,5 +1,6 @@
 import type { Machine } from './machine.ts';
 import type { SlowFigures, StreamFigures } from './measure.ts';
+import type { RuleFigures } from './network-rules.ts';
 import type { Options } from './options.ts';
 import { formatSpread, spread } from './statistics.ts';
 
@@ -18,6 +19,8 @@ export type Results = {
   /** CPU seconds per GiB, one per round. */
   hash: readonly number[];
   slow: ReadonlyMap<string, SlowFigures>;
+  /** One per round. */
+  rules: readonly RuleFigures[];
 };
 
 /** The whole of `docs/performance.md`. */
@@ -57,6 +60,12 @@ ${options.slowClients} clients at ${options.slowKibibytesPerSecond} KiB/s each f
 after the rounds above; the kernel's own socket buffers are not in it.
 
 ${formatSlow(results)}
+
+## Network rules
+
+One decision about an address that no rule names, half of them IPv4, in the benchmark's own process; both rows in each round.
+
+${formatRules(results)}
 `;
 }
 
@@ -94,6 +103,17 @@ function formatSlow({ slow, options }: Results): string {
     ((figures.peakBytes - figures.idleBytes) / MEBIBYTE / options.slowClients).toFixed(2),
   ]);
   return formatTable(['', 'before, MiB', 'median, MiB', 'peak, MiB', 'growth per client, MiB'], rows);
+}
+
+function formatRules({ rules }: Results): string {
+  const row = (name: string, values: readonly number[]): string[] => [
+    name,
+    formatSpread(spread(values)),
+    formatSpread(spread(values.map((value, round) => value / (rules[round]?.one ?? Number.NaN)))),
+  ];
+  const one = rules.map((round) => round.one);
+  const many = rules.map((round) => round.many);
+  return formatTable(['', 'µs per decision', '× one rule'], [row('1 rule', one), row('10,000 rules', many)]);
 }
 
 /** A Markdown table whose first column is text and whose others are figures. */

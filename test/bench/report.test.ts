@@ -56,6 +56,11 @@ await tap.test('ratios are taken within a round, not between medians', async (t)
         },
       ],
     ]),
+    rules: [
+      { one: 1, many: 2 },
+      { one: 2, many: 2 },
+      { one: 4, many: 2 },
+    ],
   });
 
   t.match(report, '| nginx | 2.00 (1.00–4.00) | 1.00 (1.00–1.00) | 1.50 (1.50–1.50) | 300 |');
@@ -63,4 +68,6 @@ await tap.test('ratios are taken within a round, not between medians', async (t)
   t.match(report, '| sha256 alone | 0.50 (0.50–0.50) | 0.25 (0.13–0.50) |  |  |');
   t.match(report, 'Verification adds 0.00 (-2.00–1.00) CPU s/GiB');
   t.match(report, '| Berth | 100 | 140 | 150 | 0.50 |');
+  t.match(report, '| 1 rule | 2.00 (1.00–4.00) | 1.00 (1.00–1.00) |');
+  t.match(report, '| 10,000 rules | 2.00 (2.00–2.00) | 1.00 (0.50–2.00) |');
 });

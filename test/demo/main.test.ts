@@ -6,7 +6,6 @@ import { runDemo } from './run-demo.ts';
 import { createStyle } from './terminal.ts';
 
 await tap.test('the demo shows two hosts and ends by itself', async (t) => {
-  const started = Date.now();
   const child = spawn(process.execPath, [fileURLToPath(new URL('main.ts', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -16,7 +15,6 @@ await tap.test('the demo shows two hosts and ends by itself', async (t) => {
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const [code]: unknown[] = await once(child, 'close');
   t.equal(code, 0, errors);
-  t.ok(Date.now() - started < 30_000, 'within 30 s');
 
   const [, past = '', through = '', writes = ''] = output.split(/^ {2}[123]\. /m);
   t.match(past, /contoso\.azurecr\.io +\d+ /);
