@@ -44,7 +44,9 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
     // commander has printed the help or its own words about the usage.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.wrongUsage;
     const message = error instanceof Error ? error.message : 'failed for an unknown reason';
-    if (message !== '') deps.stderr(`${error instanceof ConfigProblems ? '' : 'berth: '}${message}\n`);
+    const prefix = error instanceof ConfigProblems ? '' : 'berth: ';
+    // Several problems of the flags are a line each.
+    if (message !== '') deps.stderr(message.replaceAll(/^/gm, prefix) + '\n');
     return error instanceof CliError ? error.exitCode : EXIT.failed;
   }
 }

@@ -66,19 +66,24 @@ export function flagConfig(
     return { ...result.config, ticket: { ...result.config.ticket, keyFile: null } };
   }
   const lines = result.problems.map(({ path, message, hint }) => {
-    const flag = FLAG_OF_FIELD.find(([field]) => path.includes(field))?.[1] ?? path;
-    return `${flag}: ${message}${hint === undefined ? '' : `; ${hint}`}`;
+    const flag = FLAGS_OF_FIELDS.find(({ field }) => path.includes(field))?.flag ?? path;
+    return `${flag}: ${nameFlags(message)}${hint === undefined ? '' : `; ${nameFlags(hint)}`}`;
   });
   throw new CliError(lines.join('\n'), EXIT.wrongUsage);
 }
 
-const FLAG_OF_FIELD = [
-  ['upstream.url', '--upstream'],
-  ['upstream.tokenHosts', '--token-host'],
-  ['upstream.allowedPrivateAddresses', '--allow-private'],
-  ['redirectHosts', '--redirect-host'],
-  ['preset', '--preset'],
+const FLAGS_OF_FIELDS = [
+  { field: 'upstream.url', flag: '--upstream' },
+  { field: 'tokenHosts', flag: '--token-host' },
+  { field: 'allowedPrivateAddresses', flag: '--allow-private' },
+  { field: 'redirectHosts', flag: '--redirect-host' },
+  { field: 'preset', flag: '--preset' },
 ] as const;
+
+/** The checks' own words are about a file; whoever typed flags knows those alone. */
+function nameFlags(text: string): string {
+  return FLAGS_OF_FIELDS.reduce((named, { field, flag }) => named.replaceAll(field, flag), text);
+}
 
 /** A host alone means https; Docker Hub by any of its names means the host that answers its API. */
 function upstreamUrl(upstream: string): string {

@@ -12,7 +12,7 @@ export type Serving = {
   /**
    * Another configuration, in force for the next request; what is under way goes on with what it began with. A registry
    * whose upstream did not change keeps its connections and what the upstream has decided.
-   * @throws AuthoritiesError or HtpasswdFileError, and nothing has changed
+   * @throws AuthoritiesError, CredentialsFileError or HtpasswdFileError, and nothing has changed
    */
   replace(config: Config): void;
   /** Ends every connection to upstreams, also those in use, and also of configurations before. */
@@ -25,7 +25,7 @@ type InForce = {
   readonly doors: ReadonlyMap<string, Doors>;
 };
 
-/** @throws AuthoritiesError or HtpasswdFileError */
+/** @throws AuthoritiesError, CredentialsFileError or HtpasswdFileError */
 export function createServing(config: Config, deps: DoorDeps): Serving {
   const openDoors = createOpenDoors(config, deps);
   const leases = new Set<Lease<UpstreamRegistry>>();

@@ -71,10 +71,11 @@ t.test('flags are told by their names', async (t) => {
   t.throws(() => flagConfig(flags, {}, BOTH), {
     exitCode: 2,
     message:
-      /^--upstream: has more than.*\n--token-host: is not a host.*\n--allow-private: "x" is not a CIDR.*\n--redirect-host: "\*" permits/,
+      /^--upstream: has more than.*\n--token-host: "http:\/\/y" is not a host.*\n--allow-private: "x" is not a CIDR.*\n--redirect-host: "\*" permits/,
   });
   t.throws(() => flagConfig({ ...FLAGS, upstream: 'http://127.0.0.1:5001' }, {}, BOTH), {
-    message: /^--upstream: 127\.0\.0\.1 is a private address/,
+    message:
+      '--upstream: 127.0.0.1 is a private address that --allow-private does not cover; add "127.0.0.1/32", or its network, to --allow-private',
   });
   t.match(flagConfig({ ...FLAGS, upstream: 'http://127.0.0.1:1', allowPrivate: ['127.0.0.0/8'] }, {}, BOTH), {
     registries: [{ upstream: { allowedPrivateAddresses: ['127.0.0.0/8'] } }],

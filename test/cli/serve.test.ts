@@ -151,6 +151,10 @@ t.test('wrong usage', async (t) => {
     exitCode: 2,
     stderr: /^berth: --upstream: contains a user/,
   });
+  t.match(await run(['--upstream', 'ghcr.io', '--token-host', 'http://y', '--redirect-host', '*']), {
+    exitCode: 2,
+    stderr: /^berth: --token-host: "http:\/\/y" [^\n]*\nberth: --redirect-host: "\*" [^\n]*\n$/,
+  });
 });
 
 t.test('a start that fails is one line, exit code 1', async (t) => {

@@ -46,7 +46,7 @@ registries:
 t.test('what is no group of fields at all', async (t) => {
   t.same(problemLines(''), ['f:1:1: is empty; start with listeners: and registries:']);
   t.same(problemLines('- x\n'), ['f:1:1: is not a group of fields; start with listeners: and registries:']);
-  t.match(problemLines('a: 1\na: 2\n'), [/^f:2:1: .*unique; correct the YAML/]);
+  t.match(problemLines('a: 1\na: 2\n'), [/^f:2:1: "a" is there twice .* on line 1; correct the YAML/]);
   t.match(problemLines('{}'), [/listeners: is missing/, /registries: is missing/]);
   t.match(problemLines('listeners: x\nregistries: {}\nlimits: 5\n'), [
     /^f:1:12: listeners: must be a list/,

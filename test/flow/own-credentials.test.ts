@@ -191,8 +191,17 @@ t.test('A5 where the upstream refuses Berth itself, clients are not asked for a 
       t.notMatch(refused.body.toString(), /wrong|credentials"|azurecr/);
     }
   }
-  const missing = await openOwn(t, { anonymous: true }, { credentials: { kind: 'file', file: '/no/such' } });
+  const file = await fileOf(t, 'berth:own:secret\n');
+  const missing = await openOwn(t, { anonymous: true }, { credentials: { kind: 'file', file } });
+  await rm(file);
   t.equal((await missing.send(manifestPath)).status, 502);
+});
+
+t.test('A5 a start finds out that the credentials are not there', async (t) => {
+  await t.rejects(openOwn(t, { anonymous: true }, { credentials: { kind: 'file', file: '/no/such' } }), {
+    code: 'invalid_credentials_file',
+    message: 'upstream.auth.file /no/such can not be read (ENOENT): check its name, owner and mode',
+  });
 });
 
 t.test('C10 own credentials: an outage opens nothing to whom the policy does not let in', async (t) => {
