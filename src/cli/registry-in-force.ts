@@ -33,6 +33,6 @@ function whyUnknown(answer: Awaited<ReturnType<typeof askBerth>>): string {
     case 'unreachable':
       return answer.reason;
     case 'document':
-      return 'the running Berth has another configuration; restart it';
+      return 'the running Berth has another configuration; have it reload (SIGHUP), and see its log';
   }
 }

@@ -12,5 +12,5 @@ export function whyNotSwitchable(registry: RegistryConfig): string | undefined {
     ...(redirectHosts.length === 0 ? ['redirectHosts'] : []),
   ];
   if (missing.length === 0) return undefined;
-  return `registry ${name} has no ${missing.join(', no ')} in the configuration, which data endpoints need; add ${missing.length === 1 ? 'it' : 'them'} and restart Berth first`;
+  return `registry ${name} has no ${missing.join(', no ')} in the configuration, which data endpoints need; add ${missing.length === 1 ? 'it' : 'them'} first`;
 }
