@@ -22,8 +22,8 @@ export type PartialBlobDeps = {
   onFailure(failure: StoreFailure): void;
   /** It is published, and the handle is the store's now. */
   onPublished(handle: FileHandle): StoredBlob;
-  /** Nothing of it is left, or it is left for a later fill with so many bytes. */
-  onEnded(left: number | undefined): void;
+  /** Nothing of it is left, or so many bytes: for a later fill, or because the disk did not let go of what is wrong. */
+  onEnded(left: { readonly bytes: number; readonly isWrong: boolean } | undefined): void;
 };
 
 /** What the index says is taken on trust only after a first look: data may have been lost where its record was not. */
@@ -44,6 +44,7 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
   const running = createPieceCrcs();
   let indexEnd = files.indexEnd;
   let ended = false;
+  let publishing: Promise<StoredBlob> | undefined;
 
   const lengthOf = (piece: number) => pieceLength(piece, files.index);
   if (crcs.size > 0) deps.onAllocated(allocatedBytes());
@@ -129,7 +130,14 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     });
   }
 
-  async function publish(): Promise<StoredBlob> {
+  function publish(): Promise<StoredBlob> {
+    publishing ??= publishNow().finally(() => {
+      publishing = undefined;
+    });
+    return publishing;
+  }
+
+  async function publishNow(): Promise<StoredBlob> {
     mustBeOpen();
     for (let piece = 0; piece < count; piece += 1) {
       if (!(await has(piece))) throw new RangeError(`piece ${piece} is not complete`);
@@ -152,17 +160,23 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
   }
 
   async function end(keep: boolean): Promise<void> {
+    // The store may close in the middle of it.
+    await publishing?.catch(() => {});
     if (ended) return;
     ended = true;
+    await Promise.allSettled([data.close(), pieces.close()]);
+    if (keep) {
+      deps.onEnded({ bytes: allocatedBytes(), isWrong: false });
+      return;
+    }
     try {
-      await Promise.allSettled([data.close(), pieces.close()]);
-      if (keep) return;
-      await removeFile(fs, paths.data);
+      // Without its pieces, what is left of it is removed at the next start.
       await removeFile(fs, paths.pieces);
+      await removeFile(fs, paths.data);
+      deps.onEnded(undefined);
     } catch (error) {
       deps.onFailure(classifyStoreFailure(error));
-    } finally {
-      deps.onEnded(keep ? allocatedBytes() : undefined);
+      deps.onEnded({ bytes: allocatedBytes(), isWrong: true });
     }
   }
 

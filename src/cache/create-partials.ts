@@ -7,7 +7,7 @@ import type { PartialShelf } from './partial-shelf.ts';
 import { openSpoolFiles } from './spool-files.ts';
 import type { CatalogEntry, StoreCatalog } from './store-catalog.ts';
 import { classifyStoreFailure } from './store-failure.ts';
-import { type FileHandle, type StoreFs, syncDirectory } from './store-fs.ts';
+import { type FileHandle, removeFile, type StoreFs, syncDirectory } from './store-fs.ts';
 import type { StoreHealth } from './store-health.ts';
 import { DIRECTORY_MODE, type StoreLayout } from './store-layout.ts';
 import type { StoreRoom } from './store-room.ts';
@@ -74,6 +74,10 @@ export function createPartials(deps: PartialsDeps): Partials {
     await room.removing(digest);
     const left = shelf.takeLeft(digest);
     try {
+      if (left?.isWrong === true) {
+        await removeFile(fs, layout.partial(digest).pieces);
+        await removeFile(fs, layout.partial(digest).data);
+      }
       return await openFiles(digest, length);
     } catch (error) {
       if (left !== undefined) shelf.leave(left);
@@ -98,9 +102,9 @@ export function createPartials(deps: PartialsDeps): Partials {
       },
       onFailure: (failure) => health.failed(failure),
       onPublished: (file) => deps.onPublished(catalog.add(digest, length, now(), now()), file),
-      onEnded(bytes) {
+      onEnded(left) {
         live.delete(partial);
-        shelf.disown(digest, bytes === undefined ? undefined : { digest, bytes, lastUsedAt: now() });
+        shelf.disown(digest, left && { ...left, digest, lastUsedAt: now() });
         room.written(0);
       },
     });

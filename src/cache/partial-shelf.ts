@@ -7,6 +7,8 @@ export type LeftPartial = {
   readonly bytes: number;
   /** Unix milliseconds. */
   readonly lastUsedAt: number;
+  /** It was to be removed, which the disk refused; it must not be continued. */
+  readonly isWrong?: boolean;
 };
 
 /** Partials: those that somebody owns, and those that were left for a later fill, oldest first. */

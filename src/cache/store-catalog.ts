@@ -20,6 +20,8 @@ export type StoreCatalog = {
   unpin(entry: CatalogEntry): void;
   /** False where this very entry is no longer there. */
   delete(entry: CatalogEntry): boolean;
+  /** It is there after all, and used last. */
+  restore(entry: CatalogEntry): void;
   oldestFirst(): IterableIterator<CatalogEntry>;
   readonly size: number;
   readonly bytes: number;
@@ -63,6 +65,11 @@ export function createStoreCatalog(): StoreCatalog {
       bytes -= entry.bytes;
       changes += 1;
       return true;
+    },
+    restore(entry) {
+      entries.set(entry.digest, entry);
+      bytes += entry.bytes;
+      changes += 1;
     },
     oldestFirst: () => entries.values(),
     get size() {

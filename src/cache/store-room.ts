@@ -57,13 +57,27 @@ export function createStoreRoom(deps: StoreRoomDeps): StoreRoom {
   }
 
   async function remove(entry: CatalogEntry, reason: CacheEviction): Promise<void> {
-    if (catalog.delete(entry)) await removeAt(entry.digest, [layout.blob(entry.digest)], reason);
+    if (!catalog.delete(entry)) return;
+    try {
+      await removeAt(entry.digest, [layout.blob(entry.digest)], reason);
+    } catch (error) {
+      // It takes its room as before. Damaged, it is not served again; the next process finds that out anew.
+      if (reason !== 'damaged') catalog.restore(entry);
+      throw error;
+    }
   }
 
   async function removeLeft(digest: Digest, reason: CacheEviction): Promise<void> {
-    if (shelf.takeLeft(digest) === undefined) return;
+    const left = shelf.takeLeft(digest);
+    if (left === undefined) return;
     const { data, pieces } = layout.partial(digest);
-    await removeAt(digest, [data, pieces], reason);
+    try {
+      await removeAt(digest, [data, pieces], reason);
+    } catch (error) {
+      // One of its files may be gone.
+      shelf.leave({ ...left, isWrong: true });
+      throw error;
+    }
   }
 
   /** Returns the bytes freed, 0 where nothing may go. */

@@ -5,11 +5,14 @@ export type FailingDisk = {
   readonly fs: StoreFs;
   readonly failure: { code: string | undefined };
   readonly free: { bytes: number };
+  /** Paths of the files that are open now, as they were opened. */
+  readonly openFiles: () => readonly string[];
 };
 
 export function createFailingDisk(): FailingDisk {
   const failure: FailingDisk['failure'] = { code: undefined };
   const free = { bytes: Number.MAX_SAFE_INTEGER };
+  const open = new Map<FileHandle, string>();
 
   function mayFail(): void {
     if (failure.code !== undefined) throw Object.assign(new Error(failure.code), { code: failure.code });
@@ -26,6 +29,7 @@ export function createFailingDisk(): FailingDisk {
         );
         return async (...args: unknown[]): Promise<unknown> => {
           if (writes) mayFail();
+          if (name === 'close') open.delete(target);
           return Reflect.apply(value, target, args);
         };
       },
@@ -36,7 +40,9 @@ export function createFailingDisk(): FailingDisk {
     ...DISK,
     async open(path, flags, mode) {
       if (String(flags).includes('w')) mayFail();
-      return failing(await DISK.open(path, flags, mode));
+      const file = await DISK.open(path, flags, mode);
+      open.set(file, String(path));
+      return failing(file);
     },
     async unlink(path) {
       mayFail();
@@ -48,5 +54,5 @@ export function createFailingDisk(): FailingDisk {
     },
     statfs: () => Promise.resolve({ bavail: free.bytes, bsize: 1 }),
   };
-  return { fs, failure, free };
+  return { fs, failure, free, openFiles: () => [...open.values()] };
 }

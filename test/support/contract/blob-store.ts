@@ -300,6 +300,19 @@ export function blobStoreContract(t: Test, open: (t: Test) => Promise<StoreUnder
     await Promise.all([second.discard(), third?.discard()]);
   });
 
+  t.test('a close in the middle of a publish comes after it', async (t) => {
+    const { store, reopen } = await open(t);
+    const content = randomContent(CONTRACT_PIECE_BYTES);
+    const partial = await mustOpenPartial(store, content);
+    await fillPieces(partial, content.bytes);
+    const [blob] = await Promise.all([partial.publish(), partial.close(), store.close()]);
+    const found = Buffer.alloc(content.bytes.length);
+    t.equal(await blob.read(0, found), found.length);
+    t.same(found, content.bytes);
+    blob.close();
+    t.same(await readStored(await reopen(), content.digest), content.bytes);
+  });
+
   t.test('after close nothing is taken and nothing is found', async (t) => {
     const { store } = await open(t);
     const content = randomContent(10);
