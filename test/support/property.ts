@@ -18,3 +18,16 @@ export function stringOf(
 ): fc.Arbitrary<string> {
   return fc.string({ ...constraints, unit: fc.constantFrom(...characters.split('')) });
 }
+
+/** `holds` for what takes its time, the counterexample as it was found: to make it smaller would take too long. */
+export async function holdsInTime<Values>(
+  t: Test,
+  name: string,
+  property: fc.IAsyncProperty<Values>,
+  runs: number,
+): Promise<void> {
+  const result = await fc.check(property, { numRuns: runs, endOnFailure: true });
+  if (result.failed) {
+    t.fail(name, { counterexample: fc.defaultReportMessage(result), error: String(result.errorInstance) });
+  } else t.pass(name);
+}

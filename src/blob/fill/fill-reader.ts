@@ -25,7 +25,10 @@ export class FillReader {
   private pieces: Readable | undefined;
   private file: SpoolFile | undefined;
   private sink: BlobSink | undefined;
+  /** Of the sources: what is there can still be read. */
   private failure: BlobFailure | undefined;
+  /** What ends it as soon as there is a sink to be told. */
+  private doom: BlobFailure | undefined;
   private position = 0;
   private toldPosition = -1;
   private slabBytes = 0;
@@ -154,7 +157,8 @@ export class FillReader {
       ...(this.isWhole && { verdict: this.verdict.asVerdict() }),
       pipe: (sink) => {
         this.sink = sink;
-        if (this.verdict.matches === false) this.judge(false);
+        if (this.doom !== undefined) this.fail(this.doom);
+        else if (this.verdict.matches === false) this.judge(false);
         else this.pump();
       },
       pause: () => {
@@ -247,8 +251,12 @@ export class FillReader {
 
   private fail(failure: BlobFailure): void {
     if (this.isOver) return;
+    if (this.sink === undefined) {
+      this.doom = failure;
+      return;
+    }
     this.isOver = true;
-    this.sink?.failed(failure);
+    this.sink.failed(failure);
     this.leave();
   }
 
@@ -262,7 +270,7 @@ export class FillReader {
       return;
     }
     if (this.isOver) this.leave();
-    else if (this.sink !== undefined) this.fail(failure);
+    else this.fail(failure);
   }
 
   private refuse(failure: BlobFailure): void {

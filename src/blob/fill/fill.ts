@@ -266,7 +266,9 @@ export class Fill {
     if (this.stateNow !== 'filling' || this.pieces === undefined) return [];
     const demands = this.readers.demands();
     if (this.readers.size > 0 || !this.isNearlyDone()) return demands;
-    return [{ position: 0, to: this.pieces.length, isOpenEnded: false }];
+    // From the first gap on: the window reaches only so far.
+    const position = this.pieces.contiguousEnd(0);
+    return [{ position, to: this.pieces.length, isOpenEnded: false }];
   }
 
   private isNearlyDone(): boolean {

@@ -142,13 +142,16 @@ export async function mustOpen(joined: ReturnType<Fills['join']>): Promise<Opene
   return result;
 }
 
-/** Turns of the event loop until it is so; many, since disks take their time. */
-export async function until(isSo: () => boolean, what: string, turns = 200_000): Promise<void> {
-  for (let turn = 0; turn < turns; turn += 1) {
-    if (isSo()) return;
+/** Milliseconds that a fact may take to come true: a disk that others use, too. */
+const PATIENCE_MS = 20_000;
+
+/** Turns of the event loop until it is so. */
+export async function until(isSo: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`never: ${what}`);
     await new Promise(setImmediate);
   }
-  throw new Error(`never: ${what}`);
 }
 
 /** Nothing of any fill is left: no fill, no reader's file, no buffer, no descriptor below the store's directory. */
