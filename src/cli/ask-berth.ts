@@ -111,7 +111,7 @@ function property(value: unknown, name: string): unknown {
 
 function describe(error: unknown, socket: string): string {
   const code = errorCode(error);
-  switch (code) {
+  switch (code ?? '') {
     case 'ENOENT':
     case 'ECONNREFUSED':
       return `no Berth answers at ${socket} (${code}): start it with "berth serve", or name the configuration it runs with by --config`;

@@ -4,7 +4,7 @@ import { errorCode } from '../system/error-code.ts';
 export function describeStartError(error: unknown): string {
   if (!(error instanceof Error)) return 'the start failed for an unknown reason';
   const place = placeOf(error);
-  switch (errorCode(error)) {
+  switch (errorCode(error) ?? '') {
     case 'EADDRINUSE':
       return `${place} is taken by another process: stop it, or choose another port`;
     case 'EACCES':

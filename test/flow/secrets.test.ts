@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { digestOf, MANIFEST_TYPE } from '../support/image.ts';
@@ -148,7 +148,8 @@ t.test(
 
 t.test('H5 A5 own credentials are not logged either, whatever happens to them', async (t) => {
   const user = { name: 'berth', password: 'own-secret-of-berth', repositories: ['*'] };
-  const dir = t.testdir({ good: 'berth:own-secret-of-berth\n', bad: 'own-secret-of-berth\n' });
+  const content = 'berth:own-secret-of-berth\n';
+  const dir = t.testdir({ good: content, bad: content, missing: content });
   for (const file of ['good', 'bad', 'missing']) {
     const scene = await openScene(t, {
       auth: { kind: 'bearer', users: [user], publicRepositories: [] },
@@ -156,6 +157,9 @@ t.test('H5 A5 own credentials are not logged either, whatever happens to them', 
       registry: { clients: { anonymous: true, htpasswdFile: null, mtls: false, networks: [] } },
       upstream: { auth: { kind: 'file', file: `${dir}/${file}` } },
     });
+    // A start would refuse it.
+    if (file === 'bad') writeFileSync(`${dir}/bad`, 'own-secret-of-berth\n');
+    if (file === 'missing') rmSync(`${dir}/missing`);
     for (const path of ['/v2/', `/v2/${REPOSITORY}/manifests/latest`, scene.blobPath]) {
       const answer = await scene.send(path);
       t.equal(answer.status < 400, file === 'good', `${file} ${path}`);

@@ -19,7 +19,7 @@ t.test('a length is digits that a number can hold', async (t) => {
     ['1, 1', undefined],
     [undefined, undefined],
   ];
-  for (const [value, expected] of rows) t.equal(parseContentLength(value), expected, `${value ?? 'none'}`);
+  for (const [value, expected] of rows) t.equal(parseContentLength(value), expected, String(value));
 });
 
 t.test('what announces content', async (t) => {
