@@ -15,12 +15,24 @@ export type Berth = ServerProcess & {
   dedicated: string;
 };
 
+export type BerthOptions = {
+  /** Undefined: every client has a stream of its own. */
+  cacheDirectory?: string;
+  /** Undefined: plain HTTP. */
+  tls?: { certFile: string; keyFile: string };
+};
+
 /** One Berth process with the defaults of a deployment, two registries, one upstream that redirects to the storage. */
-export async function startBerth(workspace: Workspace, origin: Origin, name = 'berth'): Promise<Berth> {
+export async function startBerth(
+  workspace: Workspace,
+  origin: Pick<Origin, 'registryPort' | 'storagePort'>,
+  options: BerthOptions = {},
+): Promise<Berth> {
   const port = await freePort();
+  const name = workspace.uniqueName('berth');
   const keyFile = join(workspace.directory, 'ticket.keys');
   const configFile = join(workspace.directory, `${name}.yaml`);
-  writeFileSync(configFile, configuration({ port, keyFile, origin }));
+  writeFileSync(configFile, configuration({ port, keyFile, origin, options }));
   if (!existsSync(keyFile)) {
     execFileSync(process.execPath, [MAIN, 'ticket-key', 'generate', '--config', configFile], {
       stdio: 'pipe',
@@ -32,17 +44,28 @@ export async function startBerth(workspace: Workspace, origin: Origin, name = 'b
     port,
     logFile: join(workspace.directory, `${name}.log`),
   });
+  const scheme = options.tls === undefined ? 'http' : 'https';
   return {
     ...server,
     port,
-    inline: `http://inline.localhost:${port}`,
-    dedicated: `http://login.localhost:${port}`,
+    inline: `${scheme}://inline.localhost:${port}`,
+    dedicated: `${scheme}://login.localhost:${port}`,
   };
 }
 
-function configuration({ port, keyFile, origin }: { port: number; keyFile: string; origin: Origin }): string {
+function configuration({
+  port,
+  keyFile,
+  origin,
+  options: { cacheDirectory, tls },
+}: {
+  port: number;
+  keyFile: string;
+  origin: Pick<Origin, 'registryPort' | 'storagePort'>;
+  options: BerthOptions;
+}): string {
   const upstream = `
-    scheme: http
+    scheme: ${tls === undefined ? 'http' : 'https'}
     upstream:
       url: http://127.0.0.1:${origin.registryPort}
       allowedPrivateAddresses: [127.0.0.0/8]
@@ -51,8 +74,8 @@ function configuration({ port, keyFile, origin }: { port: number; keyFile: strin
   return `
 listeners:
   - address: 127.0.0.1
-    port: ${port}
-metrics: null
+    port: ${port}${tls === undefined ? '' : `\n    tls: { certificates: [{ cert: ${tls.certFile}, key: ${tls.keyFile} }] }`}
+metrics: null${cacheDirectory === undefined ? '' : `\ncache: { directory: ${cacheDirectory}, maxBytes: 16GiB }`}
 # One address plays all clients.
 limits: { connectionsPerClient: null, requestsPerClient: null, transfersPerClient: null }
 ticket:

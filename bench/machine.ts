@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
+import { DISTRIBUTION } from '../test/support/go-program.ts';
 
 /** What a reader needs in order to compare the figures with another machine's. */
 export type Machine = {
@@ -14,6 +15,7 @@ export type Machine = {
   openssl: string;
   nginx: string;
   curl: string;
+  distribution: string;
 };
 
 export function describeMachine(): Machine {
@@ -30,6 +32,7 @@ export function describeMachine(): Machine {
     openssl: process.versions.openssl,
     nginx: firstLine('nginx', ['-v']).replace('nginx version: ', ''),
     curl: firstLine('curl', ['--version']).split(' ', 2).join(' '),
+    distribution: `distribution ${DISTRIBUTION.version}`,
   };
 }
 

@@ -1,74 +1,38 @@
-// `npm run bench`: the flags are in options.ts. Linux only: the figures come from /proc.
-import { writeFileSync } from 'node:fs';
+// `npm run bench [-- SECTION…]`: the flags are in options.ts, the sections in sections.ts. Linux only: the figures come
+// from /proc. A section that was run replaces its own part of the report, the others stay.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-import { checkContent } from './download.ts';
+import { DISTRIBUTION, installGoProgram } from '../test/support/go-program.ts';
+import type { Bench } from './bench.ts';
+import { formatDocument, type Section } from './document.ts';
 import { installPrograms } from './install-programs.ts';
 import { describeMachine } from './machine.ts';
-import {
-  measureHash,
-  measureSlowClients,
-  measureStream,
-  type SlowFigures,
-  type StreamFigures,
-} from './measure.ts';
-import { measureNetworkRules, type RuleFigures } from './network-rules.ts';
-import { startOrigin } from './nginx.ts';
 import { parseOptions } from './options.ts';
-import { formatReport } from './report.ts';
-import { BASELINE, openStand, VERIFICATION } from './subject.ts';
+import { chooseSections, SECTIONS } from './sections.ts';
 import { createWorkspace } from './workspace.ts';
 
 const options = parseOptions(process.argv.slice(2));
+const chosen = chooseSections(options.sections);
+const say = (line: string): void => console.error(line);
 installPrograms();
-const machine = describeMachine();
-const workspace = createWorkspace(options.blobMebibytes);
+const distributionProgram = await installGoProgram(DISTRIBUTION, say);
+const workspace = createWorkspace();
+const bench: Bench = { options, workspace, distributionProgram, say };
+const sections: Section[] = [];
+const titles = SECTIONS.map(({ title }) => title);
 try {
-  const origin = await startOrigin(workspace);
-  const stand = await openStand(workspace, origin).catch(async (error: unknown) => {
-    await origin.stop();
-    throw error;
-  });
-  try {
-    for (const { target } of stand.subjects) await checkContent(target, workspace.blob);
-
-    const streams = new Map<string, StreamFigures[]>(stand.subjects.map(({ name }) => [name, []]));
-    const hash: number[] = [];
-    const rules: RuleFigures[] = [];
-    for (let round = 1; round <= options.rounds; round += 1) {
-      for (const subject of stand.subjects) {
-        const figures = await measureStream(subject, workspace.blob.bytes, options);
-        streams.get(subject.name)?.push(figures);
-        console.error(
-          `round ${round}: ${subject.name}: ${figures.cpuSecondsPerGibibyte.toFixed(2)} CPU s/GiB`,
-        );
-      }
-      hash.push(await measureHash(workspace, options));
-      rules.push(measureNetworkRules());
-    }
-
-    const slow = new Map<string, SlowFigures>();
-    for (const subject of stand.subjects.filter(({ measuredSlow }) => measuredSlow)) {
-      slow.set(subject.name, await measureSlowClients(subject, options));
-      console.error(`slow clients: ${subject.name}`);
-    }
-
-    const report = formatReport({
-      machine,
-      inMemory: workspace.inMemory,
-      options,
-      baseline: BASELINE,
-      verification: VERIFICATION,
-      streams,
-      hash,
-      slow,
-      rules,
-    });
-    if (options.output !== undefined) writeFileSync(options.output, report);
-    console.log(report);
-  } finally {
-    await stand.stop();
-    await origin.stop();
+  for (const { name, title, run } of chosen) {
+    say(`section ${name}`);
+    const machine = describeMachine();
+    sections.push({ title, text: await run(bench) });
+    const { output } = options;
+    const previous = output !== undefined && existsSync(output) ? readFileSync(output, 'utf8') : '';
+    const { inMemory } = workspace;
+    const document = formatDocument({ machine, inMemory, sections: sections.slice(-1), previous, titles });
+    // After each: the last one may fail, and takes long.
+    if (output !== undefined) writeFileSync(output, document);
   }
+  console.log(sections.map(({ title, text }) => `## ${title}\n\n${text}`).join('\n\n'));
 } finally {
   workspace.remove();
 }

@@ -6,8 +6,10 @@ import { promisify } from 'node:util';
 import { downloadMany } from './download.ts';
 import type { Options } from './options.ts';
 import { cpuSeconds, resetPeak, residentBytes } from './process-figures.ts';
+import type { ServerProcess } from './server-process.ts';
+import { spread } from './statistics.ts';
 import type { Subject } from './subject.ts';
-import type { Workspace } from './workspace.ts';
+import type { Blob } from './workspace.ts';
 
 const run = promisify(execFile);
 
@@ -40,8 +42,7 @@ export async function measureStream(
 }
 
 /** CPU seconds per GiB of hashing as many bytes as one round delivers, in a process of its own. */
-export async function measureHash(workspace: Workspace, options: Options): Promise<number> {
-  const { blob } = workspace;
+export async function measureHash(blob: Blob, options: Options): Promise<number> {
   const { stdout } = await run(process.execPath, [
     join(import.meta.dirname, 'sha256.ts'),
     blob.file,
@@ -58,18 +59,25 @@ export type SlowFigures = {
   idleBytes: number;
   medianBytes: number;
   peakBytes: number;
+  /** Medians of the second and of the last tenth of the time. */
+  earlyBytes: number;
+  lateBytes: number;
   deliveredBytes: number;
 };
 
-/** Resident memory of a subject's process while many clients read the blob slowly. */
-export async function measureSlowClients(subject: Subject, options: Options): Promise<SlowFigures> {
+/** Resident memory of a process while many clients read its blobs slowly, all of one host, each client one of them. */
+export async function measureSlowClients(
+  subject: { name: string; server: ServerProcess; urls: readonly string[] },
+  options: Pick<Options, 'slowClients' | 'slowKibibytesPerSecond' | 'slowSeconds'>,
+): Promise<SlowFigures> {
   const { pid } = subject.server;
-  const { host, port, pathname } = new URL(subject.target.url);
+  const { host = '', port = '' } = subject.urls.map((url) => new URL(url))[0] ?? {};
+  const paths = subject.urls.map((url) => new URL(url).pathname).join(',');
   resetPeak(pid);
   const idleBytes = residentBytes(pid).now;
   const child = run(process.execPath, [
     join(import.meta.dirname, 'slow-clients.ts'),
-    ...[host, port, pathname, options.slowClients].map(String),
+    ...[host, port, paths, options.slowClients].map(String),
     ...[options.slowKibibytesPerSecond * KIBIBYTE, options.slowSeconds].map(String),
   ]);
   const samples: number[] = [];
@@ -88,6 +96,13 @@ export async function measureSlowClients(subject: Subject, options: Options): Pr
   }
   // VmRSS is summed from counters that lag, so a sample may lie a little above VmHWM.
   const peakBytes = Math.max(residentBytes(pid).peak, ...samples);
-  const medianBytes = samples.toSorted((a, b) => a - b).at(samples.length >> 1) ?? 0;
-  return { idleBytes, medianBytes, peakBytes, deliveredBytes: Number(bytes) };
+  const tenth = Math.max(1, Math.floor(samples.length / 10));
+  return {
+    idleBytes,
+    medianBytes: spread(samples).median,
+    peakBytes,
+    earlyBytes: spread(samples.slice(tenth, 2 * tenth)).median,
+    lateBytes: spread(samples.slice(-tenth)).median,
+    deliveredBytes: Number(bytes),
+  };
 }

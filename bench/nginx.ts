@@ -70,7 +70,8 @@ export async function startNginxProxy(
   return { ...server, port };
 }
 
-async function startNginx(
+/** nginx with `servers` in its `http` block; nothing is logged unless they say so. `name` is given once. */
+export async function startNginx(
   workspace: Workspace,
   name: string,
   port: number,

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 
 export type Options = {
+  /** Names of the sections to run; empty: all. */
+  sections: readonly string[];
   rounds: number;
   blobMebibytes: number;
   /** Downloads of the whole blob per subject and round. */
@@ -11,14 +13,27 @@ export type Options = {
   /** Speed of each slow client in KiB/s. */
   slowKibibytesPerSecond: number;
   slowSeconds: number;
+  /** Size of the blob that many clients ask for at once. */
+  coldMebibytes: number;
+  /** Size of the blob behind an upstream that holds each connection back. */
+  heldMebibytes: number;
+  /** Size of the blob that is read by open ranges. */
+  rangeMebibytes: number;
+  firstByteSamples: number;
+  /** For the 200 slow readers. */
+  readerSeconds: number;
+  readerBlobs: number;
+  /** Blobs in the cache of a Berth that starts. */
+  startBlobs: number;
   /** Markdown file to write; undefined: standard output only. */
   output: string | undefined;
 };
 
-/** Reads `argv`; throws with the flag's name where a value is not a whole number above zero. */
+/** Reads `argv`, names of sections and flags; throws with the flag's name where a value is not a whole number above zero. */
 export function parseOptions(argv: readonly string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
+    allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '5' },
       'blob-mib': { type: 'string', default: '256' },
@@ -27,6 +42,13 @@ export function parseOptions(argv: readonly string[]): Options {
       'slow-clients': { type: 'string', default: '100' },
       'slow-kib': { type: 'string', default: '256' },
       'slow-seconds': { type: 'string', default: '20' },
+      'cold-mib': { type: 'string', default: '64' },
+      'held-mib': { type: 'string', default: '1024' },
+      'range-mib': { type: 'string', default: '256' },
+      'first-byte-samples': { type: 'string', default: '100' },
+      'reader-seconds': { type: 'string', default: '600' },
+      'reader-blobs': { type: 'string', default: '2' },
+      'start-blobs': { type: 'string', default: '100000' },
       output: { type: 'string', default: 'docs/performance.md' },
       'no-output': { type: 'boolean', default: false },
     },
@@ -39,6 +61,7 @@ export function parseOptions(argv: readonly string[]): Options {
     return value;
   };
   return {
+    sections: positionals,
     rounds: count('rounds'),
     blobMebibytes: count('blob-mib'),
     downloads: count('downloads'),
@@ -46,6 +69,13 @@ export function parseOptions(argv: readonly string[]): Options {
     slowClients: count('slow-clients'),
     slowKibibytesPerSecond: count('slow-kib'),
     slowSeconds: count('slow-seconds'),
+    coldMebibytes: count('cold-mib'),
+    heldMebibytes: count('held-mib'),
+    rangeMebibytes: count('range-mib'),
+    firstByteSamples: count('first-byte-samples'),
+    readerSeconds: count('reader-seconds'),
+    readerBlobs: count('reader-blobs'),
+    startBlobs: count('start-blobs'),
     output: values['no-output'] ? undefined : values.output,
   };
 }

@@ -18,9 +18,13 @@ export async function startServer(server: {
   args: readonly string[];
   port: number;
   logFile: string;
+  environment?: NodeJS.ProcessEnv;
 }): Promise<ServerProcess> {
   const log = openSync(server.logFile, 'a');
-  const child = spawn(server.command, server.args, { stdio: ['ignore', log, log] });
+  const child = spawn(server.command, server.args, {
+    stdio: ['ignore', log, log],
+    env: server.environment ?? process.env,
+  });
   closeSync(log);
   const exited = once(child, 'exit').catch(() => undefined);
   const { pid } = child;

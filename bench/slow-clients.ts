@@ -1,4 +1,4 @@
-// Child of the benchmark: `node bench/slow-clients.ts HOST PORT PATH CLIENTS BYTES_PER_SECOND SECONDS` opens CLIENTS
+// Child of the benchmark: `node bench/slow-clients.ts HOST PORT PATH[,PATH…] CLIENTS BYTES_PER_SECOND SECONDS` opens CLIENTS
 // connections, reads each at BYTES_PER_SECOND for SECONDS, hangs up and prints how much each has got.
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,10 +13,10 @@ type SlowClient = {
   statusLine: string | undefined;
 };
 
-const [, , host = '', port = '', path = '', clients = '', bytesPerSecond = '', seconds = ''] = process.argv;
+const [, , host = '', port = '', paths = '', clients = '', bytesPerSecond = '', seconds = ''] = process.argv;
 const readBytes = Math.floor(Number(bytesPerSecond) / READS_PER_SECOND);
 
-function open(): SlowClient {
+function open(path: string): SlowClient {
   const socket = net.connect(Number(port), '127.0.0.1');
   const client: SlowClient = { socket, bytes: 0, failure: undefined, statusLine: undefined };
   // A listener for 'readable' keeps the socket from flowing: bytes wait in the kernel until they are read below.
@@ -40,7 +40,8 @@ function readSome(client: SlowClient): void {
   client.bytes += chunk.length;
 }
 
-const all = Array.from({ length: Number(clients) }, open);
+const list = paths.split(',');
+const all = Array.from({ length: Number(clients) }, (_, number) => open(list[number % list.length] ?? ''));
 const end = Date.now() + Number(seconds) * 1_000;
 while (Date.now() < end) {
   await delay(1_000 / READS_PER_SECOND);

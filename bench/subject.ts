@@ -2,7 +2,7 @@ import { startBerth } from './berth.ts';
 import type { Target } from './download.ts';
 import { type Origin, startNginxProxy, type Tuning } from './nginx.ts';
 import type { ServerProcess } from './server-process.ts';
-import type { Workspace } from './workspace.ts';
+import type { Blob, Workspace } from './workspace.ts';
 
 /** One row of the table: a way of getting the blob through a running proxy. */
 export type Subject = {
@@ -22,12 +22,12 @@ export const VERIFICATION = { on: 'Berth, inline, verified', off: 'Berth, inline
 export type Stand = { subjects: Subject[]; stop: () => Promise<void> };
 
 /** Starts nginx in each tuning and one Berth. */
-export async function openStand(workspace: Workspace, origin: Origin): Promise<Stand> {
+export async function openStand(workspace: Workspace, origin: Origin, blob: Blob): Promise<Stand> {
   const servers: ServerProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop()));
   };
-  const { path } = workspace.blob;
+  const { path } = blob;
   const whole = (url: string): Target => ({ url: `${url}${path}`, firstPos: 0 });
   const allButOneByte = (url: string): Target => ({ ...whole(url), firstPos: 1 });
   const nginx = async (name: string, tuning: Tuning, measuredSlow: boolean): Promise<Subject> => {

@@ -11,34 +11,47 @@ const SHARED_MEMORY = '/dev/shm';
 /** The repository that the origin serves. */
 export const REPOSITORY = 'bench/blob';
 
+export type Blob = { file: string; bytes: number; digest: string; path: string };
+
 export type Workspace = {
   /** Everything that the benchmark writes is below it. */
   directory: string;
-  /** False: no tmpfs was found, the blob lies on a disk and its page cache. */
+  /** False: no tmpfs was found, the blobs lie on a disk and its page cache. */
   inMemory: boolean;
   /** Root of the origin's files. */
   originDirectory: string;
-  blob: { file: string; bytes: number; digest: string; path: string };
+  /** Makes a blob of random bytes, laid out as the blob path of the distribution-spec; the caller removes it. */
+  addBlob: (mebibytes: number) => Blob;
+  /** A name that was not given before. */
+  uniqueName: (prefix: string) => string;
   remove: () => void;
 };
 
-/** Makes the directory and a blob of random bytes, laid out as the blob path of the distribution-spec. */
-export function createWorkspace(blobMebibytes: number): Workspace {
+export function createWorkspace(): Workspace {
   const inMemory = isTmpfs(SHARED_MEMORY);
   const directory = mkdtempSync(join(inMemory ? SHARED_MEMORY : tmpdir(), 'berth-bench-'));
   const originDirectory = join(directory, 'origin');
   const blobsDirectory = join(originDirectory, 'v2', REPOSITORY, 'blobs');
   mkdirSync(blobsDirectory, { recursive: true });
-  const { content, digest } = createContent(blobMebibytes);
-  const file = join(blobsDirectory, digest);
-  const descriptor = openSync(file, 'w');
-  for (const piece of content()) writeSync(descriptor, piece);
-  closeSync(descriptor);
+  const addBlob = (mebibytes: number): Blob => {
+    const { content, digest } = createContent(mebibytes);
+    const file = join(blobsDirectory, digest);
+    const descriptor = openSync(file, 'w');
+    for (const piece of content()) writeSync(descriptor, piece);
+    closeSync(descriptor);
+    return { file, bytes: mebibytes * MEBIBYTE, digest, path: `/v2/${REPOSITORY}/blobs/${digest}` };
+  };
+  let names = 0;
+  const uniqueName = (prefix: string): string => {
+    names += 1;
+    return `${prefix}-${names}`;
+  };
   return {
     directory,
     inMemory,
     originDirectory,
-    blob: { file, bytes: blobMebibytes * MEBIBYTE, digest, path: `/v2/${REPOSITORY}/blobs/${digest}` },
+    addBlob,
+    uniqueName,
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }

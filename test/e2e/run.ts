@@ -84,13 +84,14 @@ function wanted(name: string): boolean {
 }
 
 async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
+  // First, while nothing is in a cache.
+  if (wanted('blob-path')) await blobPathScenario(world, berth);
   if (wanted('dedicated')) await dedicatedScenario(world, berth);
   if (wanted('mirror')) await mirrorScenario(world, berth);
   if (wanted('other')) await otherDeliveriesScenario(world, berth);
   if (wanted('firewall-formats')) await firewallFormatsScenario(world, berth);
   if (wanted('sidecar')) await sidecarScenario(world);
   if (wanted('push')) await pushScenario(world, berth);
-  if (wanted('blob-path')) await blobPathScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);
   if (wanted('leaks')) await leaksScenario(world, berth);
   if (wanted('closed')) await closedScenario(world, berth);

@@ -1,0 +1,35 @@
+import type { SectionRun } from './bench.ts';
+import { COLD_CLIENTS } from './cold/cold-clients.ts';
+import { FIRST_BYTE } from './cold/first-byte.ts';
+import { HELD_UPSTREAM } from './cold/held-upstream.ts';
+import { OPEN_RANGES } from './cold/open-ranges.ts';
+import { NETWORK_RULES } from './network-rules-section.ts';
+import { SLOW_CLIENTS } from './slow-clients-section.ts';
+import { START } from './start/start-section.ts';
+import { STREAMING } from './streaming-section.ts';
+import { SLOW_READERS } from './warm/slow-readers.ts';
+import { WARM } from './warm/warm-section.ts';
+
+/** In the order of the document. */
+export const SECTIONS: readonly SectionRun[] = [
+  COLD_CLIENTS,
+  HELD_UPSTREAM,
+  FIRST_BYTE,
+  OPEN_RANGES,
+  WARM,
+  SLOW_READERS,
+  START,
+  STREAMING,
+  SLOW_CLIENTS,
+  NETWORK_RULES,
+];
+
+/** The sections of these names, in the order of the document; all where there are none. */
+export function chooseSections(names: readonly string[]): readonly SectionRun[] {
+  const unknown = names.filter((name) => !SECTIONS.some((section) => section.name === name));
+  if (unknown.length > 0) {
+    const known = SECTIONS.map(({ name }) => name).join(', ');
+    throw new Error(`no section is named ${unknown.join(', ')}; there are ${known}`);
+  }
+  return names.length === 0 ? SECTIONS : SECTIONS.filter(({ name }) => names.includes(name));
+}

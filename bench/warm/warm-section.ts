@@ -1,0 +1,86 @@
+import { rmSync } from 'node:fs';
+
+import { createTestAuthority } from '../../test/support/ca.ts';
+import type { Bench, SectionRun } from '../bench.ts';
+import { CACHES, type OpenCache } from '../cold/caches.ts';
+import { type CountingOrigin, startCountingOrigin } from '../cold/counting-origin.ts';
+import type { TlsFiles } from '../cold/nginx-cache.ts';
+import { checkContent } from '../download.ts';
+import { formatTable, mebibytes } from '../markdown.ts';
+import { measureStream, type StreamFigures } from '../measure.ts';
+import { formatSpread, spread } from '../statistics.ts';
+import type { Blob } from '../workspace.ts';
+
+const CLEAR = 'plain';
+const TLS = 'TLS';
+
+/** What a blob costs that the proxy has already. */
+export const WARM: SectionRun = {
+  name: 'warm',
+  title: 'Warm blob',
+  async run(bench) {
+    const { options, workspace } = bench;
+    const authority = await createTestAuthority();
+    const files: TlsFiles = await authority.issue(['localhost', '*.localhost']);
+    const origin = await startCountingOrigin(workspace);
+    const blob = workspace.addBlob(options.blobMebibytes);
+    const open = new Map<string, OpenCache>();
+    try {
+      for (const [transport, tls] of [
+        [CLEAR, undefined],
+        [TLS, files],
+      ] as const) {
+        for (const kind of CACHES)
+          open.set(`${kind.name}, ${transport}`, await kind.open(bench, origin, tls));
+      }
+      return describe(bench, await measureAll(bench, origin, open, blob));
+    } finally {
+      for (const cache of open.values()) await cache.close();
+      await origin.stop();
+      await authority.remove();
+      rmSync(blob.file);
+    }
+  },
+};
+
+async function measureAll(
+  bench: Bench,
+  origin: CountingOrigin,
+  open: ReadonlyMap<string, OpenCache>,
+  blob: Blob,
+): Promise<ReadonlyMap<string, StreamFigures[]>> {
+  const { options } = bench;
+  const subjects = [...open].map(([name, cache]) => ({
+    name,
+    server: cache.server,
+    target: { url: `${cache.base}${blob.path}`, firstPos: 0 },
+    measuredSlow: false,
+  }));
+  // Twice: the first one fills, and a proxy may still be writing when its client has everything.
+  for (const { target } of [...subjects, ...subjects]) await checkContent(target, blob);
+  const before = await origin.settledBytes();
+  const figures = new Map<string, StreamFigures[]>(subjects.map(({ name }) => [name, []]));
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const subject of subjects) {
+      const measured = await measureStream(subject, blob.bytes, options);
+      figures.get(subject.name)?.push(measured);
+      bench.say(`warm, ${subject.name}: ${measured.cpuSecondsPerGibibyte.toFixed(2)} CPU s/GiB`);
+    }
+  }
+  const asked = (await origin.settledBytes()) - before;
+  if (asked > 0) throw new Error(`not everything was warm: the storage sent ${asked} bytes`);
+  return figures;
+}
+
+function describe({ options }: Bench, figures: ReadonlyMap<string, StreamFigures[]>): string {
+  const rows = [...figures].map(([name, rounds]) => [
+    name,
+    formatSpread(spread(rounds.map((round) => round.cpuSecondsPerGibibyte))),
+    formatSpread(spread(rounds.map((round) => round.gibibytesPerSecond))),
+    mebibytes(Math.max(...rounds.map((round) => round.peakBytes))),
+  ]);
+  return `A blob of ${options.blobMebibytes} MiB, ${options.downloads} downloads per round, ${options.concurrency} at a time, each by a curl of its own; ${options.rounds} rounds, all rows in each. The storage
+is not asked for a byte.
+
+${formatTable(['', 'CPU s/GiB', 'GiB/s', 'peak resident MiB'], rows)}`;
+}

@@ -1,0 +1,31 @@
+import tap from 'tap';
+
+import { formatStreaming } from '../../bench/streaming-report.ts';
+
+const MEBIBYTE = 1024 ** 2;
+
+function stream(cpuSecondsPerGibibyte: number): {
+  cpuSecondsPerGibibyte: number;
+  gibibytesPerSecond: number;
+  peakBytes: number;
+} {
+  return { cpuSecondsPerGibibyte, gibibytesPerSecond: 1.5, peakBytes: 300 * MEBIBYTE };
+}
+
+await tap.test('ratios are taken within a round, not between medians', async (t) => {
+  const text = formatStreaming({
+    options: { rounds: 3, blobMebibytes: 256, downloads: 16, concurrency: 4 },
+    baseline: 'nginx',
+    verification: { on: 'Berth', off: 'nginx' },
+    streams: new Map([
+      ['nginx', [stream(1), stream(2), stream(4)]],
+      ['Berth', [stream(2), stream(2), stream(2)]],
+    ]),
+    hash: [0.5, 0.5, 0.5],
+  });
+
+  t.match(text, '| nginx | 2.00 (1.00–4.00) | 1.00 (1.00–1.00) | 1.50 (1.50–1.50) | 300 |');
+  t.match(text, '| Berth | 2.00 (2.00–2.00) | 1.00 (0.50–2.00) | 1.50 (1.50–1.50) | 300 |');
+  t.match(text, '| sha256 alone | 0.50 (0.50–0.50) | 0.25 (0.13–0.50) |  |  |');
+  t.match(text, 'Verification adds 0.00 (-2.00–1.00) CPU s/GiB');
+});
