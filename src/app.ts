@@ -12,9 +12,8 @@ import { createDoorRequest, type DoorRequest } from './listener/door-request.ts'
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
 import type { RequestContext } from './listener/request-context.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { ociError } from './oci/error.ts';
 import { statusError } from './oci/status-error.ts';
-import { type ClientLimits, createClientLimits } from './policy/client-limits.ts';
+import { createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
 import { checkCoverage } from './serving/check-coverage.ts';
 import { openBlobPlaces } from './serving/open-blob-places.ts';
@@ -86,18 +85,20 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
   async function handle(...request: Parameters<typeof createDoorRequest>): Promise<void> {
     const call = createDoorRequest(...request);
-    const { access, host } = call.context;
-    const found = host === undefined ? undefined : serving.find(host);
-    if (found !== undefined) {
-      access.door = found.match.door;
-      access.registry = found.match.registry.name;
-    }
-    limitRequests(call.context, clientLimits, metrics);
+    const found = findDoor(call.context);
     if (found === undefined) {
       call.context.refuse('host', 'unknown_host');
       throw statusError(421);
     }
     await enter(call, found.match, found.doors);
+  }
+
+  function findDoor({ access, host }: RequestContext): ReturnType<typeof serving.find> {
+    const found = host === undefined ? undefined : serving.find(host);
+    if (found === undefined) return undefined;
+    access.door = found.match.door;
+    access.registry = found.match.registry.name;
+    return found;
   }
 
   async function enter(call: DoorRequest, match: HostMatch, doors: Doors): Promise<void> {
@@ -133,6 +134,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
             'certificates',
             reason === undefined ? { result: 'applied' } : { result: 'rejected', reason },
           ),
+        nameDoor: findDoor,
         handle,
       }),
     );
@@ -214,17 +216,6 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     }),
     reopenAuditLog: () => audit.reopen(),
   };
-}
-
-/** L2: one address can not keep the others from their turn. Before anything else, as everything else costs more. */
-function limitRequests(context: RequestContext, limits: ClientLimits, metrics: Metrics): void {
-  const seconds = limits.takeRequest(context.clientAddress);
-  if (seconds === 0) return;
-  metrics.clientLimitRefusals.inc({ limit: 'requests' });
-  throw ociError('TOOMANYREQUESTS', {
-    message: 'Your address asks more often than this registry proxy allows; wait before the next request.',
-    headers: { 'retry-after': String(seconds) },
-  });
 }
 
 /** What an upstream was refused is an event of each request that it was refused for. */

@@ -5,12 +5,12 @@ import type { Audit } from '../audit/audit.ts';
 import { parseHost } from '../http/host.ts';
 import type { Metrics, RequestRefusal } from '../metrics/metrics.ts';
 import { codeLabel } from '../metrics/metrics.ts';
-import { ociError } from '../oci/error.ts';
+import { type OciError, ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
 import { parseAddress } from '../policy/address.ts';
 import { errorCode } from '../system/error-code.ts';
-import type { Connection, Connections } from './connections.ts';
 import { selectRequestId } from './client-exchange.ts';
+import type { Connection, Connections } from './connections.ts';
 import { formatErrorResponse } from './send-error.ts';
 
 export type ClientErrorDeps = {
@@ -18,6 +18,8 @@ export type ClientErrorDeps = {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly audit: Audit;
+  /** L2: takes the turn of a client; the answer that it gets where it comes too often. */
+  readonly limit: (clientAddress: string) => OciError | undefined;
 };
 
 type Refusal = { readonly reason: RequestRefusal; readonly status: 400 | 408 | 431 };
@@ -29,7 +31,7 @@ type Refusal = { readonly reason: RequestRefusal; readonly status: 400 | 408 | 4
 export function handleClientError(
   error: Error,
   socket: Socket,
-  { connections, metrics, log, audit }: ClientErrorDeps,
+  { connections, metrics, log, audit, limit }: ClientErrorDeps,
 ): void {
   const code = errorCode(error);
   const connection = connections.of(socket);
@@ -49,16 +51,22 @@ export function handleClientError(
     socket.destroy();
     return;
   }
+  const exchanges = [...connection.exchanges];
+  const client = peerOf(connection, socket);
+  const tooMany = limit(client ?? '');
+  if (tooMany !== undefined) {
+    if (exchanges.length > 0) socket.destroy();
+    else endWith(socket, tooMany, selectRequestId(undefined), metrics);
+    return;
+  }
   const refusal = refusalOf(code);
   metrics.httpRefusedRequests.inc({ reason: refusal.reason });
   const requestId = selectRequestId(undefined);
-  const exchanges = [...connection.exchanges];
   // A client that is merely slow was not refused for safety; health checks that only connect are such clients.
   if (refusal.reason !== 'header_timeout') {
     // In a body that is under way: an event of that request, which may have been refused already.
     const underWay = exchanges.find(({ request }) => !request.complete);
     if (underWay === undefined) {
-      const client = peerOf(connection, socket);
       audit.record({ reason: 'request', detail: refusal.reason, requestId, client, door: 'unknown' });
     } else underWay.context.refuse('request', refusal.reason);
   }
@@ -72,42 +80,53 @@ export function handleClientError(
     socket.destroy();
     return;
   }
-  metrics.httpRequests.inc({
-    server: 'unknown',
-    route: 'unknown',
-    method: 'other',
-    code: codeLabel(refusal.status),
-  });
-  socket.end(formatErrorResponse(statusError(refusal.status), requestId), () => socket.destroy());
+  endWith(socket, statusError(refusal.status), requestId, metrics);
 }
 
 /** CONNECT (RFC 9110 §9.3.6) would make a tunnel of the proxy; Node itself would only hang up. */
 export function refuseConnect(
   request: IncomingMessage,
   socket: Socket,
-  { connections, metrics, log, audit, scheme }: ClientErrorDeps & { readonly scheme: 'http' | 'https' },
+  {
+    connections,
+    metrics,
+    log,
+    audit,
+    limit,
+    scheme,
+  }: ClientErrorDeps & { readonly scheme: 'http' | 'https' },
 ): void {
   const requestId = selectRequestId(request.headers['x-request-id']);
   const connection = connections.of(socket);
   const host = parseHost(request.url ?? '', scheme);
   const client = connection === undefined ? undefined : peerOf(connection, socket);
+  socket.on('error', () => socket.destroy());
+  const tooMany = limit(client ?? '');
+  if (tooMany !== undefined) {
+    endWith(socket, tooMany, requestId, metrics);
+    return;
+  }
   const refusal = { reason: 'method', detail: 'method_not_allowed' } as const;
   audit.record({ ...refusal, requestId, client, method: 'CONNECT', host, door: 'unknown' });
   metrics.httpRefusedRequests.inc({ reason: 'method_not_allowed' });
   const error = ociError('UNSUPPORTED', {
     message: 'This is no forward proxy; leave it out of the proxy settings.',
   });
+  log.info(
+    { requestId, client, method: 'CONNECT', status: error.status, outcome: 'refused' },
+    'request refused',
+  );
+  endWith(socket, error, requestId, metrics);
+}
+
+/** The answer to what never became a request, and the end of its connection. */
+function endWith(socket: Socket, error: OciError, requestId: string, metrics: Metrics): void {
   metrics.httpRequests.inc({
     server: 'unknown',
     route: 'unknown',
     method: 'other',
     code: codeLabel(error.status),
   });
-  log.info(
-    { requestId, client, method: 'CONNECT', status: error.status, outcome: 'refused' },
-    'request refused',
-  );
-  socket.on('error', () => socket.destroy());
   socket.end(formatErrorResponse(error, requestId), () => socket.destroy());
 }
 

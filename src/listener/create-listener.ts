@@ -12,14 +12,16 @@ import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { createCertificateStore } from './certificate-store.ts';
-import { handleClientError, refuseConnect } from './client-error.ts';
+import { type ClientErrorDeps, handleClientError, refuseConnect } from './client-error.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { beginExchange } from './client-exchange.ts';
 import { createConnections } from './connections.ts';
 import type { Handle } from './create-router.ts';
 import { createRouter } from './create-router.ts';
 import { describeError } from './describe-error.ts';
+import { limitRequests } from './limit-requests.ts';
 import { createProxyProtocolServer } from './proxy-protocol-server.ts';
+import type { RequestContext } from './request-context.ts';
 import { TimedResponse } from './timed-response.ts';
 import { tlsOptions } from './tls.ts';
 
@@ -29,10 +31,15 @@ export type ListenerDeps = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly audit: Audit;
-  /** Counts the connections of each client; left out: nobody does. */
-  readonly clientLimits?: Pick<ClientLimits, 'beginConnection'>;
+  /** Counts the connections and requests of each client; left out: nobody does. */
+  readonly clientLimits?: Pick<ClientLimits, 'beginConnection' | 'takeRequest'>;
   /** Told when changed certificates were taken up (undefined), or why they were not. */
   readonly onCertificates?: (rejected: string | undefined) => void;
+  /**
+   * Puts the door and the registry of `context.host` into `context.access`, where there are such. Called for what goes no
+   * further than the limit; others are for `handle` to name.
+   */
+  readonly nameDoor?: (context: RequestContext) => void;
   /**
    * Answers one request, through `reply` or, after `reply.hijack()`, through `reply.raw`. The path is `request.raw.url`,
    * raw and in origin form; the body is `request.raw`, unread. A thrown `OciError` becomes the answer, anything else a
@@ -94,6 +101,14 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requireHostHeader: false, // Node would answer that 400 itself, without a document, log line or count
   };
+  const clientErrorDeps: ClientErrorDeps = {
+    connections,
+    metrics,
+    log,
+    audit,
+    // What can not be read does not tell whom a proxy speaks for, and the proxy is none of the clients.
+    limit: (address) => (trustedProxies.has(address) ? undefined : limitRequests(address, deps)),
+  };
   const server =
     config.tls === null || certificates === undefined
       ? createServer(httpOptions)
@@ -103,7 +118,7 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
   server.on('timeout', (socket) => connections.endIdle(socket));
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     const scheme = config.tls === null ? 'http' : 'https';
-    refuseConnect(request, socket, { connections, metrics, log, audit, scheme });
+    refuseConnect(request, socket, { ...clientErrorDeps, scheme });
   });
   server.on('secureConnection', (socket: TLSSocket) => connections.secure(socket));
 
@@ -111,8 +126,13 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
     scheme: config.tls === null ? 'http' : 'https',
     headerBytes: limits.headerBytes,
     begin,
+    admit(context) {
+      const refusal = limitRequests(context.clientAddress, deps);
+      if (refusal !== undefined) deps.nameDoor?.(context);
+      return refusal;
+    },
     onRefused: (reason) => metrics.httpRefusedRequests.inc({ reason }),
-    onClientError: (error, socket) => handleClientError(error, socket, { connections, metrics, log, audit }),
+    onClientError: (error, socket) => handleClientError(error, socket, clientErrorDeps),
     handle: deps.handle,
   });
 

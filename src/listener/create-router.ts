@@ -23,6 +23,8 @@ export type RouterDeps = {
     response: TimedResponse,
     host: string | undefined,
   ) => ClientExchange;
+  /** What is first done with every request; an answer where it goes no further. */
+  readonly admit: (context: RequestContext) => OciError | undefined;
   readonly onRefused: (reason: RequestRefusal) => void;
   readonly onClientError: (error: Error, socket: Socket) => void;
   readonly handle: Handle;
@@ -64,11 +66,10 @@ export async function createRouter(
         if (admit(request, response)) route(request, response);
       });
       server.on('checkExpectation', (request: IncomingMessage, response: TimedResponse) => {
-        const error = ociError('UNSUPPORTED', {
-          status: 417,
-          message: 'Only Expect: 100-continue is known.',
-        });
-        refuse(begin(request, response).exchange, 'expectation_unknown', error);
+        const { exchange } = begin(request, response);
+        if (!isAdmitted(exchange)) return;
+        const message = 'Only Expect: 100-continue is known.';
+        refuse(exchange, 'expectation_unknown', ociError('UNSUPPORTED', { status: 417, message }));
       });
       return server;
     },
@@ -100,6 +101,7 @@ export async function createRouter(
   /** Starts the exchange; false where it was answered here, before any door. */
   function admit(request: IncomingMessage, response: TimedResponse): boolean {
     const { exchange, target } = begin(request, response);
+    if (!isAdmitted(exchange)) return false;
     if (!METHODS.includes(request.method ?? '')) {
       refuse(
         exchange,
@@ -122,6 +124,12 @@ export async function createRouter(
     }
     request.url = target.path;
     return true;
+  }
+
+  function isAdmitted(exchange: ClientExchange): boolean {
+    const refusal = deps.admit(exchange.context);
+    if (refusal !== undefined) failExchange(exchange, refusal);
+    return refusal === undefined;
   }
 
   function refuse(exchange: ClientExchange, reason: RequestRefusal, error: OciError): void {
