@@ -1,5 +1,6 @@
 import { matchesEntityTag } from '../http/entity-tag.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
+import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import {
   askManifest,
   describe,
@@ -56,7 +57,7 @@ async function sendManifest(
   const condition = request.raw.headers['if-none-match'];
   reply.headers({
     'docker-content-digest': digest,
-    'docker-distribution-api-version': 'registry/2.0',
+    ...API_VERSION_FIELD,
     etag: tag,
   });
   if (condition !== undefined && matchesEntityTag(condition, tag)) {
