@@ -13,11 +13,7 @@ t.test('a field of a later version is refused, with its place', async (t) => {
   );
   t.same(
     new Set(refused),
-    new Set([
-      'workers',
-      'registries[0].serveRegions',
-      'registries[0].regions[0].upstream',
-    ]),
+    new Set(['workers', 'registries[0].serveRegions', 'registries[0].regions[0].upstream']),
   );
   t.equal(lines.length, 3);
 });
