@@ -2,11 +2,24 @@
 import { getServers } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
+import { close as closeDebugger, url as debuggerUrl } from 'node:inspector';
 import { networkInterfaces } from 'node:os';
 
 import type { CliDeps } from './cli/cli-deps.ts';
-import { runCli } from './cli/create-program.ts';
-import { createLogger } from './log.ts';
+import { createHeldCall } from './cli/held-call.ts';
+
+// Before anything else is loaded: unheard, SIGHUP ends the process, and SIGUSR1 has Node open its debugger for good.
+const reload = createHeldCall();
+const reopen = createHeldCall();
+process.on('SIGUSR1', reopen.call);
+// The other commands end with their terminal.
+if (process.argv[2] === 'serve') process.on('SIGHUP', reload.call);
+
+const { runCli } = await import('./cli/create-program.ts');
+const { createLogger } = await import('./log.ts');
+
+// SIGUSR1 before the first line above opened it; Node's --disable-sigusr1 would keep the signal from Berth as well.
+if (debuggerUrl() !== undefined && !isDebuggerWanted()) closeDebugger();
 
 const version = readVersion();
 
@@ -25,9 +38,8 @@ const deps: CliDeps = {
   resolveHost: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
   dnsServers: getServers,
   stopSignal,
-  onReloadSignal: (act) => void process.on('SIGHUP', act),
-  // Unheard, this signal would have Node open its debugger.
-  onReopenSignal: (act) => void process.on('SIGUSR1', act),
+  onReloadSignal: reload.take,
+  onReopenSignal: reopen.take,
 };
 
 /** A handle that something forgot must not keep a drained process until it is killed. */
@@ -41,6 +53,12 @@ function stopSignal(): AbortSignal {
   // Once: a second signal ends the process at once, without draining.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   return stop.signal;
+}
+
+function isDebuggerWanted(): boolean {
+  return [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((words) =>
+    /--inspect(?!-port|-publish)/.test(words),
+  );
 }
 
 function readVersion(): string {

@@ -11,8 +11,8 @@ import { formatTicketKeys, generateTicketKeys } from '../src/ticket/ticket-keys.
 
 const MAIN = join(import.meta.dirname, '../src/main.ts');
 
-function start(t: Test, args: readonly string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+function start(t: Test, args: readonly string[], nodeOptions: readonly string[] = []) {
+  const child = spawn(process.execPath, [...nodeOptions, MAIN, ...args], {
     env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -43,6 +43,16 @@ function writeConfig(t: Test, listener: Record<string, unknown>, top: Record<str
   return file;
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}
+
 async function statusOf(port: number, host: string): Promise<number | undefined> {
   const outgoing = request({ host: '127.0.0.1', port, path: '/v2/', headers: { host } });
   outgoing.end();
@@ -69,6 +79,71 @@ t.test('SIGUSR1 opens the audit log anew, and no debugger', async (t) => {
   t.match(readFileSync(`${file}.1`, 'utf8'), /^\{.*"host":"one\.example".*\}\n$/);
   t.match(readFileSync(file, 'utf8'), /^\{.*"host":"two\.example".*\}\n$/);
   t.equal(await stderr, '', 'Node says where its debugger listens');
+});
+
+/** A module that Node runs first. */
+function preload(source: string): readonly string[] {
+  return ['--inspect-port=0', '--import', `data:text/javascript,${encodeURIComponent(source)}`];
+}
+
+t.test('signals while the program is still being loaded end nothing and open no debugger', async (t) => {
+  const config = writeConfig(t, { port: 0 }, { log: { level: 'debug' } });
+  const signalling = preload(`import { registerHooks } from 'node:module';
+    let begun = false;
+    registerHooks({ load(url, context, next) {
+      begun ||= url.endsWith('/cli/create-program.ts');
+      if (begun) for (const name of ['SIGUSR1', 'SIGHUP']) process.kill(process.pid, name);
+      return next(url, context);
+    } });`);
+  const { child, exit, stderr } = start(t, ['serve', '--config', config], signalling);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<Record<string, unknown>> => JSON.parse((await lines.next()).value ?? '{}');
+  t.match(await next(), { msg: 'listening' });
+  t.match(
+    await next(),
+    { msg: 'nothing to reload', part: 'configuration' },
+    'acted on once there is something',
+  );
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+  t.equal(await stderr, '', 'Node says where its debugger listens');
+});
+
+t.test(
+  'a debugger that SIGUSR1 opened before Berth ran is closed, one that was asked for is not',
+  async (t) => {
+    const opened = `import { url } from 'node:inspector';
+    process.kill(process.pid, 'SIGUSR1');
+    while (url() === undefined) await new Promise(setImmediate);`;
+    for (const [options, isOpen] of [
+      [preload(opened), false],
+      [['--inspect=127.0.0.1:0'], true],
+    ] as const) {
+      const { child, exit } = start(t, ['serve', '--config', writeConfig(t, { port: 0 })], options);
+      const said = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+      const port = Number(
+        /^Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/.exec((await said.next()).value ?? '')?.[1],
+      );
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      t.match(JSON.parse((await lines.next()).value ?? '{}'), { msg: 'listening' });
+      const answer = fetch(`http://127.0.0.1:${port}/json/version`);
+      await (isOpen ? t.resolves(answer) : t.rejects(answer, { cause: { code: 'ECONNREFUSED' } }));
+      child.kill('SIGTERM');
+      t.same(await exit, [0, null]);
+    }
+  },
+);
+
+t.test('started by flags, SIGHUP ends it as SIGTERM does', async (t) => {
+  const { child, exit, stderr } = start(t, [
+    ...['serve', '--upstream', 'http://127.0.0.1:9', '--port', String(await freePort())],
+    ...['--allow-private', '127.0.0.0/8', '--redirect-host', 'storage.example'],
+  ]);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  t.match(JSON.parse((await lines.next()).value ?? '{}'), { msg: 'listening' });
+  child.kill('SIGHUP');
+  t.same(await exit, [0, null]);
+  t.equal(await stderr, '');
 });
 
 t.test('serve runs until SIGTERM, drains and exits 0', async (t) => {

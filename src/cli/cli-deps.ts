@@ -24,9 +24,9 @@ export type CliDeps = {
   dnsServers(): readonly string[];
   /** From the call on, a request to end the process aborts the signal instead of ending it. */
   stopSignal(): AbortSignal;
-  /** From the call on, a request to take up the configuration again (SIGHUP) calls `act` instead of ending the process. */
+  /** From the call on, a request to take up the configuration again (SIGHUP) calls `act`; one from before does at once. */
   onReloadSignal(act: () => void): void;
-  /** From the call on, a request to open log files anew (SIGUSR1) calls `act`. */
+  /** From the call on, a request to open log files anew (SIGUSR1) calls `act`; one from before does at once. */
   onReopenSignal(act: () => void): void;
 };
 

@@ -98,7 +98,7 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
 
 async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void> {
   const log = deps.createLogger(config.log.level);
-  const stopped = deps.stopSignal();
+  const stopped = fileName === undefined ? untilHungUp(deps) : deps.stopSignal();
   let app: RunningApp | undefined;
   let started: Awaited<ReturnType<RunningApp['start']>>;
   try {
@@ -142,6 +142,13 @@ function followFiles(fileName: string, start: Config, app: RunningApp, deps: Cli
 
 function formatAddress({ address, port }: BoundAddress): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** Without a file there is nothing to reload: SIGHUP says that the terminal has gone, and ends the process as SIGTERM does. */
+function untilHungUp(deps: CliDeps): AbortSignal {
+  const hungUp = new AbortController();
+  deps.onReloadSignal(() => hungUp.abort());
+  return AbortSignal.any([deps.stopSignal(), hungUp.signal]);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
