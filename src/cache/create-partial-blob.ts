@@ -42,6 +42,8 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
   const allocated = Uint8Array.from(states, (state) => (state === MISSING ? 0 : 1));
   const looks = new Map<number, Promise<boolean>>();
   const running = createPieceCrcs();
+  /** A write of theirs failed: they are complete only when they have been written from their start again. */
+  const broken = new Set<number>();
   let indexEnd = files.indexEnd;
   let ended = false;
   let publishing: Promise<StoredBlob> | undefined;
@@ -104,6 +106,7 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     }
     // In the order of the calls; whoever writes a piece again takes back what was said of it.
     running.add(piece, offset, bytes);
+    if (offset === 0) broken.delete(piece);
     states[piece] = MISSING;
     if (allocated[piece] === 0) {
       allocated[piece] = 1;
@@ -112,7 +115,7 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     try {
       await onDisk(() => writeFully(data, bytes, position));
     } catch (error) {
-      running.spoil(piece);
+      broken.add(piece);
       throw error;
     }
   }
@@ -121,6 +124,7 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     if (piece < 0 || piece >= count) throw new RangeError(`there is no piece ${piece}`);
     if (states[piece] === PRESENT) return;
     await onDisk(async () => {
+      if (broken.has(piece)) throw new StoreFailure('io_error', 'a write of this piece has failed');
       const crc = running.take(piece, lengthOf(piece)) ?? (await crcOnDisk(piece));
       if (crc === undefined) throw new StoreFailure('io_error', 'a piece of the cache is not on its disk');
       const at = indexEnd;

@@ -4,8 +4,6 @@ import { crc32 } from 'node:zlib';
 export type PieceCrcs = {
   /** Bytes were handed to the disk, `offset` bytes into the piece. */
   add(piece: number, offset: number, bytes: Uint8Array): void;
-  /** What passed is not what the disk has. */
-  spoil(piece: number): void;
   /** The CRC-32 where exactly `length` bytes came in order, otherwise undefined; forgets the piece. */
   take(piece: number, length: number): number | undefined;
 };
@@ -27,9 +25,6 @@ export function createPieceCrcs(): PieceCrcs {
       }
       state.crc = crc32(bytes, state.crc);
       state.next += bytes.length;
-    },
-    spoil(piece) {
-      running.set(piece, { next: -1, crc: 0 });
     },
     take(piece, length) {
       const state = running.get(piece);

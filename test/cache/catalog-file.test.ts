@@ -34,6 +34,8 @@ t.test('damage is found', async (t) => {
     damaged[at] = 0x20 ^ (damaged[at] ?? 0);
     t.equal(parseCatalog(damaged), undefined, `byte ${at}`);
   }
+  const text = content.toString('latin1');
+  t.equal(parseCatalog(Buffer.from(text.replace(' 7 ', ' 8 '), 'latin1')), undefined, 'another length');
   for (let end = 0; end < content.length; end += 97) {
     t.equal(parseCatalog(content.subarray(0, end)), undefined, `${end} bytes`);
   }

@@ -6,6 +6,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -76,6 +77,8 @@ t.test('what was half done is undone, and what is nobody’s goes', async (t) =>
   const content = randomContent(CONTRACT_PIECE_BYTES * 2);
   const whole = randomContent(100);
   await publishContent(store, whole);
+  const first = randomContent(99);
+  await publishContent(store, first);
   const partial = await mustOpenPartial(store, content);
   await fillPieces(partial, content.bytes, [0]);
   await store.close();
@@ -84,6 +87,10 @@ t.test('what was half done is undone, and what is nobody’s goes', async (t) =>
   writeFileSync(lonely.data, 'no pieces');
   const other = layout.partial(randomContent(1).digest);
   writeFileSync(other.pieces, 'no data');
+  // A spool of what was published meanwhile, by hand or by another version.
+  const published = layout.partial(first.digest);
+  writeFileSync(published.data, 'left');
+  writeFileSync(published.pieces, 'left');
   // Published, and killed before the pieces were taken away.
   writeFileSync(layout.partial(whole.digest).pieces, 'left');
   writeFileSync(`${layout.catalog}.tmp`, 'half');
@@ -92,14 +99,16 @@ t.test('what was half done is undone, and what is nobody’s goes', async (t) =>
   mkdirSync(join(layout.blobs('sha256'), 'zz'), { recursive: true });
 
   const again = await reopen();
-  t.same(await digestsOf(again), [whole.digest]);
-  t.match(again.usage, { entries: 1, partials: 1 });
+  t.same(await digestsOf(again), [whole.digest, first.digest].toSorted());
+  t.match(again.usage, { entries: 2, partials: 1 });
   for (const path of [
     lonely.data,
     other.pieces,
     layout.partial(whole.digest).pieces,
     `${layout.catalog}.tmp`,
     stray,
+    published.data,
+    published.pieces,
   ]) {
     t.throws(() => statSync(path), { code: 'ENOENT' }, path.slice(directory.length));
   }
@@ -184,4 +193,18 @@ t.test('partials that nobody continued go after a week', async (t) => {
   now += 8 * 24 * 3600 * 1000;
   t.equal(await store.collect(), CONTRACT_PIECE_BYTES);
   t.equal(store.usage.partials, 0);
+});
+
+t.test('files that the catalog does not know have their place by their age', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t, { now: () => 2_000_000 });
+  const contents = [randomContent(10), randomContent(20), randomContent(30), randomContent(40)];
+  for (const content of contents) await publishContent(store, content);
+  await store.close();
+  const layout = storeLayout(directory);
+  rmSync(layout.catalog);
+  for (const [at, { digest }] of contents.entries())
+    utimesSync(layout.blob(digest), 0, [3, 1, 4, 2][at] ?? 0);
+  const listed: number[] = [];
+  for await (const { bytes } of (await reopen()).list()) listed.push(bytes);
+  t.same(listed, [20, 40, 10, 30]);
 });

@@ -1,7 +1,8 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 
+import { storeLayout } from '../../src/cache/store-layout.ts';
 import {
   CONTRACT_PIECE_BYTES,
   digestsOf,
@@ -79,6 +80,9 @@ t.test('a disk that can only be read at the start is served, and written once it
   disk.failure.code = 'EROFS';
   const again = await reopen();
   t.equal(again.usage.degraded, 'read_only');
+  const beside = await openTestStore(t, { directory, fs: disk.fs });
+  t.equal(beside.store.usage.entries, 1, 'by as many as like to read');
+  await beside.store.close();
   t.same(await readStored(again, content.digest), content.bytes);
   t.equal(await again.openPartial(randomContent(1).digest, 1), undefined);
   disk.failure.code = undefined;
@@ -164,4 +168,105 @@ t.test('files that somebody took away', async (t) => {
   await publishContent(store, content);
   t.same(await readStored(store, content.digest), content.bytes, 'even where everything was taken away');
   t.same(readdirSync(join(directory, 'v1/partial/sha256')), []);
+});
+
+t.test(
+  'a publish is on the disk itself before it has its name, and the name before it is told',
+  async (t) => {
+    const disk = createFailingDisk();
+    const { store, directory } = await openTestStore(t, { fs: disk.fs });
+    const layout = storeLayout(directory);
+    const content = randomContent(100);
+    const partial = await mustOpenPartial(store, content);
+    await fillPieces(partial, content.bytes);
+    disk.durable.length = 0;
+    (await partial.publish()).close();
+    const { data } = layout.partial(content.digest);
+    t.same(disk.durable, [`sync ${data}`, `rename ${data}`, `sync ${dirname(layout.blob(content.digest))}`]);
+  },
+);
+
+t.test('a piece of which a write failed is complete only when it is written again', async (t) => {
+  const disk = createFailingDisk();
+  const { store } = await openTestStore(t, { fs: disk.fs });
+  const content = randomContent(CONTRACT_PIECE_BYTES);
+  const partial = await mustOpenPartial(store, content);
+  await partial.write(0, content.bytes.subarray(0, 1000));
+  disk.failure.code = 'EIO';
+  await t.rejects(partial.write(1000, content.bytes.subarray(1000)), { message: /EIO/ });
+  disk.failure.code = undefined;
+  await t.rejects(partial.complete(0), { message: 'a write of this piece has failed' });
+  t.equal(await partial.has(0), false);
+  await fillPieces(partial, content.bytes);
+  (await partial.publish()).close();
+  t.same(await readStored(store, content.digest), content.bytes);
+});
+
+t.test('what the disk does not remove is still there, and what was wrong is not continued', async (t) => {
+  const disk = createFailingDisk();
+  let now = 0;
+  const { store } = await openTestStore(t, { fs: disk.fs, now: () => now });
+  const [kept, wrong, old] = [randomContent(10), randomContent(20), randomContent(30)];
+  await publishContent(store, kept);
+  for (const content of [wrong, old]) {
+    const partial = await mustOpenPartial(store, content);
+    await fillPieces(partial, content.bytes);
+    if (content === old) {
+      await partial.close();
+      continue;
+    }
+    disk.failure.code = 'EIO';
+    await partial.discard();
+    disk.failure.code = undefined;
+    now += 2000;
+  }
+  const before = store.usage;
+  t.equal(before.partials, 2);
+  disk.failure.code = 'EROFS';
+  await t.rejects(store.remove(kept.digest), { code: 'EROFS' });
+  now = 8 * 24 * 3600 * 1000;
+  // One after the other: each ends at the first that stays.
+  for (const _ of [wrong, old]) await t.rejects(store.collect(), { message: /EROFS/ });
+  t.match(store.usage, { entries: 1, partials: 2, partialBytes: before.partialBytes });
+  t.same(await readStored(store, kept.digest), kept.bytes);
+  disk.failure.code = undefined;
+  now += 100_000;
+  for (const content of [wrong, old]) {
+    const partial = await mustOpenPartial(store, content);
+    t.equal(await partial.has(0), false);
+    await partial.discard();
+  }
+});
+
+t.test('a digest whose file is being removed is filled when it is gone', async (t) => {
+  const disk = createFailingDisk();
+  const { store, directory } = await openTestStore(t, { fs: disk.fs });
+  const content = randomContent(10);
+  await publishContent(store, content);
+  const gate = Promise.withResolvers<void>();
+  Object.assign(disk.hold, { path: storeLayout(directory).blob(content.digest), until: gate.promise });
+  const removal = store.remove(content.digest);
+  const order: string[] = [];
+  const filled = store.openPartial(content.digest, 10).then((partial) => {
+    order.push('filled');
+    return partial;
+  });
+  // What needs not wait has its turn first, several times over.
+  for (let count = 0; count < 3; count += 1) {
+    await (await mustOpenPartial(store, randomContent(10))).discard();
+  }
+  order.push('released');
+  gate.resolve();
+  t.equal(await removal, 'removed');
+  const partial = await filled;
+  t.same(order, ['released', 'filled']);
+  await partial?.discard();
+});
+
+t.test('a disk that others have filled is noticed before a fill begins', async (t) => {
+  const disk = createFailingDisk();
+  const { store } = await openTestStore(t, { fs: disk.fs, minFreeBytes: 1000 });
+  disk.free.bytes = 999;
+  t.equal(await store.openPartial(randomContent(1).digest, 1), undefined);
+  t.equal(store.usage.degraded, 'no_room');
 });

@@ -6,12 +6,18 @@ export type FailingDisk = {
   readonly failure: { code: string | undefined };
   readonly free: { bytes: number };
   /** Paths of the files that are open now, as they were opened. */
+  /** What was written to the disk itself, named, or synced as a directory, in order. */
+  readonly durable: string[];
+  /** Removing this file waits for `until`. */
+  readonly hold: { path: string; until: Promise<void> };
   readonly openFiles: () => readonly string[];
 };
 
 export function createFailingDisk(): FailingDisk {
   const failure: FailingDisk['failure'] = { code: undefined };
   const free = { bytes: Number.MAX_SAFE_INTEGER };
+  const durable: string[] = [];
+  const hold: FailingDisk['hold'] = { path: '', until: Promise.resolve() };
   const open = new Map<FileHandle, string>();
 
   function mayFail(): void {
@@ -30,6 +36,7 @@ export function createFailingDisk(): FailingDisk {
         return async (...args: unknown[]): Promise<unknown> => {
           if (writes) mayFail();
           if (name === 'close') open.delete(target);
+          if (name === 'sync' || name === 'datasync') durable.push(`sync ${open.get(target)}`);
           return Reflect.apply(value, target, args);
         };
       },
@@ -45,14 +52,16 @@ export function createFailingDisk(): FailingDisk {
       return failing(file);
     },
     async unlink(path) {
+      if (path === hold.path) await hold.until;
       mayFail();
       await DISK.unlink(path);
     },
     async rename(from, to) {
       mayFail();
+      durable.push(`rename ${String(from)}`);
       await DISK.rename(from, to);
     },
     statfs: () => Promise.resolve({ bavail: free.bytes, bsize: 1 }),
   };
-  return { fs, failure, free, openFiles: () => [...open.values()] };
+  return { fs, failure, free, durable, hold, openFiles: () => [...open.values()] };
 }
