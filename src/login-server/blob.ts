@@ -4,6 +4,8 @@ import { takeResponse } from '../listener/take-response.ts';
 import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import type { Route } from '../oci/route.ts';
 import { clientNetwork } from '../policy/client-network.ts';
+import { limitKey } from '../policy/limit-key.ts';
+import { resolveLocation } from '../upstream/check-location.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import { isRedirect } from '../upstream/is-redirect.ts';
 import type { BlobLocation } from '../upstream/upstream-registry.ts';
@@ -56,7 +58,7 @@ function refuseOddAnswer(status: number): void {
   );
 }
 
-/** B6: the answer that the upstream would have given without us, its redirect untouched. */
+/** B6: the answer that the upstream would have given without us, its redirect leading where it would have led. */
 async function passThrough(call: DoorRequest, caller: Caller, deps: LoginServerDeps): Promise<void> {
   const request = upstreamRequest(call, caller.authorization);
   const headers = forwardedHeaders(call.request.raw.headers, ['range', 'if-range', 'if-none-match']);
@@ -65,7 +67,10 @@ async function passThrough(call: DoorRequest, caller: Caller, deps: LoginServerD
   const gave = response.status < 400 && request.method === 'GET';
   if (gave) deps.metrics.redirects.inc({ delivery: 'passthrough' });
   if (location !== undefined && isRedirect(response.status)) count(call, 'storage', deps);
-  await sendAnswer(call, response, deps, location === undefined ? {} : { location });
+  // A relative one is relative to the upstream; from here, the client would take it for Berth's own.
+  const base = `${deps.registry.upstream.url}${request.path}`;
+  const given = location === undefined ? undefined : (resolveLocation(location, base) ?? location);
+  await sendAnswer(call, response, deps, given === undefined ? {} : { location: given });
 }
 
 /** For the report on who still needs the rule for all storage hosts (W9). */
@@ -82,7 +87,7 @@ async function locate(
 ): Promise<BlobLocation> {
   const { registry, upstream } = deps;
   const { repository, digest } = route;
-  const client = call.context.clientAddress;
+  const client = limitKey(call.context.clientAddress);
   const ask = async (
     authorization: string | undefined,
     signal: AbortSignal,

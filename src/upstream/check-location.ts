@@ -82,8 +82,13 @@ function refused(reason: RedirectRefusal): CheckedLocation {
   return { kind: 'refused', reason };
 }
 
-/** RFC 3986 §5.2 with the bytes kept wherever the reference carries a whole path. */
-function resolveLocation(location: string, base: string): string | undefined {
+/**
+ * RFC 3986 §5.2 with the bytes kept wherever the reference carries a whole path; nothing is checked. Undefined: it can not
+ * be resolved.
+ *
+ * @param base URL of the request that was answered with it
+ */
+export function resolveLocation(location: string, base: string): string | undefined {
   if (/^[a-z][a-z0-9+.-]*:/i.test(location)) return location;
   const from = parseRawUrl(base);
   if (from === undefined) return undefined;

@@ -190,6 +190,39 @@ t.test('B6 passthrough: the redirect of the upstream, untouched and counted', as
   t.ok(range.body.equals(served.blob.subarray(1, 4)));
 });
 
+t.test('B6 passthrough: a relative redirect leads to the upstream, not to Berth', async (t) => {
+  let location = '';
+  const scene = await openScene(t, {
+    registry: { delivery: 'passthrough' },
+    blobs: { kind: 'redirect', head: 'redirect', locate: () => location },
+  });
+  const { url } = scene.registry;
+  const rows = [
+    [
+      '/artifacts-downloads/namespaces/x//y%2Bz?sig=a%2fb',
+      `${url}/artifacts-downloads/namespaces/x//y%2Bz?sig=a%2fb`,
+    ],
+    ['?at=2', `${url}${scene.blobPath}?at=2`],
+    ['../other', `${url}/v2/${REPOSITORY}/other`],
+    [
+      '//eusreplstore28.blob.core.windows.net/c//data',
+      'https://eusreplstore28.blob.core.windows.net/c//data',
+    ],
+    [
+      'HTTPS://Eusreplstore28.blob.core.windows.net//data',
+      'HTTPS://Eusreplstore28.blob.core.windows.net//data',
+    ],
+  ] as const;
+  for (const [said, given] of rows) {
+    location = said;
+    for (const method of ['GET', 'HEAD']) {
+      const redirect = await scene.send(scene.blobPath, { method });
+      t.equal(redirect.status, 307);
+      t.equal(redirect.headers.location, given, `${method} ${said}`);
+    }
+  }
+});
+
 t.test('B7 an upstream that serves blobs itself', async (t) => {
   const scene = await openScene(t, {
     auth: { kind: 'bearer', users: USERS },
