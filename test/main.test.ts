@@ -136,8 +136,11 @@ t.test(
 
 t.test('started by flags, SIGHUP ends it as SIGTERM does', async (t) => {
   const { child, exit, stderr } = start(t, [
-    ...['serve', '--upstream', 'http://127.0.0.1:9', '--port', String(await freePort())],
-    ...['--allow-private', '127.0.0.0/8', '--redirect-host', 'storage.example'],
+    'serve',
+    '--upstream=http://127.0.0.1:9',
+    `--port=${await freePort()}`,
+    '--allow-private=127.0.0.0/8',
+    '--redirect-host=storage.example',
   ]);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   t.match(JSON.parse((await lines.next()).value ?? '{}'), { msg: 'listening' });
