@@ -121,7 +121,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   }
 
   const listeners: Listener[] = [];
-  for (const listener of config.listeners) {
+  for (const [index, listener] of config.listeners.entries()) {
     listeners.push(
       await createListener(listener, {
         ...config,
@@ -130,9 +130,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         audit,
         clientLimits,
         onCertificates: (reason) =>
-          record(
+          record.note(
             'certificates',
             reason === undefined ? { result: 'applied' } : { result: 'rejected', reason },
+            `listeners[${index}]`,
           ),
         nameDoor: findDoor,
         handle,

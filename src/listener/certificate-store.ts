@@ -106,6 +106,7 @@ export function createCertificateStore(
           config = next;
           known = Promise.resolve(stamp);
           take(loaded, options);
+          onChange?.(undefined);
         },
       };
     },

@@ -32,7 +32,7 @@ import {
   type UpstreamRegistry,
 } from '../upstream/upstream-registry.ts';
 import { createLease, type Lease } from './lease.ts';
-import type { ReloadRecord } from './reload-record.ts';
+import type { ReloadOutcome, ReloadRecord } from './reload-record.ts';
 import { scopeDecisions } from './scope-decisions.ts';
 
 /** What answers for one registry. */
@@ -76,8 +76,14 @@ export type OpenDoors = (
   registry: RegistryConfig,
   config: Config,
   before: Doors | undefined,
-  onClosed: (upstream: Lease<UpstreamRegistry>) => void,
+  events: DoorEvents,
 ) => Doors;
+
+export type DoorEvents = {
+  readonly onClosed: (upstream: Lease<UpstreamRegistry>) => void;
+  /** What becomes of `upstream.caFile` once these doors are in force. Told before that, since another registry's may fail. */
+  readonly onAuthorities: (outcome: ReloadOutcome) => void;
+};
 
 /**
  * What all registries share for the life of the process, and then what each has for itself.
@@ -101,17 +107,22 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   let scopes = 0;
 
   /** A file that can not be used any more leaves what it said in force, as long as it is the same file. */
-  function takeAuthorities(caFile: string | null, before: Parts | undefined): string | undefined {
-    if (caFile === null) return undefined;
-    if (before?.registry.upstream.caFile !== caFile) return readAuthorities(caFile);
+  function takeAuthorities(
+    caFile: string | null,
+    before: Parts | undefined,
+    onAuthorities: DoorEvents['onAuthorities'],
+  ): string | undefined {
+    const isSameFile = before?.registry.upstream.caFile === caFile;
+    let authorities: string | undefined;
     try {
-      const authorities = readAuthorities(caFile);
-      record('authorities', { result: authorities === before.authorities ? 'unchanged' : 'applied' });
-      return authorities;
+      authorities = caFile === null ? undefined : readAuthorities(caFile);
     } catch (error) {
-      record('authorities', { result: 'rejected', reason: messageOf(error) });
+      if (!isSameFile) throw error;
+      onAuthorities({ result: 'rejected', reason: messageOf(error) });
       return before.authorities;
     }
+    onAuthorities({ result: authorities === before?.authorities ? 'unchanged' : 'applied' });
+    return authorities;
   }
 
   /** Later the file is read for each token: one that is gone for a while is no reason to keep a change back. */
@@ -130,14 +141,18 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     return createClientPolicy(registry.clients, {
       log: deps.log,
       onChange: (reason) =>
-        record('passwords', reason === undefined ? { result: 'applied' } : { result: 'rejected', reason }),
+        record.note(
+          'passwords',
+          reason === undefined ? { result: 'applied' } : { result: 'rejected', reason },
+          registry.name,
+        ),
     });
   }
 
-  return (registry, next, before, onClosed) => {
+  return (registry, next, before, { onClosed, onAuthorities }) => {
     const { limits, timeouts } = next;
     checkCredentials(registry, before?.parts);
-    const authorities = takeAuthorities(registry.upstream.caFile, before?.parts);
+    const authorities = takeAuthorities(registry.upstream.caFile, before?.parts, onAuthorities);
     const connectedBy = {
       upstream: registry.upstream,
       redirectHosts: registry.redirectHosts,

@@ -13,7 +13,12 @@ export type ReloadOutcome =
   | { readonly result: 'rejected'; readonly reason: string };
 
 /** Says it in the log and in the metrics. */
-export type ReloadRecord = (part: ReloadPart, outcome: ReloadOutcome) => void;
+export type ReloadRecord = {
+  /** @param source which of several files or places the part consists of; what one says hides no failure of another */
+  note(part: ReloadPart, outcome: ReloadOutcome, source?: string): void;
+  /** The source is no more, or was begun anew: whatever was wrong with it counts no longer. */
+  forget(part: ReloadPart, source: string): void;
+};
 
 const PARTS: readonly ReloadPart[] = [
   'configuration',
@@ -40,10 +45,20 @@ export function createReloadRecord(deps: {
     succeeded(part);
   }
 
-  return (part, outcome) => {
+  /** Whose files do not say what is in force. */
+  const failing = new Map(PARTS.map((part) => [part, new Set<string>()]));
+
+  function settle(part: ReloadPart, source: string, good: boolean): void {
+    const sources = failing.get(part);
+    if (good) sources?.delete(source);
+    else sources?.add(source);
+    inForce(part, sources?.size === 0);
+  }
+
+  function note(part: ReloadPart, outcome: ReloadOutcome, source = ''): void {
     const result: ReloadResult = outcome.result;
     metrics.configReloads.inc({ part, result });
-    inForce(part, result === 'applied' || result === 'unchanged');
+    settle(part, source, result === 'applied' || result === 'unchanged');
     if (result !== 'rejected') succeeded(part);
     switch (outcome.result) {
       case 'applied':
@@ -61,5 +76,14 @@ export function createReloadRecord(deps: {
       case 'rejected':
         log.error({ part, reason: outcome.reason }, 'not reloaded; the last good one stays in force');
     }
-  };
+  }
+
+  return { note, forget: (part, source) => settle(part, source, true) };
+}
+
+/** The one that has to be acted on; undefined where there is none. */
+export function worstOutcome(outcomes: readonly ReloadOutcome[]): ReloadOutcome | undefined {
+  const reasons = new Set(outcomes.flatMap((one) => (one.result === 'rejected' ? [one.reason] : [])));
+  if (reasons.size > 0) return { result: 'rejected', reason: [...reasons].join('; ') };
+  return outcomes.find(({ result }) => result !== 'unchanged') ?? outcomes[0];
 }

@@ -41,7 +41,10 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
     try {
       await act();
     } catch (error) {
-      record(part, { result: 'rejected', reason: error instanceof Error ? error.message : 'unknown error' });
+      record.note(part, {
+        result: 'rejected',
+        reason: error instanceof Error ? error.message : 'unknown error',
+      });
     }
   }
 
@@ -59,14 +62,15 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
     serving.replace(config);
     for (const listener of prepared) listener.commit();
     deps.onConfig(config);
-    if (needRestart.length > 0) record('configuration', { result: 'restart_needed', fields: needRestart });
-    else record('configuration', { result: sameConfig(before, config) ? 'unchanged' : 'applied' });
+    if (needRestart.length > 0)
+      record.note('configuration', { result: 'restart_needed', fields: needRestart });
+    else record.note('configuration', { result: sameConfig(before, config) ? 'unchanged' : 'applied' });
   }
 
   function reloadTicketKeys(keys: TicketKeys): Promise<void> {
     const unchanged = formatTicketKeys(keys) === formatTicketKeys(deps.ticketKeys());
     if (!unchanged) deps.onTicketKeys(keys);
-    record('ticket_keys', { result: unchanged ? 'unchanged' : 'applied' });
+    record.note('ticket_keys', { result: unchanged ? 'unchanged' : 'applied' });
     return Promise.resolve();
   }
 

@@ -3,6 +3,7 @@ import { createHostTable, type HostMatch, type HostTable } from '../endpoints/ho
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import type { Lease } from './lease.ts';
 import { createOpenDoors, type DoorDeps, type Doors } from './open-doors.ts';
+import { type ReloadOutcome, worstOutcome } from './reload-record.ts';
 
 /** What requests are answered by: all registries of a configuration, replaced as one. */
 export type Serving = {
@@ -29,24 +30,39 @@ type InForce = {
 export function createServing(config: Config, deps: DoorDeps): Serving {
   const openDoors = createOpenDoors(config, deps);
   const leases = new Set<Lease<UpstreamRegistry>>();
-  let inForce: InForce = make(config, new Map());
+  let inForce: InForce = make(config, new Map(), () => undefined);
   for (const { upstream } of inForce.doors.values()) leases.add(upstream);
 
-  function make(next: Config, before: ReadonlyMap<string, Doors>): InForce {
+  function make(
+    next: Config,
+    before: ReadonlyMap<string, Doors>,
+    onAuthorities: (outcome: ReloadOutcome) => void,
+  ): InForce {
+    const onClosed = (lease: Lease<UpstreamRegistry>): void => void leases.delete(lease);
     const doors = new Map<string, Doors>();
     try {
       for (const registry of next.registries) {
         const { name } = registry;
-        doors.set(
-          name,
-          openDoors(registry, next, before.get(name), (lease) => leases.delete(lease)),
-        );
+        doors.set(name, openDoors(registry, next, before.get(name), { onClosed, onAuthorities }));
       }
     } catch (error) {
       closeOthers(doors, before);
       throw error;
     }
     return { config: next, hosts: createHostTable(next.registries), doors };
+  }
+
+  /** Once for a reload: another registry's file must not hide one that is wrong. */
+  function noteAuthorities(outcomes: readonly ReloadOutcome[]): void {
+    const worst = worstOutcome(outcomes);
+    if (worst !== undefined) deps.record.note('authorities', worst);
+  }
+
+  /** Passwords that were read anew, or that nobody asks for any more, are no failure of before. */
+  function forgetPasswords(before: ReadonlyMap<string, Doors>, after: ReadonlyMap<string, Doors>): void {
+    for (const [name, { parts }] of before) {
+      if (parts.clients !== after.get(name)?.parts.clients) deps.record.forget('passwords', name);
+    }
   }
 
   return {
@@ -60,7 +76,16 @@ export function createServing(config: Config, deps: DoorDeps): Serving {
     },
     replace(next) {
       const before = inForce;
-      inForce = make(next, before.doors);
+      const authorities: ReloadOutcome[] = [];
+      try {
+        inForce = make(next, before.doors, (outcome) => authorities.push(outcome));
+      } catch (error) {
+        // What could have been taken up was not.
+        noteAuthorities(authorities.filter(({ result }) => result === 'rejected'));
+        throw error;
+      }
+      noteAuthorities(authorities);
+      forgetPasswords(before.doors, inForce.doors);
       for (const { upstream } of inForce.doors.values()) leases.add(upstream);
       closeOthers(before.doors, inForce.doors);
     },
