@@ -89,7 +89,7 @@ export const UPSTREAM_SCHEMA: JsonSchema = {
         concurrency: {
           type: 'integer',
           description:
-            'Questions without an answer at a time. 100 at 50 ms each are 2000 a second, more than registries give one caller; and uploads under way are not counted.',
+            'Questions without an answer at a time. 100 at 50 ms each are 2000 a second, more than registries give one caller. One client gets half of what the others leave, so that slow answers to it hold up nobody else. Uploads under way are not counted.',
           default: 100,
           minimum: 1,
           maximum: 65_535,
@@ -105,7 +105,7 @@ export const UPSTREAM_SCHEMA: JsonSchema = {
         queueLength: {
           type: 'integer',
           description:
-            'Questions that wait; further ones are answered at once. 1000 nodes that start together ask one question each at a time.',
+            'Questions that wait; further ones are answered at once, those of the client that has most of them first. 1000 nodes that start together ask one question each at a time.',
           default: 1000,
           minimum: 0,
           maximum: 100_000,

@@ -4,6 +4,7 @@ import type { DoorRequest } from '../listener/door-request.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatReference } from '../oci/reference.ts';
 import type { Route } from '../oci/route.ts';
+import { limitKey } from '../policy/limit-key.ts';
 import type { Caller } from './caller.ts';
 import type { Question, Verdict } from './decisions.ts';
 import { type FetchedManifest, fetchManifest, headManifest } from './fetch-manifest.ts';
@@ -118,7 +119,7 @@ export function describe({ digest, mediaType, content }: StoredManifest): KnownM
 function manifestQuestion(call: DoorRequest) {
   const { accept, 'user-agent': userAgent } = call.request.raw.headers;
   const headers = { accept, 'user-agent': userAgent, 'accept-encoding': 'identity' };
-  return { path: call.path, headers, client: call.context.clientAddress };
+  return { path: call.path, headers, client: limitKey(call.context.clientAddress) };
 }
 
 function acceptOf(call: DoorRequest): string {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { appendQuery } from '../http/append-query.ts';
 import { announcesContent } from '../http/content-length.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
+import { limitKey } from '../policy/limit-key.ts';
 import { readErrorBody } from '../upstream/end-body.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 
@@ -60,7 +61,7 @@ export function upstreamRequest(
     path: appendQuery(call.path, forwardedQuery(call.query)),
     headers: forwardedHeaders(call.request.raw.headers),
     authorization,
-    client: call.context.clientAddress,
+    client: limitKey(call.context.clientAddress),
     signal: call.context.signal,
   };
 }

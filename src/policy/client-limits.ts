@@ -1,6 +1,5 @@
 import type { Limits } from '../config/config.ts';
-import { parseAddress } from './address.ts';
-import { clientNetwork } from './client-network.ts';
+import { limitKey } from './limit-key.ts';
 import { createRateLimit, type RateLimit } from './rate-limit.ts';
 
 type ClientLimitsConfig = Pick<Limits, 'connectionsPerClient' | 'requestsPerClient' | 'transfersPerClient'>;
@@ -63,10 +62,4 @@ function createCount() {
       };
     },
   };
-}
-
-/** One IPv6 host has a whole /64 at its hands (RFC 4291 §2.5.1); of IPv4 it is the address. */
-function limitKey(text: string): string {
-  const address = parseAddress(text) ?? 'unknown';
-  return address.includes(':') ? clientNetwork(address) : address;
 }

@@ -19,7 +19,7 @@ export type UpstreamRequest = {
   readonly authorization?: string | undefined;
   /** Whose scope own credentials are asked for, where the path does not tell (an upload outside `/v2/`). */
   readonly repository?: RepositoryName | undefined;
-  /** The client's address, for its turn in the queue; undefined: nobody's in particular. */
+  /** The client, for its turn in the queue; undefined: nobody's in particular. */
   readonly client?: string | undefined;
   readonly signal: AbortSignal;
 };

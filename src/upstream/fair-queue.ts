@@ -5,9 +5,14 @@ export type FairQueue<T> = {
   remove(client: string, item: T): boolean;
   /**
    * The oldest item that `mayGo` of the client whose turn it is; its next turn comes after everybody else's. A client
-   * none of whose items may go keeps its place. Undefined: there is none.
+   * that may have no turn, or none of whose items may go, keeps its place. Undefined: there is none.
    */
-  take(mayGo: (item: T) => boolean): T | undefined;
+  take(mayHaveTurn: (client: string) => boolean, mayGo: (item: T) => boolean): T | undefined;
+  /**
+   * Takes out what gives way to one more item of `client`: the newest of the longest line, or, where all have one item
+   * and `client` none, one that `isIdle`. Undefined: `client` has no better right than those who are there.
+   */
+  makeRoom(client: string, isIdle: (item: T) => boolean): T | undefined;
   items(): Iterable<T>;
 };
 
@@ -21,6 +26,12 @@ export function createFairQueue<T>(): FairQueue<T> {
     line.delete(item);
     length -= 1;
     if (line.size === 0) lines.delete(client);
+  }
+
+  function evict(client: string, line: Set<T>, mayLeave: (item: T) => boolean): T | undefined {
+    const item = newest(line, mayLeave);
+    if (item !== undefined) drop(client, line, item);
+    return item;
   }
 
   return {
@@ -39,8 +50,9 @@ export function createFairQueue<T>(): FairQueue<T> {
       drop(client, line, item);
       return true;
     },
-    take(mayGo) {
+    take(mayHaveTurn, mayGo) {
       for (const [client, line] of lines) {
+        if (!mayHaveTurn(client)) continue;
         for (const item of line) {
           if (!mayGo(item)) continue;
           drop(client, line, item);
@@ -53,8 +65,25 @@ export function createFairQueue<T>(): FairQueue<T> {
       }
       return undefined;
     },
+    makeRoom(client, isIdle) {
+      const own = lines.get(client)?.size ?? 0;
+      let longest: [string, Set<T>] | undefined;
+      let idle: [string, Set<T>] | undefined;
+      for (const entry of lines) {
+        const [, line] = entry;
+        if (line.size > (longest?.[1].size ?? 0)) longest = entry;
+        if (idle === undefined && own === 0 && newest(line, isIdle) !== undefined) idle = entry;
+      }
+      // Where lines would only change places, whoever was there first stays.
+      if (longest !== undefined && longest[1].size > own + 1) return evict(...longest, () => true);
+      return idle && evict(...idle, isIdle);
+    },
     *items() {
       for (const line of lines.values()) yield* line;
     },
   };
+}
+
+function newest<T>(line: ReadonlySet<T>, fits: (item: T) => boolean): T | undefined {
+  return [...line].findLast(fits);
 }

@@ -36,7 +36,7 @@ export type BlobQuestion = {
   readonly repository: RepositoryName;
   readonly digest: Digest;
   readonly authorization: string | undefined;
-  /** The client's address, for its turn in the queue. */
+  /** The client, for its turn in the queue. */
   readonly client?: string | undefined;
   readonly signal: AbortSignal;
 };

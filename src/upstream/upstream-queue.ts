@@ -4,6 +4,7 @@ import type { Metrics, UpstreamThrottle } from '../metrics/metrics.ts';
 import { UpstreamFailure } from './failure.ts';
 import { createFairQueue } from './fair-queue.ts';
 import { createRequestWindow } from './request-window.ts';
+import { createSharedPlaces } from './shared-places.ts';
 
 export type Turn = {
   /** On whose behalf; turns are shared out among these. */
@@ -42,7 +43,7 @@ const MAX_PAUSE_SECONDS = 3600;
 /** Seconds that a client is told to wait where it is the upstream's slowness, and nobody knows how long it lasts. */
 const BUSY_RETRY_SECONDS = 5;
 
-type Waiting = { readonly caller: string; readonly go: () => void };
+type Waiting = { readonly caller: string; readonly go: () => void; readonly giveWay: () => void };
 
 export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueDeps): UpstreamQueue {
   const { metrics, now } = deps;
@@ -53,20 +54,20 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
   const waiting = createFairQueue<Waiting>();
   const forget = metrics.upstreamQueueLength.collect(() => [[{}, waiting.length]]);
   const maxWaitMs = limits.queueSeconds * 1000;
-  let running = 0;
+  const places = createSharedPlaces(limits.concurrency);
   let cancelWake: (() => void) | undefined;
 
   const pauseLeft = (caller: string): number => Math.max(0, (paused.get(caller) ?? 0) - now());
-  const isFull = (): boolean => running >= limits.concurrency;
+  const isPaused = ({ caller }: Pick<Waiting, 'caller'>): boolean => pauseLeft(caller) > 0;
+  const mayHaveTurn = (client: string): boolean => places.mayTake(client);
+  const mayBegin = (turn: Turn): boolean =>
+    mayHaveTurn(turn.client) && !isPaused(turn) && (window?.wait() ?? 0) === 0;
 
-  function begin(): () => void {
-    running += 1;
+  function begin(client: string): () => void {
+    const giveBack = places.take(client);
     window?.count();
-    let ended = false;
     return () => {
-      if (ended) return;
-      ended = true;
-      running -= 1;
+      giveBack();
       serve();
     };
   }
@@ -75,11 +76,13 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
   function serve(): void {
     cancelWake?.();
     cancelWake = undefined;
-    while (waiting.length > 0 && !isFull()) {
+    while (waiting.length > 0 && !places.isFull) {
       const waitMs = window?.wait() ?? 0;
-      const next = waitMs > 0 ? undefined : waiting.take(({ caller }) => pauseLeft(caller) === 0);
+      const next = waitMs > 0 ? undefined : waiting.take(mayHaveTurn, (item) => !isPaused(item));
       if (next === undefined) {
-        cancelWake = schedule(serve, Math.max(1, waitMs, shortestPause()));
+        const wakeMs = waitMs > 0 ? waitMs : shortestPause();
+        // Whoever waits for a place is served when one is given back.
+        if (Number.isFinite(wakeMs)) cancelWake = schedule(serve, wakeMs);
         return;
       }
       next.go();
@@ -88,7 +91,10 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
 
   function shortestPause(): number {
     let shortest = Number.POSITIVE_INFINITY;
-    for (const { caller } of waiting.items()) shortest = Math.min(shortest, pauseLeft(caller));
+    for (const { caller } of waiting.items()) {
+      const left = pauseLeft(caller);
+      if (left > 0) shortest = Math.min(shortest, left);
+    }
     return shortest;
   }
 
@@ -112,8 +118,9 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       go() {
         settle();
         metrics.upstreamQueueWait.observe({}, (now() - since) / 1000);
-        resolve(begin());
+        resolve(begin(client));
       },
+      giveWay: () => fail(refuse('queue_full', caller)),
     };
     const onAbort = (): void => {
       if (waiting.remove(client, item)) fail(signal.reason);
@@ -146,11 +153,16 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       // Who can not be served within the wait hears so at once.
       if (pauseLeft(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
       if ((window?.wait() ?? 0) > maxWaitMs) throw refuse('wait_too_long', caller);
-      if (waiting.length === 0 && !isFull() && pauseLeft(caller) === 0 && (window?.wait() ?? 0) === 0) {
+      serve();
+      if (mayBegin(turn)) {
         metrics.upstreamQueueWait.observe({}, 0);
-        return begin();
+        return begin(turn.client);
       }
-      if (waiting.length >= limits.queueLength) throw refuse('queue_full', caller);
+      if (waiting.length >= limits.queueLength) {
+        const room = waiting.makeRoom(turn.client, isPaused(turn) ? () => false : isPaused);
+        if (room === undefined) throw refuse('queue_full', caller);
+        room.giveWay();
+      }
       return wait(turn);
     },
     pause(caller, seconds) {

@@ -1,73 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
-import type { Config, Limits } from '../../src/config/config.ts';
 import { jwtOf, setClock } from './callers.ts';
-import { errorOf, openScene, REPOSITORY, type Scene } from './scene.ts';
-
-const NO_LIMITS: Limits = {
-  connections: 1000,
-  headerBytes: 16 * 1024,
-  manifestBytes: 4 * 1024 * 1024,
-  tokenBytes: 64 * 1024,
-  bufferBytes: 64 * 1024 * 1024,
-  upstreamConnections: 64,
-  connectionsPerClient: null,
-  requestsPerClient: null,
-  transfersPerClient: null,
-};
-
-const FREE = { concurrency: 100, requestsPerMinute: null, queueLength: 1000, queueSeconds: 10 };
-const TAGS = `/v2/${REPOSITORY}/tags/list`;
-
-function limited(limits: Partial<Limits>): Partial<Config> {
-  return { limits: { ...NO_LIMITS, ...limits } };
-}
-
-/** As many clients as tests need, told apart by a field that this listener believes. */
-function behindProxy(limits: Partial<Limits> = {}): Partial<Config> {
-  const listener = { address: '127.0.0.1', port: 0, network: 'public', tls: null } as const;
-  return {
-    ...limited(limits),
-    listeners: [{ ...listener, clientAddress: 'xForwardedFor', trustedProxies: ['127.0.0.1/32'] }],
-  };
-}
-
-const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
-
-/** The upstream keeps everything waiting until it is told to answer. */
-function holdUpstream(scene: Scene) {
-  const held: { readonly url: string; readonly client: string; release(): void }[] = [];
-  let arrived = Promise.withResolvers<void>();
-  scene.registry.intercept = ({ request, response }) => {
-    held.push({
-      url: request.url ?? '',
-      client: String(request.headers['user-agent']),
-      release() {
-        response.writeHead(200, { 'content-type': 'application/json' });
-        response.end('{}');
-      },
-    });
-    arrived.resolve();
-    return true;
-  };
-  return {
-    held,
-    async until(count: number): Promise<void> {
-      while (held.length < count) {
-        arrived = Promise.withResolvers();
-        await arrived.promise;
-      }
-    },
-  };
-}
-
-async function queueLength(scene: Scene, wanted: number): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while ((await scene.berth.metric('berth_upstream_queue_length')) !== wanted) {
-    if (Date.now() > deadline) throw new Error(`the queue is not ${wanted} long within 5 s`);
-  }
-}
+import { behindProxy, FREE, from, holdUpstream, limited, queueLength, TAGS } from './limiting.ts';
+import { errorOf, openScene, REPOSITORY } from './scene.ts';
 
 t.test('L1 long and slow header sections, and bodies that stand still', async (t) => {
   const scene = await openScene(t, {
@@ -196,7 +132,8 @@ t.test('L4 blob transfers to one client at a time', async (t) => {
 t.test(
   'L5 more questions than the upstream is asked at a time wait; beyond the queue they are 503',
   async (t) => {
-    const limits = { ...FREE, concurrency: 2, queueLength: 1 };
+    // Half of the places is what one client gets.
+    const limits = { ...FREE, concurrency: 4, queueLength: 1 };
     const scene = await openScene(t, { upstream: { limits }, registry: { publicProbe: false } });
     const upstream = holdUpstream(scene);
     const answers = [scene.send(TAGS), scene.send(TAGS)];

@@ -174,3 +174,24 @@ t.test('a pause while others wait does not hold them up', async (t) => {
   ends[1]?.();
   t.notOk((await Promise.race([paused, settle()])) instanceof UpstreamFailure, 'it waits');
 });
+
+t.test('questions that are held up by a pause keep no place from who has none', async (t) => {
+  const { queue, ask, pass, ends, started } = open({ queueLength: 2 });
+  await ask('a', 'bob');
+  queue.pause('ana', 8);
+  const [first, second] = ['b', 'c'].map((client) => ask(client, 'ana'));
+  const gone = t.rejects(first, { name: 'UpstreamFailure', status: 429, retryAfterSeconds: 8 });
+  const next = ask('d', 'bob');
+  await gone;
+  await t.rejects(
+    ask('e', 'ana'),
+    { name: 'UpstreamFailure', status: 429 },
+    'one more of the same has no place',
+  );
+  ends[0]?.();
+  await next;
+  t.same(started, ['a', 'd']);
+  ends[1]?.();
+  await pass(8000);
+  await second;
+});

@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import t from 'tap';
+import { behindProxy, FREE, from, holdUpstream, queueLength, TAGS } from './limiting.ts';
+import { openScene } from './scene.ts';
+
+/** Nothing of one client's may cost another one its answer (L4–L8). */
+const [GREEDY, OTHER, THIRD] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
+
+const plain = { registry: { scheme: 'http' }, tls: false } as const;
+
+t.test('L8 the questions of one connection that fill the queue give way to another client', async (t) => {
+  const limits = { ...FREE, concurrency: 2, queueLength: 20 };
+  const scene = await openScene(t, { ...plain, config: behindProxy(), upstream: { limits } });
+  const upstream = holdUpstream(scene);
+  const socket = connect(scene.berth.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined);
+  socket.resume();
+  await once(socket, 'connect');
+  const question = `GET ${TAGS} HTTP/1.1\r\nHost: contoso.registry.example\r\nX-Forwarded-For: ${GREEDY}\r\nUser-Agent: ${GREEDY}\r\n\r\n`;
+  socket.write(question.repeat(60));
+  await upstream.until(1);
+  await queueLength(scene, 20);
+  const other = [1, 2].map(() =>
+    scene.send(TAGS, { headers: { 'x-forwarded-for': OTHER, 'user-agent': OTHER } }),
+  );
+  await upstream.until(2);
+  t.equal(upstream.held[1]?.client, OTHER, 'a place at the upstream is left for others');
+  upstream.held[1]?.release();
+  await upstream.until(3);
+  t.equal(upstream.held[2]?.client, OTHER, 'and the second question found a place in the full queue');
+  upstream.held[2]?.release();
+  t.same(
+    (await Promise.all(other)).map(({ status }) => status),
+    [200, 200],
+  );
+  t.ok((await scene.berth.metric('berth_upstream_throttled_total', { reason: 'queue_full' })) > 0);
+});
+
+t.test('L5 slow answers to one client leave places for others', async (t) => {
+  const limits = { ...FREE, concurrency: 10, queueSeconds: 1 };
+  const scene = await openScene(t, { ...plain, config: behindProxy(), upstream: { limits } });
+  const upstream = holdUpstream(scene);
+  const greedy = Array.from({ length: 10 }, () => scene.send(TAGS, from(GREEDY)));
+  await upstream.until(5);
+  await queueLength(scene, 5);
+  for (const [at, address] of [OTHER, THIRD].entries()) {
+    const answer = scene.send(TAGS, from(address));
+    await upstream.until(6 + at);
+    upstream.held[5 + at]?.release();
+    t.equal((await answer).status, 200);
+  }
+  t.equal(upstream.held.length, 7, 'half of the places is what one client gets');
+  for (const answer of await Promise.all(greedy.slice(5))) t.equal(answer.status, 503);
+  for (const question of upstream.held) question.release();
+  for (const answer of await Promise.all(greedy.slice(0, 5))) t.equal(answer.status, 200);
+});
+
+t.test('L8 the addresses of one IPv6 network are one client', async (t) => {
+  const limits = { ...FREE, concurrency: 4 };
+  const scene = await openScene(t, { ...plain, config: behindProxy(), upstream: { limits } });
+  const upstream = holdUpstream(scene);
+  const answers = [1, 2, 3].map((at) => scene.send(TAGS, from(`2001:db8::${at}`)));
+  await upstream.until(2);
+  await queueLength(scene, 1);
+  for (let at = 0; at < 3; at += 1) {
+    await upstream.until(at + 1);
+    upstream.held[at]?.release();
+  }
+  for (const answer of await Promise.all(answers)) t.equal(answer.status, 200);
+});
