@@ -13,6 +13,8 @@ export type BlobOpener = {
 
 export type OpenRequest = {
   readonly digest: Digest;
+  /** Whose word the source is: what is not verified yet is shared within it alone (K5). */
+  readonly scope: string;
   readonly source: BlobSource;
   /** One range; undefined for the whole blob. */
   readonly range: RangeSpec | undefined;

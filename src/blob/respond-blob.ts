@@ -139,11 +139,18 @@ export function createBlobResponder(deps: {
     const askedAt = performance.now();
     const { registry, digest, source } = blob;
     const { signal } = exchange;
-    let opening = await opener.open({ digest, source, range, knownLength, signal });
+    let opening = await opener.open({ digest, scope: blob.registry, source, range, knownLength, signal });
     if (opening.result.kind === 'unsatisfiable' && knownLength !== undefined) {
       const length = await askLengthAgain(blob, knownLength, signal);
       if (length !== knownLength) {
-        opening = await opener.open({ digest, source, range, knownLength: length, signal });
+        opening = await opener.open({
+          digest,
+          scope: blob.registry,
+          source,
+          range,
+          knownLength: length,
+          signal,
+        });
       }
     }
     const { from, result } = opening;
@@ -197,7 +204,15 @@ export function createBlobResponder(deps: {
       return transferOne(exchange, blob, undefined, length);
     }
     const open = (range: ByteRange, throughTo: number) =>
-      opener.open({ digest, source, range: asSpec(range), throughTo, knownLength: length, signal });
+      opener.open({
+        digest,
+        scope: blob.registry,
+        source,
+        range: asSpec(range),
+        throughTo,
+        knownLength: length,
+        signal,
+      });
     const ascent = endOfAscent(ranges, 0);
     const { from, result: first } = await open(firstRun, ascent);
     if (first.kind === 'unsatisfiable') throw rangeNotSatisfiable(first.completeLength, metrics);

@@ -8,10 +8,11 @@ export type BlobStore = {
   /** A published blob, kept from eviction until it is closed; undefined where there is none. */
   open(digest: Digest): Promise<StoredBlob | undefined>;
   /**
-   * What an earlier fill left of a blob, or an empty partial of this length. One owner at a time. Undefined where the
+   * What an earlier fill of the same scope left of a blob, or an empty partial of this length: bytes that nobody has
+   * verified are the word of whoever sent them, and of use only to who trusts the same. One owner at a time. Undefined where the
    * store can not take it now (no room, read-only, closing): the caller streams instead.
    */
-  openPartial(digest: Digest, length: number): Promise<PartialBlob | undefined>;
+  openPartial(digest: Digest, length: number, scope: string): Promise<PartialBlob | undefined>;
   /** Every published blob, in no order. */
   list(): AsyncIterable<StoreEntry>;
   /** `in_use`: somebody reads it now; it stays. */

@@ -14,7 +14,7 @@ import type { StoreRoom } from './store-room.ts';
 
 export type Partials = {
   /** Undefined where it has an owner, is published, does not fit, or the disk can not take it now. */
-  open(digest: Digest, length: number): Promise<PartialBlob | undefined>;
+  open(digest: Digest, length: number, scope: string): Promise<PartialBlob | undefined>;
   /** Ends those that are open, as their owners' `close` does. */
   close(): Promise<void>;
 };
@@ -40,13 +40,13 @@ export function createPartials(deps: PartialsDeps): Partials {
   const opening = new Set<Promise<unknown>>();
   let closing = false;
 
-  async function open(digest: Digest, length: number): Promise<PartialBlob | undefined> {
+  async function open(digest: Digest, length: number, scope: string): Promise<PartialBlob | undefined> {
     if (closing || catalog.get(digest) !== undefined || shelf.isOwned(digest)) return undefined;
     // What was promised can be kept: nothing of these can be evicted.
     if (shelf.promisedBytes + catalog.pinnedBytes + length > maxBytes) return undefined;
     shelf.own(digest, length);
     try {
-      const partial = await openTracked(digest, length);
+      const partial = await openTracked(digest, length, scope);
       if (partial !== undefined) return partial;
     } catch (error) {
       health.failed(classifyStoreFailure(error));
@@ -55,12 +55,16 @@ export function createPartials(deps: PartialsDeps): Partials {
     return undefined;
   }
 
-  async function openTracked(digest: Digest, length: number): Promise<PartialBlob | undefined> {
+  async function openTracked(
+    digest: Digest,
+    length: number,
+    scope: string,
+  ): Promise<PartialBlob | undefined> {
     const opened = (async () => {
       if (!(await health.mayWrite())) return undefined;
       // Others may have filled the disk since the last write.
       await room.make();
-      return openOwned(digest, length);
+      return openOwned(digest, length, scope);
     })();
     opening.add(opened);
     try {
@@ -70,7 +74,7 @@ export function createPartials(deps: PartialsDeps): Partials {
     }
   }
 
-  async function openOwned(digest: Digest, length: number): Promise<PartialBlob> {
+  async function openOwned(digest: Digest, length: number, scope: string): Promise<PartialBlob> {
     await room.removing(digest);
     const left = shelf.takeLeft(digest);
     try {
@@ -78,19 +82,19 @@ export function createPartials(deps: PartialsDeps): Partials {
         await removeFile(fs, layout.partial(digest).pieces);
         await removeFile(fs, layout.partial(digest).data);
       }
-      return await openFiles(digest, length);
+      return await openFiles(digest, length, scope);
     } catch (error) {
       if (left !== undefined) shelf.leave(left);
       throw error;
     }
   }
 
-  async function openFiles(digest: Digest, length: number): Promise<PartialBlob> {
+  async function openFiles(digest: Digest, length: number, scope: string): Promise<PartialBlob> {
     const target = layout.blob(digest);
     const made = await fs.mkdir(dirname(target), { recursive: true, mode: DIRECTORY_MODE });
     if (made !== undefined) await syncDirectory(fs, dirname(made));
     await fs.mkdir(dirname(layout.partial(digest).data), { recursive: true, mode: DIRECTORY_MODE });
-    const files = await openSpoolFiles(fs, layout.partial(digest), { length, pieceBytes });
+    const files = await openSpoolFiles(fs, layout.partial(digest), { length, pieceBytes, scope });
     const partial = createPartialBlob({
       fs,
       digest,

@@ -236,7 +236,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       catalog.use(entry, now());
       return openEntry(entry);
     },
-    openPartial: async (digest, length) => (closed ? undefined : partials.open(digest, length)),
+    openPartial: async (digest, length, scope) => (closed ? undefined : partials.open(digest, length, scope)),
     async *list() {
       // Of now: an order that moves with each use has no end.
       const entries = [...catalog.oldestFirst()];

@@ -24,21 +24,21 @@ export type SpoolFiles = {
 const MAX_INDEX_BYTES = 64 * 1024 * 1024;
 
 /**
- * What an earlier fill left, where it is for this length and can be read; otherwise it is removed and two empty files take
+ * What an earlier fill left, where it is for this length and scope and can be read; otherwise it is removed and two empty files take
  * its place. A partial keeps the piece size that it was begun with.
  */
 export async function openSpoolFiles(
   fs: StoreFs,
   paths: SpoolFiles['paths'],
-  { length, pieceBytes }: Pick<PieceIndex, 'length' | 'pieceBytes'>,
+  header: Omit<PieceIndex, 'crcs'>,
 ): Promise<SpoolFiles> {
-  return (await openLeft(fs, paths, length)) ?? create(fs, paths, { length, pieceBytes });
+  return (await openLeft(fs, paths, header)) ?? create(fs, paths, header);
 }
 
 async function openLeft(
   fs: StoreFs,
   paths: SpoolFiles['paths'],
-  length: number,
+  { length, scope }: Pick<PieceIndex, 'length' | 'scope'>,
 ): Promise<SpoolFiles | undefined> {
   const pieces = await openExisting(fs, paths.pieces);
   if (pieces === undefined) return undefined;
@@ -46,7 +46,7 @@ async function openLeft(
   try {
     if (data !== undefined) {
       const { size } = await pieces.stat();
-      const index = size > MAX_INDEX_BYTES ? undefined : await readIndex(pieces, size);
+      const index = size > MAX_INDEX_BYTES ? undefined : await readIndex(pieces, size, scope);
       if (index?.length === length && (await data.stat()).size === length) {
         const records = Math.floor((size - PIECE_HEADER_BYTES) / PIECE_RECORD_BYTES);
         return { paths, data, pieces, index, indexEnd: PIECE_HEADER_BYTES + records * PIECE_RECORD_BYTES };
@@ -60,9 +60,9 @@ async function openLeft(
   return undefined;
 }
 
-async function readIndex(file: FileHandle, size: number): Promise<PieceIndex | undefined> {
+async function readIndex(file: FileHandle, size: number, scope: string): Promise<PieceIndex | undefined> {
   const content = Buffer.alloc(size);
-  return parsePieceIndex(content.subarray(0, await readFully(file, content, 0)));
+  return parsePieceIndex(content.subarray(0, await readFully(file, content, 0)), scope);
 }
 
 async function openExisting(fs: StoreFs, path: string): Promise<FileHandle | undefined> {
@@ -77,7 +77,7 @@ async function openExisting(fs: StoreFs, path: string): Promise<FileHandle | und
 async function create(
   fs: StoreFs,
   paths: SpoolFiles['paths'],
-  header: Pick<PieceIndex, 'length' | 'pieceBytes'>,
+  header: Omit<PieceIndex, 'crcs'>,
 ): Promise<SpoolFiles> {
   // `wx`: a link that somebody put there is not followed.
   await removeFile(fs, paths.data);

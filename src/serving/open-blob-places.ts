@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { BlobPlaces } from '../blob/blob-opener.ts';
-import { createFills } from '../blob/fill/fills.ts';
+import { createFillBudget, FILL_LIMITS } from '../blob/fill/fill-deps.ts';
+import { createFills, type Fills } from '../blob/fill/fills.ts';
 import { createStoredBlobs } from '../blob/stored-blob.ts';
 import type { BlobStore } from '../cache/blob-store.ts';
 import { openDiskStore } from '../cache/open-disk-store.ts';
@@ -33,12 +34,26 @@ export async function openBlobPlaces(
     log,
     now: Date.now,
   });
-  const fills = createFills({ store, pool, metrics, log });
+  const budget = createFillBudget(FILL_LIMITS);
+  const fillsByScope = new Map<string, Fills>();
+
+  /** One set per registry: what a source sent is not another registry's to believe before it is verified (K5). */
+  function fillsOf(scope: string): Fills {
+    const known = fillsByScope.get(scope);
+    if (known !== undefined) return known;
+    const fills = createFills({ store, scope, pool, metrics, log, budget });
+    fillsByScope.set(scope, fills);
+    return fills;
+  }
+
   return {
-    places: { stored: createStoredBlobs({ store, pool, log }), fills },
+    places: {
+      stored: createStoredBlobs({ store, pool, log }),
+      fills: { join: (request) => fillsOf(request.scope).join(request) },
+    },
     store,
     async close() {
-      await fills.close();
+      await Promise.all([...fillsByScope.values()].map((fills) => fills.close()));
       await store.close();
     },
   };

@@ -27,7 +27,7 @@ async function inspect(store: BlobStore, contents: readonly Content[], found: Fo
       blob.close();
       continue;
     }
-    const partial = await store.openPartial(content.digest, content.bytes.length);
+    const partial = await store.openPartial(content.digest, content.bytes.length, 'contoso');
     if (partial === undefined) continue;
     for (let piece = 0; piece < partial.pieceCount; piece += 1) {
       if (!(await partial.has(piece))) continue;

@@ -10,7 +10,8 @@ import {
 } from '../../src/cache/piece-index.ts';
 import { holds } from '../support/property.ts';
 
-const HEADER = { length: 1000 * 64, pieceBytes: 64 };
+const SCOPE = 'contoso';
+const HEADER = { length: 1000 * 64, pieceBytes: 64, scope: SCOPE };
 const records = fc.array(fc.tuple(fc.nat(999), fc.nat(0xffff_ffff)), { maxLength: 30 });
 
 function format(written: readonly (readonly [number, number])[]): Buffer {
@@ -25,7 +26,7 @@ t.test('what is formatted is parsed, and of two records for a piece the later co
     t,
     'any records',
     fc.property(records, (written) => {
-      const index = parsePieceIndex(format(written));
+      const index = parsePieceIndex(format(written), SCOPE);
       const expected = new Map(written);
       return (
         index?.length === HEADER.length &&
@@ -45,7 +46,7 @@ t.test('a file that ends anywhere, or has one wrong byte, says nothing wrong', (
     fc.property(records, fc.nat(), (written, seed) => {
       const content = format(written);
       const end = seed % (content.length + 1);
-      const index = parsePieceIndex(content.subarray(0, end));
+      const index = parsePieceIndex(content.subarray(0, end), SCOPE);
       if (end < PIECE_HEADER_BYTES) return index === undefined;
       const kept = written.slice(0, Math.floor((end - PIECE_HEADER_BYTES) / PIECE_RECORD_BYTES));
       return index !== undefined && [...new Map(kept)].every(([piece, crc]) => index.crcs.get(piece) === crc);
@@ -58,7 +59,7 @@ t.test('a file that ends anywhere, or has one wrong byte, says nothing wrong', (
       const content = format(written);
       const at = seed % content.length;
       content[at] = (content[at] ?? 0) ^ change;
-      const index = parsePieceIndex(content);
+      const index = parsePieceIndex(content, SCOPE);
       if (at < PIECE_HEADER_BYTES) return index === undefined;
       const known = new Set(written.map(([piece, crc]) => `${piece} ${crc}`));
       return index !== undefined && [...index.crcs].every(([piece, crc]) => known.has(`${piece} ${crc}`));
@@ -73,8 +74,14 @@ t.test('zeroes are no record, and a piece beyond the end is none', (t) => {
     Buffer.alloc(PIECE_RECORD_BYTES * 3),
     formatPieceRecord(1000, 1),
   ]);
-  t.equal(parsePieceIndex(content)?.crcs.size, 0);
-  t.equal(parsePieceIndex(formatPieceHeader({ length: 1, pieceBytes: 0 })), undefined);
-  t.equal(parsePieceIndex(Buffer.alloc(0)), undefined);
+  t.equal(parsePieceIndex(content, SCOPE)?.crcs.size, 0);
+  t.equal(parsePieceIndex(formatPieceHeader({ length: 1, pieceBytes: 0, scope: SCOPE }), SCOPE), undefined);
+  t.equal(parsePieceIndex(Buffer.alloc(0), SCOPE), undefined);
+  t.end();
+});
+
+t.test('what another scope left is not taken for its own', (t) => {
+  t.equal(parsePieceIndex(format([[1, 2]]), 'other'), undefined);
+  t.equal(parsePieceIndex(format([[1, 2]]), SCOPE)?.crcs.size, 1);
   t.end();
 });

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { PIECE_HEADER_BYTES, PIECE_RECORD_BYTES } from '../../src/cache/piece-index.ts';
 
 import { storeLayout } from '../../src/cache/store-layout.ts';
 import {
@@ -125,7 +126,7 @@ t.test('a piece that is not what was written is not there', async (t) => {
   const { data, pieces } = layout.partial(content.digest);
   flipByte(data, CONTRACT_PIECE_BYTES + 7);
   // The record of piece 2, torn.
-  flipByte(pieces, 24 + 2 * 12 + 9);
+  flipByte(pieces, PIECE_HEADER_BYTES + 2 * PIECE_RECORD_BYTES + 9);
   // And one of which only a part was written.
   writeFileSync(pieces, Buffer.concat([readFileSync(pieces), Buffer.from([0, 0])]));
   const again = await mustOpenPartial(await reopen(), content);

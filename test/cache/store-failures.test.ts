@@ -42,17 +42,21 @@ for (const [code, reason] of Object.entries(REASONS)) {
       });
       t.equal(store.usage.degraded, reason);
       await partial.close();
-      t.equal(await store.openPartial(content.digest, content.bytes.length), undefined);
+      t.equal(await store.openPartial(content.digest, content.bytes.length, 'contoso'), undefined);
       t.same(await readStored(store, kept.digest), kept.bytes);
       now += 60_000;
-      t.equal(await store.openPartial(content.digest, content.bytes.length), undefined, 'the probe fails');
+      t.equal(
+        await store.openPartial(content.digest, content.bytes.length, 'contoso'),
+        undefined,
+        'the probe fails',
+      );
       t.equal(await metrics.cacheWriteFailures.value({ reason }), 1);
       t.equal(await metrics.cacheDegraded.value({ reason }), 1);
       t.equal(log.text.split('cache writes stop').length, 2, 'said once');
 
       disk.failure.code = undefined;
       t.equal(
-        await store.openPartial(content.digest, content.bytes.length),
+        await store.openPartial(content.digest, content.bytes.length, 'contoso'),
         undefined,
         'not probed at each request',
       );
@@ -84,7 +88,7 @@ t.test('a disk that can only be read at the start is served, and written once it
   t.equal(beside.store.usage.entries, 1, 'by as many as like to read');
   await beside.store.close();
   t.same(await readStored(again, content.digest), content.bytes);
-  t.equal(await again.openPartial(randomContent(1).digest, 1), undefined);
+  t.equal(await again.openPartial(randomContent(1).digest, 1, 'contoso'), undefined);
   disk.failure.code = undefined;
   now += 60_000;
   await publishContent(again, randomContent(10));
@@ -132,10 +136,13 @@ t.test('the minimum of free space is kept by evicting, and by taking nothing mor
   disk.free.bytes = -100_000;
   await t.rejects(store.collect(), { message: /minimum of free space/ });
   t.equal(store.usage.degraded, 'no_room');
-  t.equal(await store.openPartial(contents[0]?.digest ?? randomContent(1).digest, 4000), undefined);
+  t.equal(
+    await store.openPartial(contents[0]?.digest ?? randomContent(1).digest, 4000, 'contoso'),
+    undefined,
+  );
   disk.free.bytes = 20_000;
   now += 60_000;
-  const partial = await store.openPartial(randomContent(1).digest, 1);
+  const partial = await store.openPartial(randomContent(1).digest, 1, 'contoso');
   t.ok(partial);
   await partial?.discard();
 });
@@ -247,7 +254,7 @@ t.test('a digest whose file is being removed is filled when it is gone', async (
   Object.assign(disk.hold, { path: storeLayout(directory).blob(content.digest), until: gate.promise });
   const removal = store.remove(content.digest);
   const order: string[] = [];
-  const filled = store.openPartial(content.digest, 10).then((partial) => {
+  const filled = store.openPartial(content.digest, 10, 'contoso').then((partial) => {
     order.push('filled');
     return partial;
   });
@@ -267,6 +274,6 @@ t.test('a disk that others have filled is noticed before a fill begins', async (
   const disk = createFailingDisk();
   const { store } = await openTestStore(t, { fs: disk.fs, minFreeBytes: 1000 });
   disk.free.bytes = 999;
-  t.equal(await store.openPartial(randomContent(1).digest, 1), undefined);
+  t.equal(await store.openPartial(randomContent(1).digest, 1, 'contoso'), undefined);
   t.equal(store.usage.degraded, 'no_room');
 });

@@ -77,7 +77,7 @@ async function play(
         readers.findLast(({ at }) => at === step.blob)?.blob.close();
         return;
       case 'fill': {
-        const partial = await store.openPartial(content.digest, content.bytes.length);
+        const partial = await store.openPartial(content.digest, content.bytes.length, 'contoso');
         if (partial !== undefined) await fill(partial, content.bytes, step.skip, step.discard);
         return;
       }
@@ -131,7 +131,7 @@ t.test('any interleaving of readers, fills, removals and failures', async (t) =>
       disk.failure.code = undefined;
       tick();
       // Everything is free again: all that the store may ever hold can be promised.
-      const all = await store.openPartial(LARGEST, CRASH_MAX_BYTES);
+      const all = await store.openPartial(LARGEST, CRASH_MAX_BYTES, 'contoso');
       assert.ok(all, 'nothing is pinned or promised any more');
       await all.discard();
       await store.collect();

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { NO_BLOB_CACHE } from '../support/berth.ts';
+import { NO_BLOB_CACHE, startBerth, testRegistry } from '../support/berth.ts';
 import { openScene, type Scene, type SceneOptions } from './scene.ts';
 
 /** A scene whose Berth keeps blobs, in pieces small enough for several of them. */
@@ -91,4 +91,39 @@ t.test('K4 what is kept is open to nobody whom the upstream refuses', async (t) 
       t.equal((await scene.send(scene.blobPath, { method: 'HEAD', headers })).status, 401, delivery);
     }
   }
+});
+
+t.test('K5 what one registry sent unverified is not believed for another', async (t) => {
+  const directory = t.testdir();
+  const cache = { ...NO_BLOB_CACHE, memoryMaxBytes: 1024 * 1024, directory, pieceBytes: 64 * 1024 };
+  const honest = await openScene(t, { blobBytes: 600_000, config: { cache: { ...cache, directory: null } } });
+  // A registry of somebody else's that names the same digest, and sends other bytes.
+  const hostile = await openScene(t, { blobBytes: 600_000 });
+  hostile.storage.fault = { kind: 'wrongBytes' };
+  const both = await startBerth({
+    authority: honest.authority,
+    registries: [
+      ...honest.berth.config.registries,
+      testRegistry({
+        name: 'other',
+        loginServer: 'other.registry.example',
+        storagePorts: [hostile.storage.port],
+        upstream: { url: hostile.registry.url, caFile: hostile.authority.caFile },
+      }),
+    ],
+    config: { cache },
+  });
+  t.teardown(() => both.close());
+  const path = honest.blobPath;
+  const ticket = async (host: string) => {
+    const answer = await both.client.send(`https://${host}${path}`);
+    return answer.headers.location ?? '';
+  };
+  const range = { range: 'bytes=590000-' };
+  const lie = await both.client.send(await ticket('other.registry.example'), { headers: range });
+  t.equal(lie.status, 206);
+  t.notOk(lie.body.equals(honest.blob.subarray(590_000)), 'its own clients get what it sends');
+  const right = await both.client.send(await ticket('contoso.registry.example'), { headers: range });
+  t.equal(right.status, 206);
+  t.ok(right.body.equals(honest.blob.subarray(590_000)), 'the other registry is asked for its own');
 });

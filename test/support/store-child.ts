@@ -40,7 +40,7 @@ async function work(): Promise<never> {
       say(Math.random() < 0.5 ? await store.remove(content.digest) : 'hit');
       continue;
     }
-    const partial = await store.openPartial(content.digest, content.bytes.length);
+    const partial = await store.openPartial(content.digest, content.bytes.length, 'contoso');
     if (partial === undefined) continue;
     const pieces = Array.from({ length: partial.pieceCount }, (_, piece) => piece);
     for (const piece of pieces.toSorted(() => Math.random() - 0.5)) {

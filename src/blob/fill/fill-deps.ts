@@ -30,6 +30,8 @@ export type FillLog = {
 
 export type FillDeps = {
   readonly store: Pick<BlobStore, 'open' | 'openPartial'>;
+  /** Whose sources these are: what they left unverified is of use to them alone. */
+  readonly scope: string;
   readonly pool: BufferPool;
   readonly metrics: Pick<Metrics, 'fills' | 'upstreamFailures' | 'blobDigestMismatches'>;
   readonly limits: FillLimits;

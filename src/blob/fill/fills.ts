@@ -1,4 +1,3 @@
-import type { BlobStore } from '../../cache/blob-store.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
@@ -6,7 +5,14 @@ import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { OpenRequest } from '../blob-opener.ts';
 import type { OpenResult } from '../open-blob.ts';
 import { Fill } from './fill.ts';
-import { createFillBudget, FILL_LIMITS, type FillDeps, type FillLimits, type FillLog } from './fill-deps.ts';
+import {
+  createFillBudget,
+  FILL_LIMITS,
+  type FillBudget,
+  type FillDeps,
+  type FillLimits,
+  type FillLog,
+} from './fill-deps.ts';
 import type { OwnerMessage, ReaderMessage } from './fill-messages.ts';
 import { createPortPair } from './fill-port.ts';
 import { createQuarantine } from './quarantine.ts';
@@ -31,11 +37,15 @@ export type Fills = {
 export type FillRequest = Pick<OpenRequest, 'digest' | 'source' | 'range' | 'knownLength' | 'signal'>;
 
 export type FillsDeps = {
-  readonly store: Pick<BlobStore, 'open' | 'openPartial'>;
+  readonly store: FillDeps['store'];
+  /** See `FillDeps`. */
+  readonly scope: string;
   readonly pool: BufferPool;
   readonly metrics: Pick<Metrics, 'fills' | 'fillJoins' | 'upstreamFailures' | 'blobDigestMismatches'>;
   readonly log: FillLog;
   readonly limits?: Partial<FillLimits>;
+  /** Shared with other fills; left out: their own. */
+  readonly budget?: FillBudget;
   /** Milliseconds. */
   readonly now?: () => number;
   readonly setTimer?: FillDeps['setTimer'];
@@ -50,7 +60,14 @@ export function createFills(options: FillsDeps): Fills {
   const limits = { ...FILL_LIMITS, ...options.limits };
   const quarantine = createQuarantine(now);
   const fills = new Map<Digest, Fill>();
-  const deps: FillDeps = { ...options, limits, now, setTimer, quarantine, budget: createFillBudget(limits) };
+  const deps: FillDeps = {
+    ...options,
+    limits,
+    now,
+    setTimer,
+    quarantine,
+    budget: options.budget ?? createFillBudget(limits),
+  };
   let isClosing = false;
 
   function start(digest: Digest): Fill {

@@ -22,7 +22,7 @@ export async function findSpool(
     readonly statedLength: number | undefined;
     readonly signal: AbortSignal;
   },
-  { store }: Pick<FillDeps, 'store'>,
+  { store, scope }: Pick<FillDeps, 'store' | 'scope'>,
   reserve: (bytes: number) => boolean,
 ): Promise<FoundSpool | undefined> {
   const { digest, source, statedLength, signal } = blob;
@@ -30,6 +30,6 @@ export async function findSpool(
   if (stored !== undefined) return { kind: 'stored', stored };
   const length = statedLength ?? (await learnLength({ source, signal }));
   if (!reserve(length)) return undefined;
-  const partial = await store.openPartial(digest, length);
+  const partial = await store.openPartial(digest, length, scope);
   return partial === undefined ? undefined : { kind: 'partial', partial };
 }

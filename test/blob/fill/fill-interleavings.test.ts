@@ -169,7 +169,7 @@ async function play(scene: FillScene, plan: Scenario): Promise<void> {
     stored.close();
     await scene.store.remove(content.digest);
   } else {
-    const partial = await scene.store.openPartial(content.digest, plan.length);
+    const partial = await scene.store.openPartial(content.digest, plan.length, 'contoso');
     assert.notEqual(partial, undefined, 'the spool is still owned');
     await partial?.discard();
   }

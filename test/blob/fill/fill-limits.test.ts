@@ -70,7 +70,7 @@ t.test(
       t.ok(end.kind === 'failed' && end.failure instanceof LocalFailure, operation);
       await nothingLeft(scene);
       t.equal(source.open.count, 0);
-      const partial = await base.store.openPartial(content.digest, content.bytes.length);
+      const partial = await base.store.openPartial(content.digest, content.bytes.length, 'contoso');
       await partial?.discard();
     }
   },

@@ -47,6 +47,7 @@ export async function openFillScene(
   const timers = new Set<() => void>();
   const fills = createFills({
     store,
+    scope: 'contoso',
     pool,
     metrics,
     log: { warn() {}, error() {} },

@@ -26,7 +26,7 @@ export function contentOf(bytes: Buffer, algorithm: 'sha256' | 'sha512' = 'sha25
 export const randomContent = (length: number): Content => contentOf(randomBytes(length));
 
 export async function mustOpenPartial(store: BlobStore, { digest, bytes }: Content): Promise<PartialBlob> {
-  const partial = await store.openPartial(digest, bytes.length);
+  const partial = await store.openPartial(digest, bytes.length, 'contoso');
   if (partial === undefined) throw new Error('the store took no partial');
   return partial;
 }
@@ -142,7 +142,11 @@ export function blobStoreContract(t: Test, open: (t: Test) => Promise<StoreUnder
     const content = randomContent(CONTRACT_PIECE_BYTES * 4 + 5);
     const first = await mustOpenPartial(store, content);
     t.equal(first.pieceCount, 5);
-    t.equal(await store.openPartial(content.digest, content.bytes.length), undefined, 'it has an owner');
+    t.equal(
+      await store.openPartial(content.digest, content.bytes.length, 'contoso'),
+      undefined,
+      'it has an owner',
+    );
     await fillPieces(first, content.bytes, [3, 0, 4]);
     await first.write(
       CONTRACT_PIECE_BYTES,
@@ -172,7 +176,11 @@ export function blobStoreContract(t: Test, open: (t: Test) => Promise<StoreUnder
     await fillPieces(partial, content.bytes, [1, 2]);
     (await partial.publish()).close();
     t.same(await readStored(next, content.digest), content.bytes);
-    t.equal(await next.openPartial(content.digest, 5), undefined, 'what is published is not filled again');
+    t.equal(
+      await next.openPartial(content.digest, 5, 'contoso'),
+      undefined,
+      'what is published is not filled again',
+    );
   });
 
   t.test('a reader of the file sees what was written', async (t) => {
@@ -254,7 +262,7 @@ export function blobStoreContract(t: Test, open: (t: Test) => Promise<StoreUnder
     const partial = await mustOpenPartial(store, content);
     await fillPieces(partial, content.bytes);
     await partial.close();
-    const other = await store.openPartial(content.digest, CONTRACT_PIECE_BYTES * 3);
+    const other = await store.openPartial(content.digest, CONTRACT_PIECE_BYTES * 3, 'contoso');
     t.equal(await other?.has(0), false);
     t.equal(other?.length, CONTRACT_PIECE_BYTES * 3);
     await other?.discard();
@@ -290,12 +298,12 @@ export function blobStoreContract(t: Test, open: (t: Test) => Promise<StoreUnder
   t.test('no more is promised than fits', async (t) => {
     const { store } = await open(t);
     const half = CONTRACT_MAX_BYTES / 2;
-    t.equal(await store.openPartial(randomContent(1).digest, CONTRACT_MAX_BYTES + 1), undefined);
+    t.equal(await store.openPartial(randomContent(1).digest, CONTRACT_MAX_BYTES + 1, 'contoso'), undefined);
     const first = await mustOpenPartial(store, randomContent(half));
     const second = await mustOpenPartial(store, randomContent(half));
-    t.equal(await store.openPartial(randomContent(1).digest, 1), undefined);
+    t.equal(await store.openPartial(randomContent(1).digest, 1, 'contoso'), undefined);
     await first.close();
-    const third = await store.openPartial(randomContent(1).digest, half);
+    const third = await store.openPartial(randomContent(1).digest, half, 'contoso');
     t.ok(third, 'a place that became free is given again');
     await Promise.all([second.discard(), third?.discard()]);
   });
@@ -321,7 +329,7 @@ export function blobStoreContract(t: Test, open: (t: Test) => Promise<StoreUnder
     await store.close();
     await store.close();
     t.equal(await store.open(content.digest), undefined);
-    t.equal(await store.openPartial(randomContent(1).digest, 1), undefined);
+    t.equal(await store.openPartial(randomContent(1).digest, 1, 'contoso'), undefined);
     await t.rejects(partial.write(0, Buffer.alloc(1)), { message: 'the partial blob is closed' });
   });
 }
