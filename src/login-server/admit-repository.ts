@@ -30,15 +30,23 @@ function refuseRepository({ context }: DoorRequest, detail?: 'mount_source'): Er
   });
 }
 
+/** What the registry API knows in the query of an upload that begins (end-4, end-11), and of one that goes on (end-5, end-6). */
+const UPLOAD_KEYS: Readonly<Record<'uploads' | 'upload', ReadonlySet<string>>> = {
+  uploads: new Set(['digest', 'digest-algorithm', 'from', 'mount']),
+  upload: new Set(['digest']),
+};
+
 /**
- * The query of an upload where rules hold: a mount without `from` would let the upstream choose the repository that it is
- * mounted from. Without `mount` it is an upload like any other (distribution-spec, "Mounting a blob").
+ * The query of an upload where rules hold: only what these rules have judged. An upstream may take `From` or `from[]` for a
+ * `from`, and would choose the source itself of a mount without one. Without `mount` it is an upload like any other
+ * (distribution-spec, "Mounting a blob").
  */
-export function withoutOpenMount(query: string): string {
-  const params = new URLSearchParams(query);
-  if (!params.has('mount') || params.has('from')) return query;
-  return query
-    .split('&')
-    .filter((pair) => !new URLSearchParams(pair).has('mount'))
+export function judgedQuery(query: string, kind: 'uploads' | 'upload'): string {
+  const pairs = query.split('&').map((pair) => ({ pair, key: pair.split('=', 1)[0] ?? '' }));
+  const known = pairs.filter(({ key }) => UPLOAD_KEYS[kind].has(key));
+  const hasSource = known.some(({ key }) => key === 'from');
+  return known
+    .filter(({ key }) => hasSource || key !== 'mount')
+    .map(({ pair }) => pair)
     .join('&');
 }

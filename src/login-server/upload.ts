@@ -8,7 +8,7 @@ import { openUpload, sealUpload, UploadSealError } from '../ticket/seal-upload.t
 import { endBody } from '../upstream/end-body.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamResponse } from '../upstream/upstream-registry.ts';
-import { withoutOpenMount } from './admit-repository.ts';
+import { judgedQuery } from './admit-repository.ts';
 import { localPath } from './answer-headers.ts';
 import { forwardedQuery, requestBody, upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
@@ -27,7 +27,10 @@ export async function answerUpload(
 ): Promise<void> {
   const { repository } = route;
   const request = upstreamRequest(call, caller.authorization);
-  const path = route.kind === 'upload' ? openLocation(call, route, deps) : startPath(call, deps);
+  const path =
+    route.kind === 'upload'
+      ? openLocation(call, route, deps)
+      : appendQuery(call.path, clientQuery(call, route.kind, deps));
   // An upload outside /v2/ does not tell which repository Berth's own token must be for.
   const asked = { ...request, path, repository, body: requestBody(call) };
   const response = await requestWrite(asked, repository, deps);
@@ -39,9 +42,9 @@ export async function answerUpload(
   await sendAnswer(call, response, deps, location === undefined ? {} : { location });
 }
 
-/** G4: where rules hold, the upstream does not choose the repository that is mounted from. */
-function startPath({ path, query }: DoorRequest, { repositoryRules }: LoginServerDeps): string {
-  return appendQuery(path, forwardedQuery(repositoryRules.any ? withoutOpenMount(query) : query));
+/** G4: the client's query as it may go along. */
+function clientQuery({ query }: DoorRequest, kind: UploadRoute['kind'], deps: LoginServerDeps): string {
+  return deps.repositoryRules.any ? judgedQuery(query, kind) : forwardedQuery(query);
 }
 
 /** P3: path and query of the upload at the upstream, the client's own query added to it. */
@@ -58,7 +61,7 @@ function openLocation(
     call.context.refuse('upload_ticket', opened.reason);
     throw ociError('BLOB_UPLOAD_UNKNOWN');
   }
-  return appendQuery(opened.url, forwardedQuery(call.query));
+  return appendQuery(opened.url, clientQuery(call, route.kind, deps));
 }
 
 /**

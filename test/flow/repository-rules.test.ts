@@ -217,9 +217,10 @@ t.test('G3 the next page is what the upstream links to as such, of whatever form
     };
     t.equal((await scene.send('/v2/_catalog')).body.toString(), '{"repositories":["b"]}', link);
   }
-  scene.registry.intercept = ({ response }) => {
+  scene.registry.intercept = ({ request, response }) => {
+    const second = request.url?.includes('?at=') === true;
     response.setHeader('link', `</v2/_catalog?at=${'x'.repeat(7000)}>; rel="next"`);
-    response.end('{"repositories":["b"]}');
+    response.end(JSON.stringify({ repositories: second ? ['b', 'c'] : ['secret/a'] }));
     return true;
   };
   t.equal((await scene.send('/v2/_catalog?n=1')).status, 502, 'a link that is too long to be passed on');
@@ -253,6 +254,34 @@ t.test(
     t.notMatch(scene.registry.requests.at(-1)?.target, /mount/, 'the upstream does not choose');
   },
 );
+
+t.test('G4 of the query of an upload only what its keys exactly say goes upstream', async (t) => {
+  const scene = await openRules(t, [deny('secret/**')]);
+  const mounted = scene.digest;
+  scene.registry.store.putBlob('secret/app', mounted, scene.blob);
+  const uploads = '/v2/other/app/blobs/uploads/';
+  const open = `mount=${mounted}&from=${REPOSITORY}`;
+  const rows: readonly (readonly [string, string])[] = [
+    [`Mount=${mounted}&From=secret/app`, ''],
+    [`${open}&From=secret/app&FROM=secret/app`, `?${open}`],
+    [`from[]=secret/app&mount[]=${mounted}&%6dount=${mounted}`, ''],
+    [`mount=${mounted}&From=${REPOSITORY}`, ''],
+    [
+      `x-from=secret/app&&digest=${mounted}&digest-algorithm=sha256`,
+      `?digest=${mounted}&digest-algorithm=sha256`,
+    ],
+  ];
+  for (const [query, asked] of rows) {
+    await scene.send(`${uploads}?${query}`, { method: 'POST' });
+    t.equal(scene.registry.requests.at(-1)?.target, `${uploads}${asked}`, query);
+  }
+  const start = await scene.send(uploads, { method: 'POST' });
+  const { location = '' } = start.headers;
+  const query = `mount=${mounted}&Mount=${mounted}&from=${REPOSITORY}&From=secret/app&digest=${mounted}`;
+  t.equal((await scene.send(`${location}?${query}`, { method: 'PUT', body: scene.blob })).status, 201);
+  t.match(scene.registry.requests.at(-1)?.target, new RegExp(`[?&]digest=${mounted}$`));
+  t.notMatch(scene.registry.requests.at(-1)?.target, /from|mount/i);
+});
 
 t.test('G5 a ticket from before is worth nothing once its repository is closed', async (t) => {
   const scene = await openScene(t);
