@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 
+import { createCacheCommand } from './cache.ts';
 import { createCheckCommand } from './check.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
@@ -25,6 +26,7 @@ export function createProgram(deps: CliDeps): Command {
     createUpdateCommand,
     createReportCommand,
     createWarmCommand,
+    createCacheCommand,
     createFirewallRulesCommand,
     createTicketKeyCommand,
     createClientConfigCommand,

@@ -19,6 +19,8 @@ export type ServeFlags = {
   readonly redirectHosts: readonly string[];
   /** Beside those of the preset. */
   readonly tokenHosts: readonly string[];
+  /** Undefined: no blob is kept. */
+  readonly cacheDirectory: string | undefined;
 };
 
 /** Docker Hub is known by names that are not the host to ask. */
@@ -63,7 +65,14 @@ export function flagConfig(
   };
   const result = loadConfig({ text: JSON.stringify(file), fileName: 'flags', env });
   if (result.kind === 'ok') {
-    return { ...result.config, ticket: { ...result.config.ticket, keyFile: null } };
+    const { config } = result;
+    // From where the command was given, as any file on a command line.
+    const directory = flags.cacheDirectory ?? null;
+    return {
+      ...config,
+      ticket: { ...config.ticket, keyFile: null },
+      cache: { ...config.cache, directory },
+    };
   }
   const lines = result.problems.map(({ path, message, hint }) => {
     const flag = FLAGS_OF_FIELDS.find(({ field }) => path.includes(field))?.flag ?? path;

@@ -20,6 +20,7 @@ type Options = {
   push: boolean;
   allowPrivate?: string[];
   preset?: PresetName;
+  cache?: string;
   redirectHost?: string[];
   tokenHost?: string[];
 };
@@ -54,8 +55,12 @@ export function createServeCommand(deps: CliDeps): Command {
       collect,
     )
     .option('--token-host <host...>', 'with --upstream: further hosts of its token service', collect)
+    .option(
+      '--cache <directory>',
+      'with --upstream: keeps blobs in this directory; one Berth alone may use it',
+    )
     .action(async (options: Options) => {
-      const alone = ['port', 'push', 'allowPrivate', 'preset', 'redirectHost', 'tokenHost'].filter(
+      const alone = ['port', 'push', 'allowPrivate', 'preset', 'redirectHost', 'tokenHost', 'cache'].filter(
         (name) => command.getOptionValueSource(name) === 'cli',
       );
       await serve(await serveConfig(options, alone, deps), deps);
@@ -77,13 +82,14 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
   if (options.config !== undefined) {
     throw new CliError('give either --config or --upstream, not both', EXIT.wrongUsage);
   }
-  const { port, push, preset, allowPrivate = [], redirectHost = [], tokenHost = [] } = options;
+  const { port, push, preset, cache, allowPrivate = [], redirectHost = [], tokenHost = [] } = options;
   const serveFlags: ServeFlags = {
     upstream,
     port,
     push,
     allowPrivate,
     preset,
+    cacheDirectory: cache,
     redirectHosts: redirectHost,
     tokenHosts: tokenHost,
   };

@@ -9,6 +9,7 @@ const FLAGS: ServeFlags = {
   preset: undefined,
   redirectHosts: [],
   tokenHosts: [],
+  cacheDirectory: undefined,
 };
 const BOTH = ['127.0.0.1', '::1'];
 

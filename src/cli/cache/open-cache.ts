@@ -12,12 +12,6 @@ import { CliError } from '../cli-error.ts';
 import type { CacheAccess } from './cache-access.ts';
 import { createRemoteCache } from './create-remote-cache.ts';
 
-/** Where a configuration keeps its cache, as far as it says so. */
-export type CacheConfig = Config['cache'] & {
-  readonly directory?: string | null;
-  readonly maxBytes?: number;
-};
-
 /**
  * The cache of the Berth that runs with this configuration; where none runs, its directory, which no other process may
  * have open meanwhile.
@@ -32,8 +26,8 @@ export async function openConfiguredCache(
   const answer = await askBerth(config, { method: 'GET', path: 'cache' });
   if (answer.kind === 'refused') throw new CliError(answer.message);
   if (answer.kind === 'document') return createRemoteCache((question) => mustAskBerth(config, question));
-  const { directory, maxBytes }: CacheConfig = config.cache;
-  if (typeof directory === 'string') return openCacheDirectory(directory, deps, limit ?? maxBytes);
+  const { directory, maxBytes } = config.cache;
+  if (directory !== null) return openCacheDirectory(directory, deps, limit ?? maxBytes);
   throw new CliError(
     `${answer.reason}; or name the directory of a cache that nobody uses now by --directory`,
   );
