@@ -82,7 +82,7 @@ export const UPSTREAM_SCHEMA: JsonSchema = {
     limits: {
       type: 'object',
       description:
-        "What the registry is asked for at most. Further questions wait, shared out fairly among clients; where that is of no use they are answered 429 or 503 with `Retry-After`. The upstream's own 429 makes questions with the same credentials wait for its `Retry-After`. Blob bytes from storage are no questions.",
+        "What the registry is asked for at most. Further questions wait, shared out fairly among clients; where that is of no use they are answered 429 or 503 with `Retry-After`. The upstream's own 429 makes questions of the same kind (manifests, blobs, tags and so on) with the same credentials wait for its `Retry-After`, for a minute at most, and then until one of them has found out. Blob bytes from storage are no questions.",
       default: {},
       additionalProperties: false,
       properties: {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { parseRetryAfter } from '../http/retry-after.ts';
 import type { Exchange, ExchangeRequest } from './exchange.ts';
+import { pausableKind } from './pausable-kind.ts';
 import type { UpstreamQueue } from './upstream-queue.ts';
 
 /**
@@ -17,7 +18,8 @@ export function createLimitedExchange(
 ): Exchange {
   return async (request) => {
     const { client = '', signal } = request;
-    const caller = shared ? 'own' : callerOf(request);
+    const kind = pausableKind(request.path);
+    const caller = kind && `${kind} ${shared ? 'own' : credentialsOf(request)}`;
     const end = await queue.enter({ client, caller, signal });
     if (request.body instanceof Readable) end();
     try {
@@ -34,7 +36,7 @@ export function createLimitedExchange(
 }
 
 /** An upstream counts by credentials, or where there are none by address, which is Berth's for everybody. */
-function callerOf({ headers }: ExchangeRequest): string {
+function credentialsOf({ headers }: ExchangeRequest): string {
   const { authorization } = headers;
   return authorization === undefined
     ? 'anonymous'

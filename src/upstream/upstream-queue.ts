@@ -1,16 +1,16 @@
-import { LRUCache } from 'lru-cache';
 import type { UpstreamLimits } from '../config/config.ts';
 import type { Metrics, UpstreamThrottle } from '../metrics/metrics.ts';
 import { UpstreamFailure } from './failure.ts';
 import { createFairQueue } from './fair-queue.ts';
 import { createRequestWindow } from './request-window.ts';
 import { createSharedPlaces } from './shared-places.ts';
+import { createUpstreamPauses } from './upstream-pauses.ts';
 
 export type Turn = {
   /** On whose behalf; turns are shared out among these. */
   readonly client: string;
-  /** With which credentials the upstream is asked: what its 429 is about. */
-  readonly caller: string;
+  /** With which credentials the upstream is asked for what: what its 429 is about. Undefined: no 429 holds it up. */
+  readonly caller: string | undefined;
   /** Ends the wait: the client has left. */
   readonly signal: AbortSignal;
 };
@@ -22,8 +22,8 @@ export type UpstreamQueue = {
    * @throws UpstreamFailure with status 429 or 503 and `retryAfterSeconds`, or the signal's reason
    */
   enter(turn: Turn): Promise<() => void>;
-  /** The upstream has said 429: nothing more with these credentials for so long. */
-  pause(caller: string, seconds: number): void;
+  /** The upstream has said 429: nothing more of this caller for so long, then one question, and then the rest. */
+  pause(caller: string | undefined, seconds: number): void;
   /** Of the queue's metrics it is no part any more. */
   close(): void;
 };
@@ -36,37 +36,37 @@ export type UpstreamQueueDeps = {
   readonly schedule?: ((act: () => void, afterMs: number) => () => void) | undefined;
 };
 
-/** Callers whose pauses are remembered; one that falls out hears the upstream's next 429 itself. */
-const MAX_PAUSED = 10_000;
-/** Seconds. Docker Hub's windows are six hours; asking again once in a while finds out that a limit was raised. */
-const MAX_PAUSE_SECONDS = 3600;
 /** Seconds that a client is told to wait where it is the upstream's slowness, and nobody knows how long it lasts. */
 const BUSY_RETRY_SECONDS = 5;
 
-type Waiting = { readonly caller: string; readonly go: () => void; readonly giveWay: () => void };
+type Waiting = { readonly caller: string | undefined; readonly go: () => void; readonly giveWay: () => void };
 
 export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueDeps): UpstreamQueue {
   const { metrics, now } = deps;
   const schedule = deps.schedule ?? scheduleTimer;
   const window =
     limits.requestsPerMinute === null ? undefined : createRequestWindow(limits.requestsPerMinute, now);
-  const paused = new LRUCache<string, number>({ max: MAX_PAUSED });
+  const pauses = createUpstreamPauses(now);
   const waiting = createFairQueue<Waiting>();
   const forget = metrics.upstreamQueueLength.collect(() => [[{}, waiting.length]]);
   const maxWaitMs = limits.queueSeconds * 1000;
   const places = createSharedPlaces(limits.concurrency);
   let cancelWake: (() => void) | undefined;
 
-  const pauseLeft = (caller: string): number => Math.max(0, (paused.get(caller) ?? 0) - now());
-  const isPaused = ({ caller }: Pick<Waiting, 'caller'>): boolean => pauseLeft(caller) > 0;
+  const isPaused = ({ caller }: Pick<Waiting, 'caller'>): boolean => !pauses.mayAsk(caller);
   const mayHaveTurn = (client: string): boolean => places.mayTake(client);
   const mayBegin = (turn: Turn): boolean =>
     mayHaveTurn(turn.client) && !isPaused(turn) && (window?.wait() ?? 0) === 0;
 
-  function begin(client: string): () => void {
+  function begin({ client, caller }: Turn): () => void {
     const giveBack = places.take(client);
+    const answered = pauses.begin(caller);
     window?.count();
+    let ended = false;
     return () => {
+      if (ended) return;
+      ended = true;
+      answered();
       giveBack();
       serve();
     };
@@ -92,15 +92,15 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
   function shortestPause(): number {
     let shortest = Number.POSITIVE_INFINITY;
     for (const { caller } of waiting.items()) {
-      const left = pauseLeft(caller);
+      const left = pauses.left(caller);
       if (left > 0) shortest = Math.min(shortest, left);
     }
     return shortest;
   }
 
-  function refuse(reason: UpstreamThrottle, caller: string): UpstreamFailure {
+  function refuse(reason: UpstreamThrottle, caller: string | undefined): UpstreamFailure {
     metrics.upstreamThrottled.inc({ reason });
-    const waitMs = Math.max(pauseLeft(caller), window?.wait() ?? 0);
+    const waitMs = Math.max(pauses.left(caller), window?.wait() ?? 0);
     // A budget that is used up is 429; an upstream that does not keep up is 503.
     const status = waitMs > 0 ? 429 : 503;
     const retryAfterSeconds = waitMs > 0 ? Math.ceil(waitMs / 1000) : BUSY_RETRY_SECONDS;
@@ -110,7 +110,8 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
     });
   }
 
-  function wait({ client, caller, signal }: Turn): Promise<() => void> {
+  function wait(turn: Turn): Promise<() => void> {
+    const { client, caller, signal } = turn;
     const since = now();
     const { promise, resolve, reject } = Promise.withResolvers<() => void>();
     const item: Waiting = {
@@ -118,7 +119,7 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       go() {
         settle();
         metrics.upstreamQueueWait.observe({}, (now() - since) / 1000);
-        resolve(begin(client));
+        resolve(begin(turn));
       },
       giveWay: () => fail(refuse('queue_full', caller)),
     };
@@ -151,12 +152,12 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       turn.signal.throwIfAborted();
       const { caller } = turn;
       // Who can not be served within the wait hears so at once.
-      if (pauseLeft(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
+      if (pauses.left(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
       if ((window?.wait() ?? 0) > maxWaitMs) throw refuse('wait_too_long', caller);
       serve();
       if (mayBegin(turn)) {
         metrics.upstreamQueueWait.observe({}, 0);
-        return begin(turn.client);
+        return begin(turn);
       }
       if (waiting.length >= limits.queueLength) {
         const room = waiting.makeRoom(turn.client, isPaused(turn) ? () => false : isPaused);
@@ -165,10 +166,7 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       }
       return wait(turn);
     },
-    pause(caller, seconds) {
-      const until = now() + Math.min(seconds, MAX_PAUSE_SECONDS) * 1000;
-      paused.set(caller, Math.max(until, paused.get(caller) ?? 0));
-    },
+    pause: (caller, seconds) => pauses.pause(caller, seconds),
     close() {
       forget();
       cancelWake?.();

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { chmod } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
+import { setClock, USERS } from './callers.ts';
 import { behindProxy, FREE, from, holdUpstream, queueLength, TAGS } from './limiting.ts';
-import { openScene } from './scene.ts';
+import { openScene, REPOSITORY, type Scene } from './scene.ts';
 
 /** Nothing of one client's may cost another one its answer (L4–L8). */
 const [GREEDY, OTHER, THIRD] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
@@ -69,4 +72,59 @@ t.test('L8 the addresses of one IPv6 network are one client', async (t) => {
     upstream.held[at]?.release();
   }
   for (const answer of await Promise.all(answers)) t.equal(answer.status, 200);
+});
+
+const MANIFEST = `/v2/${REPOSITORY}/manifests/latest`;
+
+/** The upstream says 429 to some paths, for an hour. */
+function throttle(scene: Scene, fits: (path: string) => boolean): void {
+  scene.registry.intercept = ({ request, response }) => {
+    if (!fits(request.url ?? '')) return false;
+    response.writeHead(429, { 'retry-after': '3000', 'content-type': 'application/json' });
+    response.end('{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}');
+    return true;
+  };
+}
+
+t.test("L7 one client's 429 holds up neither logins nor other kinds of questions", async (t) => {
+  const scene = await openScene(t, { ...plain, config: behindProxy() });
+  throttle(scene, (path) => path.includes('/manifests/'));
+  t.equal((await scene.send(MANIFEST, from(GREEDY))).status, 429);
+  t.equal((await scene.send('/v2/', from(OTHER))).status, 200, 'what every client begins with');
+  t.equal((await scene.send(TAGS, from(OTHER))).status, 200);
+  t.equal((await scene.send(scene.blobPath, from(OTHER))).status, 307);
+  throttle(scene, (path) => path === '/v2/');
+  t.equal((await scene.send('/v2/', from(GREEDY))).status, 429);
+  scene.registry.intercept = undefined;
+  t.equal((await scene.send('/v2/', from(OTHER))).status, 200, 'nor is it held up by itself');
+});
+
+t.test("L7 a 429 that Berth's own credentials get on a list holds up no pulls", async (t) => {
+  const file = join(t.testdir({ credentials: 'ana:ana-password\n' }), 'credentials');
+  await chmod(file, 0o600);
+  const scene = await openScene(t, {
+    registry: { clients: { anonymous: true, htpasswdFile: null, mtls: false, networks: [] } },
+    auth: { kind: 'basic', users: USERS },
+    upstream: { auth: { kind: 'file', file } },
+  });
+  throttle(scene, (path) => path === '/v2/_catalog');
+  t.equal((await scene.send('/v2/_catalog')).status, 429);
+  t.equal((await scene.send(MANIFEST)).status, 200);
+});
+
+t.test('L7 after a minute one question finds out whether a long pause is over', async (t) => {
+  const clock = setClock(t);
+  const scene = await openScene(t, { registry: { publicProbe: false } });
+  const asked = () => scene.registry.requests.length;
+  throttle(scene, (path) => path === TAGS);
+  t.equal((await scene.send(TAGS)).status, 429);
+  const before = asked();
+  clock.advance(45);
+  t.equal((await scene.send(TAGS)).headers['retry-after'], '15');
+  t.equal(asked(), before);
+  clock.advance(15);
+  t.equal((await scene.send(TAGS)).status, 429);
+  t.equal(asked(), before + 1, 'it is asked for');
+  t.equal((await scene.send(TAGS)).status, 429);
+  t.equal(asked(), before + 1, 'and with its answer the next minute begins');
 });
