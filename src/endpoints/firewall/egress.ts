@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 
 import type { RegistryConfig } from '../../config/config.ts';
-import { hostname } from '../../http/host.ts';
+import { hostname, parseHost } from '../../http/host.ts';
 import { showEndpoints } from '../endpoints.ts';
 
 /** One host that a client must reach, and the only port of it. */
@@ -55,7 +55,7 @@ export function createEgress(registries: readonly RegistryConfig[]): Egress {
     }
     for (const endpoint of delivery === 'dedicated' ? new Set(storage) : endpoints) {
       if (endpoint.includes('*')) patterns.push(pattern(name, endpoint));
-      else targets.push(target(name, 'storage', endpoint, 'https'));
+      else targets.push(target(name, 'storage', endpoint, storageScheme(endpoint, upstream.url)));
     }
     removable.add(new URL(upstream.url).host);
     for (const host of upstream.tokenHosts) removable.add(host);
@@ -79,6 +79,12 @@ export function isAddress({ host }: EgressTarget): boolean {
 /** Every port with what is reached on it, in the order of first use. */
 export function portsOf(egress: Egress): readonly number[] {
   return [...new Set([...egress.targets, ...egress.patterns].map(({ port }) => port))];
+}
+
+/** Storage is reached by https; the upstream itself, where it hands out blobs at its own host, as the upstream is. */
+function storageScheme(endpoint: string, upstreamUrl: string): 'https' | 'http' {
+  const { protocol, host } = new URL(upstreamUrl);
+  return protocol === 'http:' && parseHost(endpoint, 'http') === host ? 'http' : 'https';
 }
 
 function target(

@@ -50,6 +50,23 @@ t.test('passthrough: the wildcard once, exact storage hosts as targets; neither 
   t.same(portsOf(egress), [443, 8443]);
 });
 
+t.test('passthrough: the upstream itself is reached as the upstream, other storage by https', async (t) => {
+  const storageOf = (url: string, redirectHosts: readonly string[]) =>
+    createEgress([loadedRegistry({ delivery: 'passthrough', upstream: { url }, redirectHosts })])
+      .targets.filter(({ use }) => use === 'storage')
+      .map(({ host, port, scheme }) => `${scheme} ${host} ${port}`);
+  t.same(storageOf('http://registry.example', ['Registry.example', 'cdn.example']), [
+    'http registry.example 80',
+    'https cdn.example 443',
+  ]);
+  t.same(storageOf('http://registry.example:5000', ['registry.example:5000', 'registry.example']), [
+    'http registry.example 5000',
+    'https registry.example 443',
+  ]);
+  t.same(storageOf('http://[2606:4700::1]', ['[2606:4700::1]:80']), ['http 2606:4700::1 80']);
+  t.same(storageOf('https://registry.example', ['registry.example']), ['https registry.example 443']);
+});
+
 t.test('token hosts are removable; what another registry needs is not', async (t) => {
   const hub = loadedRegistry({
     name: 'hub',
