@@ -172,9 +172,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       // First, as it is what tells that another Berth works with the same state.
       await control?.listen();
       try {
-        await settings.adopt(serving.config.registries);
+        await settings.start();
       } catch (error) {
         await control?.close();
+        await settings.close();
         throw error;
       }
       try {
@@ -182,6 +183,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       } catch (error) {
         await Promise.all(listeners.map((listener) => listener.drain(0)));
         await control?.close();
+        await settings.close();
         throw error;
       }
     },
@@ -189,6 +191,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       draining = true;
       metrics.draining.set({}, 1);
       await control?.close();
+      await settings.close();
       const within = serving.config.timeouts.drainSeconds * 1000;
       await Promise.all(listeners.map((listener) => listener.drain(within)));
       await health?.close();

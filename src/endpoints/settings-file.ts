@@ -2,10 +2,15 @@ import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describeCode, errorCode } from '../system/error-code.ts';
+import { lockFile } from '../system/lock-file.ts';
 import { writeWholeFile } from '../system/write-file.ts';
 import { formatSettings, type Overrides, parseSettings } from './settings-document.ts';
 
-export type SettingsErrorCode = 'settings_unreadable' | 'settings_invalid' | 'settings_unwritable';
+export type SettingsErrorCode =
+  | 'settings_unreadable'
+  | 'settings_invalid'
+  | 'settings_unwritable'
+  | 'settings_in_use';
 
 /** The message is for the operator as it is: file, what is wrong, what to do. */
 export class SettingsError extends Error {
@@ -19,6 +24,7 @@ export class SettingsError extends Error {
 }
 
 const FILE_NAME = 'settings.json';
+const LOCK_NAME = 'lock';
 
 /** A thousand registries are 150 kB; a device or a log put there by mistake is more. */
 const MAX_BYTES = 1024 * 1024;
@@ -72,6 +78,32 @@ export async function writeSettings(directory: string, overrides: Overrides): Pr
       `the settings ${path} can not be written (${describeCode(error)}): check that stateDirectory exists, is writable and has room`,
       error,
     );
+  }
+}
+
+/**
+ * Keeps every other Berth off the settings of a directory until the returned function is called or this process ends: two
+ * would each keep their own changes in the one file.
+ *
+ * @throws {SettingsError} `settings_in_use`, or `settings_unwritable` where nothing can be locked there
+ */
+export function lockSettings(directory: string): () => void {
+  const lock = lockFile(join(directory, LOCK_NAME));
+  switch (lock.kind) {
+    case 'locked':
+      return lock.unlock;
+    case 'in_use':
+      throw new SettingsError(
+        'settings_in_use',
+        `the state directory ${directory} is in use by another process: stop it, or give each Berth its own stateDirectory`,
+        lock.error,
+      );
+    case 'unusable':
+      throw new SettingsError(
+        'settings_unwritable',
+        `the state directory ${directory} can not be locked (${lock.why}): check its owner, its mode, and that its file system has locks`,
+        lock.error,
+      );
   }
 }
 

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 
 import type { Delivery, RegistryConfig } from '../config/config.ts';
 import type { Override, Overrides } from './settings-document.ts';
-import { readSettings, writeSettings } from './settings-file.ts';
+import { lockSettings, readSettings, SettingsError, writeSettings } from './settings-file.ts';
 import { whyNotSwitchable } from './switchable.ts';
 
 /** What is in force for one registry. */
@@ -28,15 +29,21 @@ export type Settings = {
   /**
    * Switches data endpoints on or off: on disk first, then in force for the next request. Of several at once each is
    * whole, and the last one stays.
-   * @throws {SettingsError} where it could not be kept; then it is not in force either
+   * @throws {SettingsError} where it could not be kept, or the file is not understood any more; then it is not in force either
    */
   update(registry: RegistryConfig, dataEndpointEnabled: boolean): Promise<UpdateResult>;
   /**
-   * Takes up what is on disk together with this configuration, and drops for good what that has lapsed. At the start, once no
-   * other process works with the same directory, and at each reload.
-   * @throws {SettingsError} where the disk can not be read, or still has what has lapsed: it may come back at the next start
+   * Keeps other processes off the directory, and takes up what is on disk now. From here on memory is what counts.
+   * @throws {SettingsError} where another process has the directory, or the disk can not be read
+   */
+  start(): Promise<void>;
+  /**
+   * Another configuration, in force at once; drops for good what that has lapsed.
+   * @throws {SettingsError} where the disk still has what has lapsed: it may come back at the next start
    */
   adopt(registries: readonly RegistryConfig[]): Promise<void>;
+  /** Lets other processes have the directory, once what is under way is on disk. */
+  close(): Promise<void>;
 };
 
 export type SettingsDeps = {
@@ -53,41 +60,89 @@ export type SettingsDeps = {
 
 /**
  * The settings that can change while Berth runs. An override counts as long as the configuration says what it said when
- * it was overridden; `adopt` removes one that has lapsed from the disk, so that it does not come back later. Until then nothing
+ * it was overridden; one that has lapsed is removed from the disk, so that it does not come back later. Until `start` nothing
  * is written: another process may be at work in the directory.
  *
  * @throws {SettingsError} where what was kept can not be read: nobody knows then what was in force
  */
 export async function openSettings(deps: SettingsDeps): Promise<Settings> {
-  const { directory, registries, inRollout, log, onState, now } = deps;
-  let overrides: Overrides = directory === null ? new Map() : await readSettings(directory);
+  const { directory, inRollout, log, onState, now } = deps;
+  let { registries } = deps;
+  let onDisk: Overrides = directory === null ? new Map() : await readSettings(directory);
+  let overrides = onDisk;
+  const told = new Map<string, boolean>();
+  let unlock: (() => void) | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
-  settle(registries);
+  settle();
 
   /** Forgets what has lapsed and tells the state of each registry; gives back what was forgotten. */
-  function settle(next: readonly RegistryConfig[]): readonly string[] {
+  function settle(): readonly string[] {
     const valid = new Map<string, Override>();
     for (const [name, override] of overrides) {
-      const registry = next.find((candidate) => candidate.name === name);
+      const registry = registries.find((candidate) => candidate.name === name);
       if (registry !== undefined && isInForce(registry, override)) valid.set(name, override);
     }
     const lapsed = [...overrides.keys()].filter((name) => !valid.has(name));
     overrides = valid;
-    for (const registry of next) onState(registry.name, stateOf(registry).dataEndpointEnabled);
+    for (const registry of registries) tell(registry);
     return lapsed;
   }
 
-  async function adopt(next: readonly RegistryConfig[]): Promise<void> {
-    if (directory !== null) overrides = await readSettings(directory);
-    const lapsed = settle(next);
-    for (const registry of lapsed) {
-      log.warn({ registry }, 'kept setting lapsed: the configuration has changed since');
+  /** No registry's data endpoints go on or off without a word. */
+  function tell(registry: RegistryConfig): void {
+    const { name, delivery: configured } = registry;
+    const { dataEndpointEnabled, source } = stateOf(registry);
+    onState(name, dataEndpointEnabled);
+    const before = told.get(name);
+    told.set(name, dataEndpointEnabled);
+    if (before === undefined || before === dataEndpointEnabled) return;
+    log.info(
+      { registry: name, dataEndpointEnabled, configured, source },
+      dataEndpointEnabled ? 'data endpoints switched on' : 'data endpoints switched off',
+    );
+  }
+
+  async function start(): Promise<void> {
+    if (directory === null) return;
+    try {
+      lock(directory);
+    } catch (error) {
+      if (!(error instanceof SettingsError) || error.code === 'settings_in_use') throw error;
+      // Where nothing can be written there is nothing to lock, and no change to lose.
+      log.warn({ error: error.message }, 'what is kept can be read, but not changed');
     }
+    onDisk = await readSettings(directory);
+    overrides = onDisk;
+    const lapsed = settle();
     for (const [registry, { dataEndpointEnabled, changedAt }] of overrides) {
       log.info({ registry, dataEndpointEnabled, changedAt }, 'kept setting in force');
     }
-    if (directory !== null && lapsed.length > 0) await writeSettings(directory, overrides);
+    await forget(lapsed);
+  }
+
+  async function forget(lapsed: readonly string[]): Promise<void> {
+    for (const registry of lapsed) {
+      log.warn({ registry }, 'kept setting lapsed: the configuration has changed since');
+    }
+    // Also where an earlier attempt failed.
+    if (directory !== null && !isSame(overrides, onDisk)) await keep(directory, overrides);
+  }
+
+  /** @throws {SettingsError} and what is on disk stays */
+  async function keep(into: string, next: Overrides): Promise<void> {
+    lock(into);
+    // What is there may be a newer Berth's, or somebody's work that is not done.
+    const found = await readSettings(into);
+    if (!isSame(found, onDisk)) {
+      log.warn('the settings on disk were changed by somebody else, and are replaced by those in force');
+    }
+    await writeSettings(into, next);
+    onDisk = next;
+  }
+
+  function lock(path: string): void {
+    unlock ??= lockSettings(path);
   }
 
   function stateOf(registry: RegistryConfig): RegistryState {
@@ -115,20 +170,15 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
         reason: `the configuration has no stateDirectory, so the next start would undo the change; add one and restart Berth, or set "dataEndpointEnabled: ${dataEndpointEnabled}" for registry ${name} there`,
       };
     }
-    const next = new Map(overrides);
     // What the configuration says anyway needs no override, and follows the configuration from now on.
-    if (deliveryOf(dataEndpointEnabled) === delivery) next.delete(name);
-    else {
-      const changedAt = new Date(now()).toISOString();
-      next.set(name, { dataEndpointEnabled, overrides: delivery, changedAt });
-    }
-    await writeSettings(directory, next);
-    overrides = next;
-    onState(name, dataEndpointEnabled);
-    log.info(
-      { registry: name, dataEndpointEnabled, configured: delivery },
-      dataEndpointEnabled ? 'data endpoints switched on' : 'data endpoints switched off',
-    );
+    const override: Override | undefined =
+      deliveryOf(dataEndpointEnabled) === delivery
+        ? undefined
+        : { dataEndpointEnabled, overrides: delivery, changedAt: new Date(now()).toISOString() };
+    await keep(directory, withOverride(overrides, name, override));
+    // A reload meanwhile may have lapsed others.
+    overrides = withOverride(overrides, name, override);
+    tell(registry);
     return { kind: 'done', state: stateOf(registry) };
   }
 
@@ -145,16 +195,35 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
       return delivery === 'dedicated' && !inRollout(registry, clientAddress) ? 'passthrough' : delivery;
     },
     update: (registry, dataEndpointEnabled) => inTurn(() => change(registry, dataEndpointEnabled)),
+    start: () => inTurn(start),
     adopt(next) {
-      settle(next); // requests do not wait for the disk
-      return inTurn(() => adopt(next));
+      registries = next;
+      const lapsed = settle(); // requests do not wait for the disk
+      return inTurn(() => forget([...lapsed, ...settle()]));
     },
+    close: () =>
+      inTurn(() => {
+        unlock?.();
+        unlock = undefined;
+        return Promise.resolve();
+      }),
   };
 }
 
 function isInForce(registry: RegistryConfig, override: Override): boolean {
   if (registry.delivery !== override.overrides) return false;
   return !override.dataEndpointEnabled || whyNotSwitchable(registry) === undefined;
+}
+
+function withOverride(overrides: Overrides, name: string, override: Override | undefined): Overrides {
+  const next = new Map(overrides);
+  if (override === undefined) next.delete(name);
+  else next.set(name, override);
+  return next;
+}
+
+function isSame(one: Overrides, other: Overrides): boolean {
+  return isDeepStrictEqual(one, other);
 }
 
 function deliveryOf(dataEndpointEnabled: boolean): 'dedicated' | 'passthrough' {

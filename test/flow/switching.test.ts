@@ -1,5 +1,14 @@
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -109,7 +118,7 @@ t.test('W3 kept: on disk, private, and in force after a restart', async (t) => {
   t.equal((await first.update(true)).status, 200);
   t.equal(statSync(join(directory, 'state')).mode & 0o777, 0o700);
   t.equal(statSync(join(directory, 'state/settings.json')).mode & 0o777, 0o600);
-  t.strictSame(readdirSync(join(directory, 'state')), ['settings.json'], 'nothing else is left');
+  t.strictSame(readdirSync(join(directory, 'state')), ['lock', 'settings.json'], 'nothing else is left');
   await first.berth.close();
   const second = await startSwitchable(t, scene, directory, OFF);
   t.match((await second.pull()).headers.location, DATA_ENDPOINT);
@@ -143,6 +152,56 @@ t.test('W3 what can not be kept is not in force', async (t) => {
   t.match(failed.document, { error: { message: /settings\.json can not be written \(.+\): check that/ } });
   t.equal((await there.pull()).headers.location, scene.storage.url);
   t.notOk(existsSync(join(directory, 'state/settings.json')));
+});
+
+t.test('W3 a second Berth with the same state is refused, until the first has stopped', async (t) => {
+  const scene = await openScene(t);
+  const directory = shortDirectory(t);
+  const first = await startSwitchable(t, scene, directory, OFF);
+  // A socket of its own, or none: what they share is the state alone.
+  for (const admin of [{ socket: join(directory, 'run/other.sock') }, null]) {
+    await t.rejects(startSwitchable(t, scene, directory, OFF, { admin }), {
+      code: 'settings_in_use',
+      message: /state directory .* is in use by another process: stop it, or give each Berth its own/,
+    });
+  }
+  t.equal((await first.update(true)).status, 200, 'the first goes on');
+  await first.berth.close();
+  const second = await startSwitchable(t, scene, directory, OFF);
+  t.match((await second.pull()).headers.location, DATA_ENDPOINT, 'nothing was lost');
+});
+
+t.test('W3 what becomes of the file while Berth runs switches nothing', async (t) => {
+  const scene = await openScene(t);
+  const directory = shortDirectory(t);
+  const there = await startSwitchable(t, scene, directory, OFF);
+  await there.update(true);
+  const file = join(directory, 'state/settings.json');
+  const { config, app, ticketKeys } = there.berth;
+  const reload = () =>
+    app.reload({ config: () => Promise.resolve(config), ticketKeys: () => Promise.resolve(ticketKeys) });
+  rmSync(file);
+  await reload();
+  t.match((await there.pull()).headers.location, DATA_ENDPOINT, 'gone');
+  t.equal((await there.update(false)).status, 200);
+  t.equal((await there.update(true)).status, 200);
+  const newer = '{"version":2,"registries":{}}';
+  writeFileSync(file, newer);
+  await reload();
+  t.match((await there.pull()).headers.location, DATA_ENDPOINT, 'not understood');
+  const refused = await there.update(false);
+  t.equal(refused.status, 500);
+  t.match(refused.document, { error: { message: /settings\.json can not be used: its version is 2/ } });
+  t.equal(readFileSync(file, 'utf8'), newer, 'W5 left as it is');
+  t.match((await there.pull()).headers.location, DATA_ENDPOINT, 'not kept, not in force');
+  t.match(
+    there.berth.log.filter((line) => String(line['msg']).startsWith('data endpoints switched')),
+    [
+      { registry: 'contoso', dataEndpointEnabled: true },
+      { registry: 'contoso', dataEndpointEnabled: false },
+      { registry: 'contoso', dataEndpointEnabled: true },
+    ],
+  );
 });
 
 t.test('W4 a change lapses for good when the configuration says something else', async (t) => {
@@ -192,6 +251,11 @@ t.test('W4 a reload lapses a change as a start does', async (t) => {
   await reload('dedicated');
   await reload('passthrough');
   t.equal((await there.pull()).headers.location, scene.storage.url, 'gone for good');
+  t.match(
+    there.berth.log.findLast((line) => line['msg'] === 'data endpoints switched off'),
+    { registry: 'contoso', configured: 'passthrough', source: 'configuration' },
+    'not without a word',
+  );
   t.match((await there.ask('GET', '/v1/registries/contoso')).document, { source: 'configuration' });
   // The disk comes after the requests.
   const settled = async () => (await there.berth.metric('berth_data_endpoint_enabled')) === 0;
