@@ -53,7 +53,9 @@ function print(report: MigrationReport, format: OutputFormat, deps: CliDeps): vo
   const { wildcardRule, text } = report.verdict;
   if (format === 'table') deps.stdout(`\nWildcard rule for storage: ${wildcardRule}: ${text}\n`);
   if (report.droppedNetworks > 0) {
-    deps.stderr(`${report.droppedNetworks} networks were forgotten to make room; the verdict counts them\n`);
+    deps.stderr(
+      `${report.droppedNetworks} networks were forgotten to make room; whether they arrive is not known\n`,
+    );
   }
 }
 

@@ -40,7 +40,7 @@ export function migrationReport(
 function judge(
   { name, rollout }: RegistryConfig,
   { delivery, dataEndpointEnabled }: RegistryState,
-  { since, total, networks }: MigrationCounts,
+  { since, total, networks, droppedNetworks }: MigrationCounts,
   nowMs: number,
 ): Verdict {
   if (delivery === 'inline') {
@@ -75,6 +75,11 @@ function judge(
     const shown = lost.slice(0, 3).map(({ network }) => network);
     const more = lost.length > shown.length ? ` and ${lost.length - shown.length} more` : '';
     const text = `${shown.join(', ')}${more} got links to data endpoints and ${lost.length === 1 ? 'was' : 'were'} never seen there; check that the firewall lets ${lost.length === 1 ? 'it' : 'them'} through`;
+    return { wildcardRule: 'check', text };
+  }
+  if (droppedNetworks > 0) {
+    const were = droppedNetworks === 1 ? 'network was' : 'networks were';
+    const text = `${droppedNetworks} ${were} forgotten to make room, and may have got links to data endpoints that the firewall does not let through; ask sooner after a start`;
     return { wildcardRule: 'check', text };
   }
   const text = `no client has got a storage host since ${new Date(quietFrom).toISOString()}, and ${networks.length} networks use data endpoints; with several replicas, ask each`;

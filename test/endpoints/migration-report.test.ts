@@ -17,10 +17,14 @@ const OFF: RegistryState = { ...ON, delivery: 'passthrough', dataEndpointEnabled
 function verdict(
   hours: number,
   events: readonly (readonly [hours: number, network: string, event: MigrationEvent])[],
-  { state = ON, rollout = {} }: { state?: RegistryState; rollout?: Record<string, unknown> } = {},
+  {
+    state = ON,
+    rollout = {},
+    maxNetworks,
+  }: { state?: RegistryState; rollout?: Record<string, unknown>; maxNetworks?: number } = {},
 ) {
   let time = 0;
-  const migration = createMigration({ now: () => time });
+  const migration = createMigration({ now: () => time, ...(maxNetworks && { maxNetworks }) });
   for (const [when, network, event] of events) {
     time = when * HOUR;
     migration.record('contoso', network, event);
@@ -74,4 +78,17 @@ t.test('with a look first, where clients did not arrive', async (t) => {
     wildcardRule: 'check',
     text: /^e, d, c and 1 more got .* were never/,
   });
+});
+
+t.test('and where networks were forgotten, of which nobody knows whether they arrived', async (t) => {
+  const lost = [1, 'lost', 'dataEndpoint'] as const;
+  t.match(verdict(5, [lost, ...GOOD], { maxNetworks: 1 }), {
+    wildcardRule: 'check',
+    text: /^1 network was forgotten to make room, .*; ask sooner after a start/,
+  });
+  t.match(verdict(5, [lost, [1, 'other', 'dataEndpoint'], ...GOOD], { maxNetworks: 1 }), {
+    wildcardRule: 'check',
+    text: /^2 networks were forgotten/,
+  });
+  t.match(verdict(1.4, [lost, ...GOOD], { maxNetworks: 1 }), { wildcardRule: 'wait' });
 });
