@@ -18,7 +18,7 @@ export type FileWatchOptions = {
 const LOOK_INTERVAL_MS = 2000;
 
 /**
- * Watches files by looking at their times, sizes and inodes. A watcher of the system's would follow a file that an editor
+ * Watches files by looking at their times, sizes, modes and inodes. A watcher of the system's would follow a file that an editor
  * has renamed away, and miss Kubernetes' swap of the `..data` link two folders up. A change counts once it has stood for
  * one look: certificate and key are two files, and an editor writes in several steps. How the files stand at first counts
  * as a change as well, since nobody knows whether they have changed after they were read.

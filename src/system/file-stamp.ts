@@ -2,8 +2,9 @@ import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 /**
- * A text that differs once the file is written, replaced, linked elsewhere or gone. Device, inode and size as well as the
- * time: a file can be replaced twice within the resolution of its time.
+ * A text that differs once the file is written, replaced, linked elsewhere, gone, or its owner or mode is another: a key file that
+ * was refused for its mode is good after a `chmod`. Device, inode and size as well as the times: a file can be replaced twice
+ * within the resolution of its time.
  */
 export async function stampFile(path: string): Promise<string> {
   const facts = await stat(path, { bigint: true }).catch(() => undefined);
@@ -16,6 +17,6 @@ export async function stampFiles(paths: readonly string[]): Promise<string> {
 }
 
 /** The stamp of a file that has been looked at already. */
-export function formatStamp({ dev, ino, size, mtimeNs }: BigIntStats): string {
-  return `${dev} ${ino} ${size} ${mtimeNs}`;
+export function formatStamp({ dev, ino, mode, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev} ${ino} ${mode.toString(8)} ${size} ${mtimeNs} ${ctimeNs}`;
 }

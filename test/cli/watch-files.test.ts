@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { watchFiles } from '../../src/cli/watch-files.ts';
@@ -56,6 +56,8 @@ t.test('however a file is replaced', async (t) => {
   t.equal(await look(2), 1, 'gone');
   writeFileSync(path, '4');
   t.equal(await look(2), 1, 'there again');
+  chmodSync(path, 0o600);
+  t.equal(await look(2), 1, 'refused for its mode, and that corrected');
 });
 
 t.test("Kubernetes' swap of the folder's link", async (t) => {

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { stampFile, stampFiles } from '../../src/system/file-stamp.ts';
@@ -11,6 +11,7 @@ t.test('a stamp changes with whatever happens to a file', async (t) => {
   const steps: (() => void)[] = [
     () => writeFileSync(path, '22'),
     () => utimesSync(path, 1, 1),
+    () => chmodSync(path, 0o600),
     () => renameSync(join(directory, 'b'), path),
     () => rmSync(path),
     () => symlinkSync('other', path),
