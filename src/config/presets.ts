@@ -22,7 +22,8 @@ export type PresetForm = PresetFields & {
 };
 
 /**
- * Blobs of ACR lie in accounts that nobody can name beforehand, among everybody else's: what tells them apart is the path.
+ * Blobs of ACR lie in accounts that nobody can name beforehand, among everybody else's. The path is the most that can be asked
+ * for: it keeps what lies there by chance out, not an account whose owner names a container and its blobs so.
  * Captured 2023 to 2026: `/<digest part>-<registry id>-<part>//docker/registry/v2/blobs/sha256/<2 hex>/<64 hex>/data`, the
  * `//` included (blog capture of 2023-12; sigstore/cosign#3331; Azure/azure-sdk-for-python#45744; Azure/peerd's tests).
  */
@@ -137,10 +138,11 @@ function dockerHub(): PresetFields {
       'production.cloudfront.docker.com',
       'docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com',
       // To askers inside AWS, its bucket itself (JFrog's help page on firewalls; seen as s3.dualstack.us-east-1). The
-      // name of a bucket is taken for all of AWS.
+      // name of a bucket is taken for all of AWS, and lies in one region. No wildcard for it: with `s3` in its place the
+      // host would be that of somebody's bucket `docker-images-prod.s3`.
       'docker-images-prod.s3.amazonaws.com',
-      'docker-images-prod.s3.*.amazonaws.com',
-      'docker-images-prod.s3.dualstack.*.amazonaws.com',
+      'docker-images-prod.s3.us-east-1.amazonaws.com',
+      'docker-images-prod.s3.dualstack.us-east-1.amazonaws.com',
     ],
     // The realm is https://auth.docker.io/token.
     tokenHosts: ['auth.docker.io'],

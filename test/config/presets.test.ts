@@ -25,6 +25,7 @@ t.test('every entry is one that a configuration may have', async (t) => {
       for (const entry of form.redirectHosts) {
         const host = (typeof entry === 'string' ? entry : (entry.host ?? '')).replaceAll(/\{[a-z]+\}/g, 'x');
         t.same(checkHostPattern(host === 'x' ? 'x.example' : host, [], 'permits'), [], `${name}: ${host}`);
+        t.notMatch(host, /\*.*\.amazonaws\.com/, 'names of buckets have dots, and are free to take');
         if (typeof entry !== 'string') t.same(checkPathPattern(entry.pathPattern ?? '', []), []);
       }
     }
@@ -93,6 +94,16 @@ t.test('dockerhub, ghcr, gar, quay', async (t) => {
   const hub = 'https://registry-1.docker.io';
   t.ok(allows('dockerhub', hub, 'https://production.cloudfront.docker.com/registry-v2/x'));
   t.ok(allows('dockerhub', hub, 'https://docker-images-prod.s3.dualstack.us-east-1.amazonaws.com/x'));
+  t.ok(allows('dockerhub', hub, 'https://docker-images-prod.s3.us-east-1.amazonaws.com/x'));
+  t.ok(allows('dockerhub', hub, 'https://docker-images-prod.s3.amazonaws.com/x'));
+  // Buckets `docker-images-prod.s3` and `docker-images-prod.s3.dualstack`, which anybody could make.
+  for (const bucket of ['docker-images-prod.s3', 'docker-images-prod.s3.dualstack']) {
+    for (const endpoint of ['s3', 's3-us-west-2', 's3-accelerate'])
+      t.notOk(
+        allows('dockerhub', hub, `https://${bucket}.${endpoint}.amazonaws.com/x`),
+        `${bucket} ${endpoint}`,
+      );
+  }
   t.notOk(allows('dockerhub', hub, 'https://docker-images-prod.0000.r2.cloudflarestorage.com/x'));
   t.same(presetFields('dockerhub', hub)?.tokenHosts, ['auth.docker.io']);
   t.ok(allows('ghcr', 'https://ghcr.io', 'https://pkg-containers.githubusercontent.com/ghcr1/blobs/x'));
