@@ -6,10 +6,10 @@ import type { ByteRange, RangeSpec } from '../http/range.ts';
 import { satisfiableRanges } from '../http/satisfiable-ranges.ts';
 import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
-import { ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
+import type { BeginTransfer } from './begin-transfer.ts';
 import type { BlobLengths } from './blob-lengths.ts';
 import { asSpec, type BlobOrigin, type BlobPlaces, createBlobOpener } from './blob-opener.ts';
 import type { BlobSource } from './blob-source.ts';
@@ -34,8 +34,6 @@ export type BlobExchange = {
   ended(outcome: BlobOutcome, failure: string | undefined): void;
 };
 
-/** Seconds: a layer of 100 MB at 50 MB/s. */
-const TRANSFER_RETRY_SECONDS = 2;
 /** 128 bits: whoever made the blob can not have put the boundary into it. */
 const BOUNDARY_BYTES = 16;
 
@@ -63,8 +61,8 @@ export function createBlobResponder(deps: {
   lengths: BlobLengths;
   /** Left out: every blob is a stream from its source. */
   places?: BlobPlaces;
-  /** See `ClientLimits.beginTransfer`; left out: no limit. */
-  beginTransfer?: (clientAddress: string) => (() => void) | undefined;
+  /** Left out: no limit. */
+  beginTransfer?: BeginTransfer;
 }): BlobResponder {
   const { metrics, lengths, pool } = deps;
   const opener = createBlobOpener(deps.places);
@@ -89,24 +87,12 @@ export function createBlobResponder(deps: {
       write(exchange, 200, contentHeaders(digest, length)).end();
       return;
     }
-    const endTransfer = beginTransfer(exchange.clientAddress);
+    const endTransfer = deps.beginTransfer?.(exchange.clientAddress);
     try {
       await transfer(exchange, blob, knownLength);
     } finally {
-      endTransfer();
+      endTransfer?.();
     }
-  }
-
-  /** L4: a client that has too many comes back when one of them may have ended. */
-  function beginTransfer(clientAddress: string): () => void {
-    if (deps.beginTransfer === undefined) return () => undefined;
-    const end = deps.beginTransfer(clientAddress);
-    if (end !== undefined) return end;
-    metrics.clientLimitRefusals.inc({ limit: 'transfers' });
-    throw ociError('TOOMANYREQUESTS', {
-      message: 'Your address has too many downloads under way here; wait until one has ended.',
-      headers: { 'retry-after': String(TRANSFER_RETRY_SECONDS) },
-    });
   }
 
   async function transfer(
@@ -159,7 +145,7 @@ export function createBlobResponder(deps: {
       throw rangeNotSatisfiable(result.completeLength, metrics);
     }
     lengths.set(registry, digest, result.completeLength);
-    await deliver(exchange, result, {
+    await deliver(exchange, blob, result, {
       from,
       askedAt,
       status: result.range === undefined ? 200 : 206,
@@ -237,7 +223,7 @@ export function createBlobResponder(deps: {
       pool,
       where: source.where,
     });
-    await deliver(exchange, content, {
+    await deliver(exchange, blob, content, {
       from,
       askedAt,
       status: 206,
@@ -248,6 +234,7 @@ export function createBlobResponder(deps: {
 
   async function deliver(
     exchange: BlobExchange,
+    { registry, digest }: BlobRequest,
     content: BlobContent,
     answer: {
       readonly from: BlobOrigin;
@@ -274,7 +261,10 @@ export function createBlobResponder(deps: {
           { source: answer.from },
           (performance.now() - answer.askedAt) / 1000,
         ),
-      decided: (outcome) => report(exchange, outcome, metrics),
+      decided(outcome) {
+        if (isContradiction(outcome)) lengths.forget(registry, digest);
+        report(exchange, outcome, metrics);
+      },
     });
   }
 
@@ -292,6 +282,12 @@ export function createBlobResponder(deps: {
       }
     },
   };
+}
+
+/** What was said of the blob does not go together: the remembered length may be what is wrong. */
+function isContradiction(outcome: DeliveryOutcome): boolean {
+  if (outcome.kind !== 'incomplete') return outcome.kind === 'digest_mismatch';
+  return outcome.failure.kind === 'http_protocol_error';
 }
 
 function report(exchange: BlobExchange, outcome: DeliveryOutcome, metrics: Metrics): void {

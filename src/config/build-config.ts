@@ -12,6 +12,7 @@ import {
   deliveryOf,
   type FileClients,
   type FileConfig,
+  type FileLimits,
   type FileList,
   type FileListener,
   type FileRedirectHost,
@@ -37,12 +38,17 @@ export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config 
       ...file.cache,
       directory: file.cache.directory === null ? null : resolvePath(file.cache.directory),
     },
-    limits: file.limits,
+    limits: { ...file.limits, transfersPerClient: transfersPerClient(file.limits) },
     timeouts: file.timeouts,
     log: file.log,
     audit: { file: file.audit.file === null ? null : resolvePath(file.audit.file) },
     registries: all(file.registries).map((registry) => buildRegistry(registry, resolvePath)),
   };
+}
+
+/** A client that uses all it may shall leave most connections to others. */
+function transfersPerClient({ transfersPerClient: given, upstreamConnections }: FileLimits): number | null {
+  return given === undefined ? Math.max(1, Math.floor(upstreamConnections / 4)) : given;
 }
 
 function buildListener(file: FileListener, resolvePath: ResolvePath): ListenerConfig {

@@ -22,11 +22,16 @@ export type FileConfig = {
   readonly admin: { readonly socket?: string } | null;
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
   readonly cache: CacheConfig;
-  readonly limits: Limits;
+  readonly limits: FileLimits;
   readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };
   readonly audit: { readonly file: string | null };
   readonly registries?: FileList<FileRegistry>;
+};
+
+/** `transfersPerClient` depends on another field where it is left out. */
+export type FileLimits = Omit<Limits, 'transfersPerClient'> & {
+  readonly transfersPerClient?: number | null;
 };
 
 export type FileList<T> = readonly (T | undefined)[];

@@ -48,7 +48,7 @@ export const LIMITS_SCHEMA: JsonSchema = {
     upstreamConnections: {
       type: 'integer',
       description:
-        'Connections to one upstream host; further requests wait for one, as long as connecting and answering may take. Each running blob transfer holds one, so this also bounds the transfers from one storage account.',
+        'Connections to one upstream host; further requests wait for one, as long as connecting and answering may take. Each running blob transfer holds one, so this also bounds the transfers from one storage account. Uploads have as many of their own, and so do questions.',
       default: 1024,
       minimum: 1,
       maximum: 65_535,
@@ -88,8 +88,7 @@ export const LIMITS_SCHEMA: JsonSchema = {
     transfersPerClient: {
       type: ['integer', 'null'],
       description:
-        'Blob transfers to one client address (of IPv6 one /64) at a time, at data endpoints and `inline`; more: 429 with `Retry-After`. 256 is 64 nodes behind one address with four layers each. null: no limit.',
-      default: 256,
+        'Blob transfers to and uploads of one client address (of IPv6 one /64) at a time, at data endpoints, `inline` and when pushing; more: 429 with `Retry-After`. Left out: a quarter of `upstreamConnections` (256), so that no client holds all of them; 256 is 64 nodes behind one address with four layers each. null: no limit.',
       minimum: 1,
       maximum: 1_000_000,
     },

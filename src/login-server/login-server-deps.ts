@@ -1,3 +1,4 @@
+import type { BeginTransfer } from '../blob/begin-transfer.ts';
 import type { BlobSourceDeps } from '../blob/create-blob-source.ts';
 import type { BlobResponder } from '../blob/respond-blob.ts';
 import type { ManifestStore } from '../cache/manifest-store.ts';
@@ -25,6 +26,7 @@ export type LoginServerDeps = BlobSourceDeps & {
   /** Of this registry alone. */
   readonly manifestFetches: Collapse<FetchedManifest>;
   readonly responder: BlobResponder;
+  readonly beginTransfer: BeginTransfer;
   readonly repositoryRules: RepositoryRules;
   /** Undefined: the upstream decides with the caller's own credentials. */
   readonly clients: ClientPolicy | undefined;

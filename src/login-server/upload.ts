@@ -33,7 +33,7 @@ export async function answerUpload(
       : appendQuery(call.path, clientQuery(call, route.kind, deps));
   // An upload outside /v2/ does not tell which repository Berth's own token must be for.
   const asked = { ...request, path, repository, body: requestBody(call) };
-  const response = await requestWrite(asked, repository, deps);
+  const response = await requestWrite(asked, repository, call, deps);
   await refuseRedirectedWrite(response, call, deps);
   const location = await locationOrEnd(response, () =>
     clientLocation(response, call, repository, path, deps),

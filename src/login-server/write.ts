@@ -11,7 +11,7 @@ import { localPath } from './answer-headers.ts';
 import { requestBody, upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
-import { sendAnswer } from './send-answer.ts';
+import { closeAfterUnreadBody, sendAnswer } from './send-answer.ts';
 
 /** end-7, end-9, end-10: PUT of a manifest, DELETE of a manifest or blob; streamed through (P1, P6). */
 export async function answerWrite(
@@ -23,7 +23,7 @@ export async function answerWrite(
   const isManifest = call.context.access.route === 'manifest';
   const body = isManifest ? manifestBody(call, deps.manifestBytes) : requestBody(call);
   const request = { ...upstreamRequest(call, caller.authorization), body };
-  const response = await requestWrite(request, repository, deps).catch((error: unknown) => {
+  const response = await requestWrite(request, repository, call, deps).catch((error: unknown) => {
     throw isTooLarge(error) ? manifestTooLarge(deps.manifestBytes, error) : error;
   });
   await refuseRedirectedWrite(response, call, deps);
@@ -62,19 +62,33 @@ function manifestTooLarge(maxBytes: number, cause?: unknown): Error {
 }
 
 /**
- * P6: what was decided before the write says nothing about what is there after it. Also where no answer came: it may have
- * been carried out all the same.
+ * A write, whose content counts as a transfer while it is under way (L4). P6: what was decided before the write says
+ * nothing about what is there after it. Also where no answer came: it may have been carried out all the same.
+ * @throws OciError 429 before the upstream hears of it, or UpstreamFailure
  */
 export async function requestWrite(
   request: UpstreamRequest,
   repository: RepositoryName,
+  call: DoorRequest,
   deps: LoginServerDeps,
 ): Promise<UpstreamResponse> {
+  const endTransfer = request.body === undefined ? undefined : beginUpload(call, deps);
   try {
     return await deps.upstream.request(request);
   } finally {
+    endTransfer?.();
     deps.blobDecisions.forget(deps.registry.name, repository);
     deps.manifestDecisions.forget(deps.registry.name, repository);
+  }
+}
+
+function beginUpload(call: DoorRequest, deps: LoginServerDeps): () => void {
+  try {
+    return deps.beginTransfer(call.context.clientAddress);
+  } catch (error) {
+    // Nobody reads what is still to come on this connection.
+    closeAfterUnreadBody(call);
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { lookup as dnsLookup } from 'node:dns';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
+import { createBeginTransfer } from '../blob/begin-transfer.ts';
 import { createBlobLengths } from '../blob/blob-lengths.ts';
 import type { BlobPlaces } from '../blob/blob-opener.ts';
 import { createBlobResponder } from '../blob/respond-blob.ts';
@@ -95,12 +96,13 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   const { pool, places } = deps;
   const manifests = createManifestStore(config.cache.memoryMaxBytes);
   metrics.manifestCacheSizeBytes.collect(() => [[{}, manifests.sizeBytes]]);
+  const beginTransfer = createBeginTransfer((address) => deps.clientLimits.beginTransfer(address), metrics);
   const responder = createBlobResponder({
     pool,
     metrics,
     lengths: createBlobLengths(),
     places,
-    beginTransfer: (address) => deps.clientLimits.beginTransfer(address),
+    beginTransfer,
   });
   const blobDecisions = createDecisions<BlobLocation>({ metrics });
   const manifestDecisions = createDecisions<ManifestAnswer>({ metrics });
@@ -194,6 +196,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       manifests,
       manifestFetches: createCollapse<FetchedManifest>(),
       responder,
+      beginTransfer,
       blobDecisions: scopeDecisions(blobDecisions, decisionScope),
       manifestDecisions: scopeDecisions(manifestDecisions, decisionScope),
       repositoryRules: createRepositoryRules(registry.rules.repositories),

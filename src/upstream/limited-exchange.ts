@@ -21,7 +21,7 @@ export function createLimitedExchange(
     const kind = pausableKind(request.path);
     const caller = kind && `${kind} ${shared ? 'own' : credentialsOf(request)}`;
     const end = await queue.enter({ client, caller, signal });
-    if (request.body instanceof Readable) end();
+    if (isUpload(request)) end();
     try {
       const response = await exchange(request);
       const retryAfter = response.headers['retry-after'];
@@ -33,6 +33,11 @@ export function createLimitedExchange(
       end();
     }
   };
+}
+
+/** Its content comes from a client, and takes as long as that likes. */
+export function isUpload({ body }: ExchangeRequest): boolean {
+  return body instanceof Readable;
 }
 
 /** An upstream counts by credentials, or where there are none by address, which is Berth's for everybody. */

@@ -11,6 +11,8 @@ import { type ConnectorOptions, createConnector, type OpenSocket } from './conne
  */
 export type Pools = {
   readonly registry: Dispatcher;
+  /** For requests with a streamed body: they last as long as their client likes, and questions must not wait for that. */
+  readonly uploads: Dispatcher;
   readonly tokenService: Dispatcher;
   /** For blob bytes, whoever serves them: also the registry's own, where it does not redirect. */
   readonly storage: Dispatcher;
@@ -70,11 +72,13 @@ export function createPools(upstream: UpstreamConfig, deps: PoolsDeps): Pools {
 
   const opened = {
     registry: open(undefined),
+    uploads: open(undefined),
     tokenService: open(undefined),
     storage: open(deps.openStorageSocket),
   };
   return {
     registry: guard(opened.registry),
+    uploads: guard(opened.uploads),
     tokenService: guard(opened.tokenService),
     storage: guard(opened.storage),
     async close() {

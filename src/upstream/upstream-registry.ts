@@ -17,7 +17,7 @@ import { createCredentialsSource } from './credentials.ts';
 import { createExchange, type ExchangeMetrics, type UpstreamResponse } from './exchange.ts';
 import { classifyFailure } from './failure.ts';
 import { createFollow } from './follow.ts';
-import { createLimitedExchange } from './limited-exchange.ts';
+import { createLimitedExchange, isUpload } from './limited-exchange.ts';
 import { type BlobLocation, type BlobQuestion, createLocateBlob } from './locate-blob.ts';
 import { createOwnAuthorization } from './own-authorization.ts';
 import { createPools } from './pools.ts';
@@ -87,6 +87,7 @@ export function createUpstreamRegistry(
   const pools = createPools(upstream, deps);
   const exchanges = {
     registry: createExchange(pools.registry, 'registry', { timeouts, metrics }),
+    uploads: createExchange(pools.uploads, 'registry', { timeouts, metrics }),
     tokenService: createExchange(pools.tokenService, 'token_service', { timeouts, metrics }),
     storage: createExchange(pools.storage, 'storage', { timeouts, metrics }),
   };
@@ -128,7 +129,11 @@ export function createUpstreamRegistry(
   const send = createAuthorizedRequest({
     origin,
     // The realm and tokens are not in it: they are asked for once in minutes, and everybody waits for them.
-    registry: createLimitedExchange(exchanges.registry, queue, { shared: own !== undefined, now }),
+    registry: createLimitedExchange(
+      (request) => (isUpload(request) ? exchanges.uploads : exchanges.registry)(request),
+      queue,
+      { shared: own !== undefined, now },
+    ),
     own,
   });
 

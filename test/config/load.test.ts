@@ -100,3 +100,19 @@ registries:
     ],
   });
 });
+
+t.test('transfers of one client: a quarter of the connections, or what is written', async (t) => {
+  const limitOf = (limits: string) => {
+    const result = loadText(`
+listeners: [{ port: 8080 }]
+limits: ${limits}
+registries: [{ name: a, loginServer: a.example, upstream: { url: "https://u.example" }, delivery: passthrough }]
+`);
+    return result.kind === 'ok' ? result.config.limits.transfersPerClient : result.problems;
+  };
+  t.equal(limitOf('{}'), 256);
+  t.equal(limitOf('{ upstreamConnections: 8 }'), 2);
+  t.equal(limitOf('{ upstreamConnections: 1 }'), 1);
+  t.equal(limitOf('{ upstreamConnections: 8, transfersPerClient: 7 }'), 7);
+  t.equal(limitOf('{ transfersPerClient: null }'), null);
+});

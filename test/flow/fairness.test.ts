@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { setClock, USERS } from './callers.ts';
 import { behindProxy, FREE, from, holdUpstream, queueLength, TAGS } from './limiting.ts';
-import { openScene, REPOSITORY, type Scene } from './scene.ts';
+import { errorOf, openScene, REPOSITORY, type Scene } from './scene.ts';
 
 /** Nothing of one client's may cost another one its answer (L4–L8). */
 const [GREEDY, OTHER, THIRD] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
@@ -127,4 +127,72 @@ t.test('L7 after a minute one question finds out whether a long pause is over', 
   t.equal(asked(), before + 1, 'it is asked for');
   t.equal((await scene.send(TAGS)).status, 429);
   t.equal(asked(), before + 1, 'and with its answer the next minute begins');
+});
+
+/** A body that begins and does not go on until it is told to. */
+function trickle() {
+  const end = Promise.withResolvers<void>();
+  return {
+    end: end.resolve,
+    async *[Symbol.asyncIterator]() {
+      yield Buffer.from('the beginning');
+      await end.promise;
+    },
+  };
+}
+
+/** Uploads of one client that do not go on, until the upstream has so many. */
+async function beginUploads(t: Test, scene: Scene, count: number, address: string): Promise<void> {
+  const leave = Promise.withResolvers<void>();
+  const begun = () => scene.registry.requests.filter(({ method }) => method === 'POST').length;
+  const before = begun();
+  const uploads = Array.from({ length: count }, () =>
+    scene
+      .send(UPLOADS, { ...from(address), method: 'POST', stream: trickle(), hangUpWhen: leave.promise })
+      .catch(() => undefined),
+  );
+  t.teardown(async () => {
+    leave.resolve();
+    await Promise.all(uploads);
+  });
+  await until(() => begun() >= before + count);
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`not so within 5 s: ${String(isSo)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const UPLOADS = `/v2/${REPOSITORY}/blobs/uploads/?digest=sha256:${'0'.repeat(64)}`;
+
+t.test('L4 uploads take no connection from questions', async (t) => {
+  const config = behindProxy({ upstreamConnections: 4 });
+  const scene = await openScene(t, { ...plain, config, registry: { scheme: 'http', push: true } });
+  await beginUploads(t, scene, 4, GREEDY);
+  t.equal((await scene.send(TAGS, from(OTHER))).status, 200);
+});
+
+t.test('L4 uploads of one client at a time, and the next one when one has ended', async (t) => {
+  const config = behindProxy({ upstreamConnections: 4, transfersPerClient: 2 });
+  const scene = await openScene(t, { ...plain, config, registry: { scheme: 'http', push: true } });
+  await beginUploads(t, scene, 1, GREEDY);
+  const last = trickle();
+  const ending = scene.send(UPLOADS, { ...from(GREEDY), method: 'POST', stream: last });
+  await until(() => scene.registry.requests.filter(({ method }) => method === 'POST').length === 2);
+  const refused = await scene.send(UPLOADS, { ...from(GREEDY), method: 'POST', body: 'content' });
+  t.equal(refused.status, 429);
+  t.equal(errorOf(refused).code, 'TOOMANYREQUESTS');
+  t.match(refused.headers['retry-after'], /^\d+$/);
+  t.equal(await scene.berth.metric('berth_client_limit_refusals_total', { limit: 'transfers' }), 1);
+  const session = UPLOADS.replace(/\?.*/, '');
+  t.equal((await scene.send(session, { ...from(GREEDY), method: 'POST' })).status, 202, 'without a body');
+  const other = await scene.send(UPLOADS, { ...from(OTHER), method: 'POST', body: 'content' });
+  t.not(other.status, 429, 'another client');
+  last.end();
+  t.not((await ending).status, 429);
+  const next = await scene.send(UPLOADS, { ...from(GREEDY), method: 'POST', body: 'content' });
+  t.not(next.status, 429, 'the place is free again');
 });
