@@ -97,7 +97,7 @@ export const UPSTREAM_SCHEMA: JsonSchema = {
         requestsPerMinute: {
           type: ['integer', 'null'],
           description:
-            "Questions in any minute, of all clients together; null: no limit, since only the registry's own contract knows it (ACR Basic: 1000, Premium: 10,000).",
+            "Questions in any minute, of all clients together, with their logins where the token service is at the registry's own host; null: no limit, since only the registry's own contract knows it (ACR Basic: 1000, Premium: 10,000).",
           default: null,
           minimum: 1,
           maximum: 1_000_000,

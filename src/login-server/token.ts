@@ -2,6 +2,7 @@ import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { Route } from '../oci/route.ts';
 import { statusError } from '../oci/status-error.ts';
+import { limitKey } from '../policy/limit-key.ts';
 import { answerHeaders } from './answer-headers.ts';
 import { forwardedHeaders } from './ask-upstream.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
@@ -27,6 +28,7 @@ export async function answerToken(
     query: call.query,
     headers: { ...forwardedHeaders(raw.headers), authorization: raw.headers.authorization },
     body: raw.method === 'POST' ? await readForm(call, deps) : undefined,
+    client: limitKey(call.context.clientAddress),
     signal: call.context.signal,
   });
   if (answer.kind === 'no_token_service') {

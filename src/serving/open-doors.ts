@@ -27,6 +27,7 @@ import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { createCollapse } from '../upstream/collapse.ts';
 import { checkCredentialsFile } from '../upstream/credentials-file.ts';
 import { createSlabSocket } from '../upstream/slab-socket.ts';
+import type { UpstreamQueue } from '../upstream/upstream-queue.ts';
 import {
   type BlobLocation,
   createUpstreamRegistry,
@@ -35,6 +36,7 @@ import {
 import { createLease, type Lease } from './lease.ts';
 import type { ReloadOutcome, ReloadRecord } from './reload-record.ts';
 import { scopeDecisions } from './scope-decisions.ts';
+import { createUpstreamQueues } from './upstream-queues.ts';
 
 /** What answers for one registry. */
 export type Doors = {
@@ -42,12 +44,15 @@ export type Doors = {
   readonly loginServer: (call: DoorRequest) => Promise<void>;
   readonly dataEndpoint: (call: DoorRequest, host: string, region: string) => Promise<void>;
   readonly upstream: Lease<UpstreamRegistry>;
+  /** They are in force: what holds for all questions to the upstream, also those under way, is as they say. */
+  readonly takeLimits: () => void;
   /** What these doors were made of, and the next ones may be made of again. */
   readonly parts: Parts;
 };
 
 type Parts = {
   readonly registry: RegistryConfig;
+  readonly queue: UpstreamQueue;
   /** Everything that the connections depend on. */
   readonly connectedBy: unknown;
   /** PEM; undefined: the well-known ones. */
@@ -106,6 +111,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   });
   const blobDecisions = createDecisions<BlobLocation>({ metrics });
   const manifestDecisions = createDecisions<ManifestAnswer>({ metrics });
+  const queues = createUpstreamQueues(metrics);
   let scopes = 0;
 
   /** A file that can not be used any more leaves what it said in force, as long as it is the same file. */
@@ -156,16 +162,16 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     checkCredentials(registry, before?.parts);
     const authorities = takeAuthorities(registry.upstream.caFile, before?.parts, onAuthorities);
     const connectedBy = {
-      upstream: registry.upstream,
+      // The queue takes other limits without new connections.
+      upstream: { ...registry.upstream, limits: undefined },
       redirectHosts: registry.redirectHosts,
       authorities,
       limits: [limits.upstreamConnections, limits.tokenBytes],
       timeouts,
     };
     const clients = openClients(registry, before?.parts);
-    const kept =
-      before && isDeepStrictEqual(before.parts.connectedBy, connectedBy) ? before.upstream : undefined;
-    const upstream = kept ?? open();
+    const kept = before && isDeepStrictEqual(before.parts.connectedBy, connectedBy) ? before : undefined;
+    const { upstream, queue } = kept ? { upstream: kept.upstream, queue: kept.parts.queue } : open();
     const { authorizationTtlSeconds, publicProbe, push } = registry;
     const decidedBy = { connectedBy, clients: registry.clients, authorizationTtlSeconds, publicProbe, push };
     const decisionScope =
@@ -173,17 +179,22 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
         ? before.parts.decisionScope
         : `${registry.name} ${(scopes += 1)}`;
 
-    function open(): Lease<UpstreamRegistry> {
+    function open(): { upstream: Lease<UpstreamRegistry>; queue: UpstreamQueue } {
+      const turns = queues.take(registry);
       const opened = createUpstreamRegistry(registry, {
         limits,
         timeouts,
         metrics,
         authorities,
+        queue: turns.queue,
         lookup: deps.lookup,
         openStorageSocket: createSlabSocket(pool),
       });
-      const lease: Lease<UpstreamRegistry> = createLease(opened, () => onClosed(lease));
-      return lease;
+      const lease: Lease<UpstreamRegistry> = createLease(opened, () => {
+        turns.release();
+        onClosed(lease);
+      });
+      return { upstream: lease, queue: turns.queue };
     }
 
     const own = {
@@ -213,7 +224,8 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       networkRules: createNetworkRules(registry),
       loginServer: createLoginServer(own),
       dataEndpoint: createDataEndpoint({ ...own, onTicket }),
-      parts: { registry, connectedBy, authorities, clients, decidedBy, decisionScope },
+      takeLimits: () => queue.configure(registry.upstream.limits),
+      parts: { registry, queue, connectedBy, authorities, clients, decidedBy, decisionScope },
     };
   };
 }

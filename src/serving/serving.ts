@@ -86,7 +86,10 @@ export function createServing(config: Config, deps: DoorDeps): Serving {
       }
       noteAuthorities(authorities);
       forgetPasswords(before.doors, inForce.doors);
-      for (const { upstream } of inForce.doors.values()) leases.add(upstream);
+      for (const { upstream, takeLimits } of inForce.doors.values()) {
+        leases.add(upstream);
+        takeLimits();
+      }
       closeOthers(before.doors, inForce.doors);
     },
     async close() {

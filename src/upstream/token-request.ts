@@ -16,6 +16,8 @@ export type TokenRequest = {
   readonly query: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Buffer | undefined;
+  /** The client, for its turn in the queue. */
+  readonly client?: string | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -51,6 +53,7 @@ export function createTokenRequest(
         path: appendQuery(request.path === '/oauth2/exchange' ? request.path : service.path, request.query),
         headers: Object.fromEntries(FORWARDED.flatMap((name) => field(request.headers, name))),
         body: request.body,
+        client: request.client,
         signal: request.signal,
       });
       if (isRedirect(response.status)) {

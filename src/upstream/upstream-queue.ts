@@ -2,7 +2,7 @@ import type { UpstreamLimits } from '../config/config.ts';
 import type { Metrics, UpstreamThrottle } from '../metrics/metrics.ts';
 import { UpstreamFailure } from './failure.ts';
 import { createFairQueue } from './fair-queue.ts';
-import { createRequestWindow } from './request-window.ts';
+import { createRequestWindow, type RequestWindow } from './request-window.ts';
 import { createSharedPlaces } from './shared-places.ts';
 import { createUpstreamPauses } from './upstream-pauses.ts';
 
@@ -24,14 +24,16 @@ export type UpstreamQueue = {
   enter(turn: Turn): Promise<() => void>;
   /** The upstream has said 429: nothing more of this caller for so long, then one question, and then the rest. */
   pause(caller: string | undefined, seconds: number): void;
+  /** Other limits; what has been asked and what is paused counts on. */
+  configure(limits: UpstreamLimits): void;
   /** Of the queue's metrics it is no part any more. */
   close(): void;
 };
 
 export type UpstreamQueueDeps = {
   readonly metrics: Pick<Metrics, 'upstreamQueueLength' | 'upstreamQueueWait' | 'upstreamThrottled'>;
-  /** Milliseconds. */
-  readonly now: () => number;
+  /** Milliseconds, of a clock that does not go back; left out: the process's own. */
+  readonly now?: (() => number) | undefined;
   /** Calls once after that many milliseconds; the function returned prevents it. Left out: a timer. */
   readonly schedule?: ((act: () => void, afterMs: number) => () => void) | undefined;
 };
@@ -41,15 +43,14 @@ const BUSY_RETRY_SECONDS = 5;
 
 type Waiting = { readonly caller: string | undefined; readonly go: () => void; readonly giveWay: () => void };
 
-export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueDeps): UpstreamQueue {
-  const { metrics, now } = deps;
+export function createUpstreamQueue(initial: UpstreamLimits, deps: UpstreamQueueDeps): UpstreamQueue {
+  const { metrics, now = () => performance.now() } = deps;
   const schedule = deps.schedule ?? scheduleTimer;
-  const window =
-    limits.requestsPerMinute === null ? undefined : createRequestWindow(limits.requestsPerMinute, now);
+  let limits = initial;
+  let window = openWindow();
   const pauses = createUpstreamPauses(now);
   const waiting = createFairQueue<Waiting>();
   const forget = metrics.upstreamQueueLength.collect(() => [[{}, waiting.length]]);
-  const maxWaitMs = limits.queueSeconds * 1000;
   const places = createSharedPlaces(limits.concurrency);
   let cancelWake: (() => void) | undefined;
 
@@ -57,6 +58,13 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
   const mayHaveTurn = (client: string): boolean => places.mayTake(client);
   const mayBegin = (turn: Turn): boolean =>
     mayHaveTurn(turn.client) && !isPaused(turn) && (window?.wait() ?? 0) === 0;
+
+  function openWindow(before?: RequestWindow): RequestWindow | undefined {
+    const { requestsPerMinute } = limits;
+    return requestsPerMinute === null
+      ? undefined
+      : createRequestWindow(requestsPerMinute, now, before?.begun());
+  }
 
   function begin({ client, caller }: Turn): () => void {
     const giveBack = places.take(client);
@@ -130,7 +138,7 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       // The turn may have come in this very moment, without anybody having looked.
       serve();
       if (waiting.remove(client, item)) fail(refuse('wait_too_long', caller));
-    }, maxWaitMs);
+    }, limits.queueSeconds * 1000);
     signal.addEventListener('abort', onAbort, { once: true });
     waiting.add(client, item);
     serve();
@@ -151,6 +159,7 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
     async enter(turn) {
       turn.signal.throwIfAborted();
       const { caller } = turn;
+      const maxWaitMs = limits.queueSeconds * 1000;
       // Who can not be served within the wait hears so at once.
       if (pauses.left(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
       if ((window?.wait() ?? 0) > maxWaitMs) throw refuse('wait_too_long', caller);
@@ -167,6 +176,13 @@ export function createUpstreamQueue(limits: UpstreamLimits, deps: UpstreamQueueD
       return wait(turn);
     },
     pause: (caller, seconds) => pauses.pause(caller, seconds),
+    configure(next) {
+      const before = limits.requestsPerMinute;
+      limits = next;
+      if (before !== next.requestsPerMinute) window = openWindow(window);
+      places.resize(next.concurrency);
+      serve();
+    },
     close() {
       forget();
       cancelWake?.();

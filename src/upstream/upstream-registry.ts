@@ -25,7 +25,7 @@ import { parseRawUrl } from './raw-url.ts';
 import { createRealmSource, type Realm } from './realm.ts';
 import { createTokenRequest, type TokenAnswer, type TokenRequest } from './token-request.ts';
 import { tokenScope } from './token-scope.ts';
-import { createUpstreamQueue } from './upstream-queue.ts';
+import { createUpstreamQueue, type UpstreamQueue } from './upstream-queue.ts';
 
 export type { UpstreamRequest } from './authorized-request.ts';
 export type { UpstreamResponse } from './exchange.ts';
@@ -69,6 +69,8 @@ export type UpstreamRegistryDeps = {
   readonly openStorageSocket?: OpenSocket | undefined;
   /** PEM, where `caFile` has been read already. */
   readonly authorities?: string | undefined;
+  /** Shared with what asks this registry by an earlier configuration, and not closed here; left out: one of its own. */
+  readonly queue?: UpstreamQueue | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
 };
@@ -125,14 +127,16 @@ export function createUpstreamRegistry(
       realm,
       realmRules,
     );
-  const queue = createUpstreamQueue(upstream.limits, { metrics, now });
+  const queue = deps.queue ?? createUpstreamQueue(upstream.limits, { metrics });
+  const turns = { shared: own !== undefined, now };
+  const limitedTokens = createLimitedExchange(exchanges.tokenService, queue, turns);
   const send = createAuthorizedRequest({
     origin,
-    // The realm and tokens are not in it: they are asked for once in minutes, and everybody waits for them.
+    // The realm and Berth's own tokens are not in it: they are asked for once in minutes, and everybody waits for them.
     registry: createLimitedExchange(
       (request) => (isUpload(request) ? exchanges.uploads : exchanges.registry)(request),
       queue,
-      { shared: own !== undefined, now },
+      turns,
     ),
     own,
   });
@@ -143,7 +147,12 @@ export function createUpstreamRegistry(
     follow: createFollow({ origin, send, storage: exchanges.storage, check }),
     locateBlob: createLocateBlob({ origin, send, check }),
     realm: (signal) => realm(signal).catch(asRegistryFailure),
-    tokenRequest: createTokenRequest(exchanges.tokenService, realm, deps.limits.tokenBytes),
+    tokenRequest: createTokenRequest(
+      // Another host counts by itself, and by other rules.
+      (request) => (request.origin === origin ? limitedTokens : exchanges.tokenService)(request),
+      realm,
+      deps.limits.tokenBytes,
+    ),
     async anonymousAuthorization(repository, signal) {
       const asked = await realm(signal).catch(asRegistryFailure);
       if (asked.kind !== 'bearer') return undefined;
@@ -156,7 +165,7 @@ export function createUpstreamRegistry(
     checkLocation: check,
     storage: pools.storage,
     close() {
-      queue.close();
+      if (deps.queue === undefined) queue.close();
       return pools.close();
     },
   };

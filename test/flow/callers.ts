@@ -35,12 +35,14 @@ export function jwtOf(subject: string, expiresAtMs: number): string {
   return `Bearer ${part({ alg: 'none' })}.${part(claims)}.c2ln`;
 }
 
-/** A clock that only goes forward as it is told to; must be set before the scene opens. */
+/** Clocks, of the wall and of the process, that only go forward as they are told to; must be set before the scene opens. */
 export function setClock(t: Test): { now(): number; advance(seconds: number): void } {
   const real = Date.now;
+  const realMonotonic = performance.now.bind(performance);
   let ahead = 0;
   const now = () => real() + ahead;
   t.intercept(Date, 'now', { value: now });
+  t.intercept(performance, 'now', { value: () => realMonotonic() + ahead });
   return {
     now,
     advance(seconds) {

@@ -206,6 +206,18 @@ t.test('L6 in no minute more questions than the budget', async (t) => {
   t.equal((await scene.send(TAGS)).status, 200, 'then it is');
 });
 
+t.test("L6 a login at the registry's own host is in the budget", async (t) => {
+  const scene = await openScene(t, {
+    auth: { kind: 'bearer', publicRepositories: ['*'] },
+    upstream: { limits: { ...FREE, requestsPerMinute: 1 } },
+  });
+  const login = `/oauth2/token?service=${scene.registry.host}&scope=repository:${REPOSITORY}:pull`;
+  t.equal((await scene.send(login)).status, 200);
+  const refused = await scene.send(login);
+  t.equal(refused.status, 429);
+  t.match(refused.headers['retry-after'], /^\d+$/);
+});
+
 t.test('L7 a 429 of the upstream counts for whoever asks with the same credentials', async (t) => {
   const clock = setClock(t);
   const scene = await openScene(t, { registry: { publicProbe: false } });

@@ -335,3 +335,24 @@ t.test('R5 an upload that began before a rotation goes on', async (t) => {
   const continued = await scene.send(started.headers.location ?? '', { method: 'PATCH', body: 'content' });
   t.equal(continued.status, 202);
 });
+
+t.test('L6, L7 what was asked counts on, whatever is reloaded', async (t) => {
+  const limits = { concurrency: 100, requestsPerMinute: 3, queueLength: 10, queueSeconds: 1 };
+  const scene = await openScene(t, { upstream: { limits } });
+  const { berth } = scene;
+  const path = `/v2/${REPOSITORY}/tags/list`;
+  const ask = async () => (await scene.send(path)).status;
+  t.same([await ask(), await ask(), await ask()], [200, 200, 200]);
+  await reload(berth, {
+    config: { ...berth.config, timeouts: { ...berth.config.timeouts, idleSeconds: 59 } },
+  });
+  t.equal(await ask(), 429, 'of other connections, too');
+  const [registry] = berth.config.registries;
+  const upstream = { ...(registry as RegistryConfig).upstream, limits: { ...limits, requestsPerMinute: 4 } };
+  await reload(berth, { config: withRegistry(berth.config, { upstream }) });
+  t.same([await ask(), await ask()], [200, 429], 'another budget is in force, less what was asked');
+  await reload(berth, {
+    config: withRegistry(berth.config, { upstream: { ...upstream, url: 'https://127.0.0.1:1' } }),
+  });
+  t.equal(await ask(), 502, 'another upstream has a budget of its own');
+});
