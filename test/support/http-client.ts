@@ -25,6 +25,8 @@ export type TestRequest = {
   readonly onStalled?: () => void;
   /** Raw request target in place of the URL's own, for paths that a URL parser would tidy up. */
   readonly target?: string;
+  /** Told once, with the header section. */
+  readonly onAnswered?: () => void;
   /** Hangs up after this many body bytes. */
   readonly hangUpAfterBytes?: number;
   /** Hangs up when this resolves. */
@@ -75,6 +77,7 @@ export function createTestClient(options: {
         });
         outgoing.on('response', (response) => {
           answered = true;
+          wanted.onAnswered?.();
           const chunks: Buffer[] = [];
           let size = 0;
           response.on('data', (chunk: Buffer) => {
