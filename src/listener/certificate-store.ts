@@ -3,6 +3,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { TlsConfig } from '../config/config.ts';
+import type { ClientAuthorities } from './client-authorities.ts';
 import { describeError } from './describe-error.ts';
 import type { Certificates } from './tls.ts';
 import { contextOptions, loadCertificates, stampCertificates } from './tls.ts';
@@ -10,6 +11,8 @@ import { contextOptions, loadCertificates, stampCertificates } from './tls.ts';
 export type CertificateStore = {
   /** The certificates to use now; at times has the files looked at, which a later answer then reflects. */
   readonly current: () => Certificates;
+  /** The clients' authorities in force: the same object for as long as the file says the same. */
+  readonly clientAuthorities: () => ClientAuthorities | undefined;
   /** Looks at the files now. Ones that cannot be served leave the last good ones in place, and an error in the log. */
   refresh(): Promise<void>;
   /**
@@ -49,6 +52,7 @@ export function createCertificateStore(
   let config = initial;
   const listeners: ((options: SecureContextOptions) => void)[] = [];
   let certificates = loadCertificates(config);
+  let { clientAuthorities } = certificates;
   let lookedAt = now();
   let known = stampCertificates(config);
   let refreshing: Promise<void> | undefined;
@@ -72,6 +76,7 @@ export function createCertificateStore(
 
   function take(next: Certificates, options: SecureContextOptions): void {
     certificates = next;
+    if (next.clientAuthorities?.pem !== clientAuthorities?.pem) clientAuthorities = next.clientAuthorities;
     for (const listener of listeners) listener(options);
   }
 
@@ -90,6 +95,7 @@ export function createCertificateStore(
       }
       return certificates;
     },
+    clientAuthorities: () => clientAuthorities,
     refresh,
     async prepare(next) {
       if (isDeepStrictEqual(next, config)) {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ClientAuthorities } from './client-authorities.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ProxySource } from './proxy-protocol.ts';
 
@@ -8,12 +9,14 @@ export type Connection = {
   socket: Socket;
   /** By the PROXY protocol header; undefined without one. */
   source: ProxySource | undefined;
+  /** In force when it was accepted. */
+  readonly clientAuthorities: ClientAuthorities | undefined;
   readonly exchanges: Set<ClientExchange>;
 };
 
 export type Connections = {
   readonly size: number;
-  add(socket: Socket): Connection;
+  add(socket: Socket, clientAuthorities?: ClientAuthorities): Connection;
   /** The TLS socket over a connection that was added before. */
   secure(socket: Socket): void;
   of(socket: Socket): Connection | undefined;
@@ -43,8 +46,8 @@ export function createConnections(): Connections {
     get size() {
       return open.size;
     },
-    add(socket) {
-      const connection: Connection = { socket, source: undefined, exchanges: new Set() };
+    add(socket, clientAuthorities) {
+      const connection: Connection = { socket, source: undefined, clientAuthorities, exchanges: new Set() };
       const addresses = addressPair(socket);
       open.add(connection);
       bySocket.set(socket, connection);

@@ -12,6 +12,7 @@ import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { createCertificateStore } from './certificate-store.ts';
+import { isCertified } from './client-authorities.ts';
 import { type ClientErrorDeps, handleClientError, refuseConnect } from './client-error.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { beginExchange } from './client-exchange.ts';
@@ -139,7 +140,7 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
   const front = config.clientAddress === 'proxyProtocol' ? frontWithProxyProtocol() : server;
   if (front === server) {
     server.on('connection', (socket) => {
-      connections.add(socket);
+      connections.add(socket, certificates?.clientAuthorities());
       // A proxy's connections are the proxy's, and carry many clients.
       if (!trustedProxies.has(socket.remoteAddress ?? '')) countConnection(socket, socket.remoteAddress);
     });
@@ -160,12 +161,25 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
     host: string | undefined,
   ): ClientExchange {
     const { socket, headers } = request;
-    const proxyProtocolAddress = connections.of(socket)?.source?.address;
+    const connection = connections.of(socket);
+    const proxyProtocolAddress = connection?.source?.address;
+    const authorities = certificates?.clientAuthorities();
+    const clientCertificate =
+      socket instanceof TLSSocket && isCertified(socket, connection?.clientAuthorities, authorities);
+    if (
+      socket instanceof TLSSocket &&
+      !clientCertificate &&
+      connection?.clientAuthorities !== authorities &&
+      socket.getPeerX509Certificate() !== undefined
+    ) {
+      // Whether what was shown counts by the authorities of now, only a handshake tells.
+      response.shouldKeepAlive = false;
+    }
     const evidence = { socketAddress: socket.remoteAddress ?? '', proxyProtocolAddress, headers };
     const facts = {
       clientAddress: clientAddress(config.clientAddress, trustedProxies, evidence),
       network: config.network,
-      clientCertificate: socket instanceof TLSSocket && socket.authorized,
+      clientCertificate,
       host,
     };
     const exchange = beginExchange(request, response, facts, { log, metrics, audit, onEnd: connections.end });
@@ -199,7 +213,7 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
       isTrusted: (address) => trustedProxies.has(address),
       headerTimeoutMs,
       tls: config.tls !== null,
-      onConnection: (socket) => connections.add(socket),
+      onConnection: (socket) => connections.add(socket, certificates?.clientAuthorities()),
       onSource: (socket, source) => {
         const connection = connections.of(socket);
         if (connection !== undefined) connection.source = source;

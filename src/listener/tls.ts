@@ -7,6 +7,7 @@ import type { TlsConfig } from '../config/config.ts';
 import { hostname } from '../http/host.ts';
 import { errorCode } from '../system/error-code.ts';
 import { stampFiles } from '../system/file-stamp.ts';
+import { type ClientAuthorities, parseClientAuthorities } from './client-authorities.ts';
 
 /** A certificate or key that cannot be served: which file, what is wrong, what to do. */
 export class CertificateError extends Error {
@@ -23,6 +24,8 @@ export class CertificateError extends Error {
 export type Certificates = {
   /** The leaf of each configured pair, in the configuration's order. */
   readonly leaves: readonly X509Certificate[];
+  /** Of the clients; undefined where none are asked for a certificate. */
+  readonly clientAuthorities: ClientAuthorities | undefined;
   /** The first pair that covers the name; the first of all where none does or the client names none. */
   select(serverName: string | undefined): SecureContext;
 };
@@ -33,12 +36,14 @@ export type Certificates = {
  * @throws {CertificateError} for the first pair that cannot be served.
  */
 export function loadCertificates(config: TlsConfig): Certificates {
-  const ca = config.clientCaFile === null ? undefined : readAuthorities(config.clientCaFile);
-  const pairs = config.certificates.map(({ cert, key }) => loadPair(cert, key, ca));
+  const { clientCaFile } = config;
+  const clientAuthorities = clientCaFile === null ? undefined : readAuthorities(clientCaFile);
+  const pairs = config.certificates.map(({ cert, key }) => loadPair(cert, key, clientAuthorities?.pem));
   const [first] = pairs;
   if (first === undefined) throw new CertificateError('listeners[].tls.certificates', 'names no certificate');
   return {
     leaves: pairs.map((pair) => pair.leaf),
+    clientAuthorities,
     select(serverName) {
       if (serverName === undefined || serverName === '') return first.context;
       return (pairs.find(({ leaf }) => certificateCovers(leaf, serverName)) ?? first).context;
@@ -112,10 +117,9 @@ function loadPair(
   return { leaf, context };
 }
 
-function readAuthorities(file: string): string {
+function readAuthorities(file: string): ClientAuthorities {
   const pem = read(file);
-  parse(file, 'is not a PEM certificate', () => new X509Certificate(pem));
-  return pem;
+  return parse(file, 'is not a PEM certificate', () => parseClientAuthorities(pem));
 }
 
 function read(file: string): string {

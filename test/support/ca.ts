@@ -24,9 +24,9 @@ export type TestAuthority = {
 };
 
 /** A certificate authority for one test: its files live in a temporary directory until `remove()`. */
-export async function createTestAuthority(): Promise<TestAuthority> {
+export async function createTestAuthority(value = 'Berth test authority'): Promise<TestAuthority> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
-  const authority = await generate([{ name: 'commonName', value: 'Berth test authority' }], {
+  const authority = await generate([{ name: 'commonName', value }], {
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [
