@@ -34,6 +34,27 @@ t.test('K1 a blob is fetched once, for all who ask at the same time, and then ke
   );
 });
 
+t.test(
+  'K1 a source that is faster than the disk is waited for in order, and asked for nothing twice',
+  async (t) => {
+    const cache = {
+      ...NO_BLOB_CACHE,
+      memoryMaxBytes: 1024 * 1024,
+      directory: t.testdir(),
+      pieceBytes: 4 * 1024 * 1024,
+    };
+    const scene = await openScene(t, { blobBytes: 40 * 1024 * 1024, config: { cache } });
+    const got = await scene.send(await scene.ticketUrl());
+    t.equal(got.ended, 'complete');
+    t.ok(got.body.equals(scene.blob));
+    t.equal(
+      await scene.berth.metric('berth_upstream_bytes_total', { upstream: 'storage' }),
+      scene.blob.length + 1,
+      'every byte once, and one for the length',
+    );
+  },
+);
+
 t.test('K2 ranges of a blob that is not there yet, that is being fetched, and that is kept', async (t) => {
   const scene = await openCachedScene(t);
   const url = await scene.ticketUrl();

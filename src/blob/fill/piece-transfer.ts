@@ -123,11 +123,12 @@ export class PieceTransfer {
     this.queue.push({ position: this.position, bytes, slab });
     this.position += bytes.length;
     this.queuedBytes += bytes.length;
+    this.write();
+    // Last: what the write took counts no more, and a source is not to be resumed while it is being paused.
     if (this.queuedBytes >= HIGH_WATER && !this.isPaused) {
       this.isPaused = true;
       this.answer?.transfer.pause();
     }
-    this.write();
   }
 
   private bodyEnded(): void {
@@ -141,12 +142,14 @@ export class PieceTransfer {
 
   private write(): void {
     if (this.isWriting) return;
+    // Before anything is taken: that may resume the source, whose bytes come in here at once.
+    this.isWriting = true;
     const pending = this.take();
     if (pending === undefined) {
+      this.isWriting = false;
       this.settle();
       return;
     }
-    this.isWriting = true;
     this.owner.write(pending.position, pending.bytes).then(
       () => this.written(pending),
       (error: unknown) => this.notWritten(pending, error),
