@@ -5,13 +5,14 @@ import { endShort, resetConnection } from './end-connection.ts';
 import type { Verifier } from './hold-back.ts';
 import { LocalFailure } from './local-failure.ts';
 import type { BlobContent, BlobFailure, BlobSink } from './open-blob.ts';
+import type { WrongContent } from './wrong-content.ts';
 
 /** How a delivery ended: one word for the log line and the metric. */
 export type DeliveryOutcome =
   | { readonly kind: 'ok' }
   | { readonly kind: 'client_closed' }
   | { readonly kind: 'digest_mismatch' }
-  | { readonly kind: 'incomplete'; readonly failure: BlobFailure };
+  | { readonly kind: 'incomplete'; readonly failure: Exclude<BlobFailure, WrongContent> };
 
 export type DeliveryOptions = {
   /** Undefined: the content can not be verified, or has been before. */
@@ -124,6 +125,10 @@ class Delivery implements BlobSink {
 
   failed(failure: BlobFailure): void {
     if (this.settled || this.response.destroyed) return;
+    if (failure.kind === 'digest_mismatch') {
+      this.finish(false);
+      return;
+    }
     this.settle({ kind: 'incomplete', failure });
     endShort(this.response);
   }

@@ -5,6 +5,7 @@ import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
 import { LocalFailure } from './local-failure.ts';
 import type { BlobContent, BlobFailure, BlobSink, OpenedBlob, OpenResult } from './open-blob.ts';
 import type { Run } from './plan-runs.ts';
+import { WrongBlob, WrongContent } from './wrong-content.ts';
 
 export type MultipartOptions = {
   readonly ranges: readonly ByteRange[];
@@ -188,6 +189,8 @@ class MultipartContent implements BlobContent, BlobSink {
 
 /** Of `open`: whatever it is, the header section is out and the client has to see an end. */
 function asFailure(error: unknown): BlobFailure {
+  // So is what has been delivered of it.
+  if (error instanceof WrongBlob) return new WrongContent(error.message, { cause: error });
   if (error instanceof UpstreamFailure || error instanceof LocalFailure) return error;
   return new LocalFailure('the next range could not be opened', { cause: error });
 }

@@ -7,6 +7,7 @@ import type { Transfer } from '../upstream/transfer.ts';
 import type { BlobSource } from './blob-source.ts';
 import type { LocalFailure } from './local-failure.ts';
 import { readAnswer } from './read-answer.ts';
+import type { WrongContent } from './wrong-content.ts';
 
 /** Receives content bytes in order, then `end` or `failed`, once. */
 export type BlobSink = {
@@ -16,7 +17,7 @@ export type BlobSink = {
   failed(failure: BlobFailure): void;
 };
 
-export type BlobFailure = UpstreamFailure | LocalFailure;
+export type BlobFailure = UpstreamFailure | LocalFailure | WrongContent;
 
 /** Bytes that flow once `pipe` is called. Either `pipe` or `cancel` must be. */
 export type BlobContent = {

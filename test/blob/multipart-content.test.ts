@@ -5,6 +5,7 @@ import { asSpec } from '../../src/blob/blob-opener.ts';
 import { endOfAscent, multipartContent } from '../../src/blob/multipart-content.ts';
 import type { OpenedBlob } from '../../src/blob/open-blob.ts';
 import { planRuns } from '../../src/blob/plan-runs.ts';
+import { WrongBlob } from '../../src/blob/wrong-content.ts';
 import { multipartByteranges } from '../../src/http/multipart-byteranges.ts';
 import { type ByteRange, resolveRange } from '../../src/http/range.ts';
 import { satisfiableRanges } from '../../src/http/satisfiable-ranges.ts';
@@ -98,17 +99,17 @@ t.test('a run that fails, ends early or can not be opened ends the whole', async
     t.equal(pool.bytes.lent, 0);
   }
   for (const [kind, outcome] of [
-    ['internal_error', Promise.reject(new TypeError('a defect'))],
-    ['http_protocol_error', Promise.resolve({ kind: 'unsatisfiable', completeLength: 5 } as const)],
+    ['internal_error', () => Promise.reject(new TypeError('a defect'))],
+    ['digest_mismatch', () => Promise.reject(new WrongBlob('destination_unavailable', 'storage', 'lies'))],
+    ['http_protocol_error', () => Promise.resolve({ kind: 'unsatisfiable', completeLength: 5 } as const)],
   ] as const) {
-    outcome.catch(() => undefined);
     const { pool, runs, frame } = openMultipart(ranges, { chunkBytes: 7000 });
     const content = multipartContent({
       ranges,
       runs,
       frame,
       first: memoryBlob(bytes, { firstPos: 0, lastPos: 19_999 }, { chunkBytes: 7000, pool }),
-      open: () => outcome,
+      open: outcome,
       pool,
       where: 'storage',
     });

@@ -1,12 +1,14 @@
 import type { RangeSpec } from '../../http/range.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
-import { UpstreamFailure } from '../../upstream/failure.ts';
 import { LocalFailure } from '../local-failure.ts';
 import type { BlobFailure, BlobSink, OpenedBlob, OpenResult } from '../open-blob.ts';
+import { WrongBlob, WrongContent } from '../wrong-content.ts';
 import { type OwnerMessage, type ReaderPort, toFailure } from './fill-messages.ts';
 import { createOpenVerdict } from './open-verdict.ts';
 import { createReadable, type Readable } from './readable-pieces.ts';
 import type { OpenSpoolFile, SpoolFile } from './spool-file.ts';
+
+const WRONG = 'the blob has another digest';
 
 type Opened = Extract<OwnerMessage, { kind: 'opened' }>;
 type Opening = { resolve(result: OpenResult | undefined): void; reject(error: unknown): void };
@@ -180,13 +182,12 @@ export class FillReader {
     this.verdict.settle(matches);
     if (this.isOver) this.leave();
     if (matches) return;
-    const failure = new UpstreamFailure('http_protocol_error', 'storage', 'the blob has another digest');
     if (this.opening !== undefined) {
-      this.refuse(failure);
+      this.refuse(new WrongBlob('http_protocol_error', 'storage', WRONG));
       return;
     }
     // Whoever takes the whole asks for the verdict at the end, wherever that is.
-    if (!this.isWhole) this.fail(failure);
+    if (!this.isWhole) this.fail(new WrongContent(WRONG));
     else if (this.sink !== undefined) this.end();
   }
 

@@ -1,9 +1,9 @@
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
-import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { OpenRequest } from '../blob-opener.ts';
 import type { OpenResult } from '../open-blob.ts';
+import { WrongBlob } from '../wrong-content.ts';
 import { Fill } from './fill.ts';
 import {
   createFillBudget,
@@ -80,7 +80,7 @@ export function createFills(options: FillsDeps): Fills {
   /** A range can not be proved alone, and somebody has lied about this blob. */
   function refuseUnproved({ digest, range, source }: FillRequest): void {
     if (range === undefined || !quarantine.has(digest)) return;
-    throw new UpstreamFailure('destination_unavailable', source.where, QUARANTINED, {
+    throw new WrongBlob('destination_unavailable', source.where, QUARANTINED, {
       status: 503,
       retryAfterSeconds: QUARANTINE_RETRY_SECONDS,
     });

@@ -53,7 +53,7 @@ t.test('a range of it that is being read fails', async (t) => {
   const slow = read(scene.pool, await mustOpen(scene.join(content, source, { range })), 1);
   const whole = read(scene.pool, await mustOpen(scene.join(content, source)));
   t.strictSame(await whole.ended, { kind: 'end', matches: false });
-  t.match(await slow.ended, { kind: 'failed', failure: { kind: 'http_protocol_error' } });
+  t.match(await slow.ended, { kind: 'failed', failure: { kind: 'digest_mismatch' } });
   await nothingLeft(scene);
 });
 
