@@ -1,5 +1,4 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer as createHttpsServer, Server as SecureServer } from 'node:https';
+import { createServer as createHttpsServer } from 'node:https';
 import { Socket } from 'node:net';
 import type { TestCertificate } from '../../support/ca.ts';
 import { answerBytes, type FixtureExchange } from '../../support/fixture-exchange.ts';
@@ -42,14 +41,14 @@ export type MatrixOrigin = {
 const HEADERS = { 'content-type': 'application/octet-stream' };
 const NAME = 'eusreplstore28.blob.core.windows.net';
 
-/** @param certificate left out: plain http, by address */
 export async function startMatrixOrigin(
   blobs: ReadonlyMap<string, Buffer>,
-  certificate?: TestCertificate,
+  certificate: TestCertificate,
+  name = NAME,
 ): Promise<MatrixOrigin> {
-  const server: Server | SecureServer = certificate ? createHttpsServer(certificate) : createHttpServer();
+  const server = createHttpsServer(certificate);
   const port = await listen(server);
-  const base = certificate ? `https://${NAME}:${port}` : `http://127.0.0.1:${port}`;
+  const base = `https://${name}:${port}`;
   const asked = new Map<string, number>();
   const gates = new Map<string, { from: number; reached: () => void }>();
   let waiting: (() => void)[] = [];
@@ -77,7 +76,7 @@ export async function startMatrixOrigin(
       return promise;
     },
     present({ cert, key }) {
-      if (server instanceof SecureServer) server.setSecureContext({ cert, key });
+      server.setSecureContext({ cert, key });
       server.closeAllConnections();
     },
     dropConnections: () => server.closeAllConnections(),

@@ -142,6 +142,17 @@ export function tlsRow(fault: Strike): FaultRow {
   return { name: 'TLS failure', fault, ...noByte(502) };
 }
 
+/** A killed process takes its connections along; the system may end them either way. */
+export const KILLED: Omit<FaultRow, 'fault'> = {
+  name: 'process killed',
+  seen: {
+    cold: 'lost lost lost lost',
+    filling: 'short/reset ok short/reset short/reset',
+    partial: 'short/reset lost short/reset short/reset',
+  },
+  leader: 'short/reset',
+};
+
 /** Whoever has bytes already and needs one that was to be written is cut off; whoever comes then streams. */
 export function diskFullRow(fault: Strike): FaultRow {
   return {

@@ -79,6 +79,6 @@ export async function runFault(
   );
 }
 
-function bothOf(whole: Seen, own: Seen): Seen {
+export function bothOf(whole: Seen, own: Seen): Seen {
   return whole === own ? own : `${whole}, ${own}`;
 }
