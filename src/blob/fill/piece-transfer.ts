@@ -115,7 +115,8 @@ export class PieceTransfer {
 
   private data(chunk: Buffer, slab: Slab | undefined): void {
     const room = this.bodyEnd - this.position;
-    if (this.end !== undefined || room <= 0) {
+    // undici gives out an empty chunk now and then, when it goes on after a pause.
+    if (this.end !== undefined || room <= 0 || chunk.length === 0) {
       this.owner.pool.unpin(slab);
       return;
     }
