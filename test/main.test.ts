@@ -72,12 +72,15 @@ t.test('SIGUSR1 opens the audit log anew, and no debugger', async (t) => {
   renameSync(file, `${file}.1`);
   child.kill('SIGUSR1');
   const deadline = Date.now() + 5000;
-  while (!existsSync(file) && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
-  t.equal(await statusOf(port, 'two.example'), 421);
+  // Nothing waits for the new file, so the first of these may still be in the old one.
+  do {
+    if (Date.now() > deadline) throw new Error('the new file has no line within 5 s');
+    t.equal(await statusOf(port, 'two.example'), 421);
+  } while (!existsSync(file) || readFileSync(file).length === 0);
   child.kill('SIGTERM');
   t.equal((await exit)[0], 0);
-  t.match(readFileSync(`${file}.1`, 'utf8'), /^\{.*"host":"one\.example".*\}\n$/);
-  t.match(readFileSync(file, 'utf8'), /^\{.*"host":"two\.example".*\}\n$/);
+  t.match(readFileSync(`${file}.1`, 'utf8'), /^\{.*"host":"one\.example".*\}\n/);
+  t.match(readFileSync(file, 'utf8'), /^\{.*"host":"two\.example".*\}\n/);
   t.equal(await stderr, '', 'Node says where its debugger listens');
 });
 
@@ -89,21 +92,15 @@ function preload(source: string): readonly string[] {
 t.test('signals while the program is still being loaded end nothing and open no debugger', async (t) => {
   const config = writeConfig(t, { port: 0 }, { log: { level: 'debug' } });
   const signalling = preload(`import { registerHooks } from 'node:module';
-    let begun = false;
     registerHooks({ load(url, context, next) {
-      begun ||= url.endsWith('/cli/create-program.ts');
-      if (begun) for (const name of ['SIGUSR1', 'SIGHUP']) process.kill(process.pid, name);
+      if (/\\/(create-program|serve|app)\\.ts$/.test(url)) for (const name of ['SIGUSR1', 'SIGHUP']) process.kill(process.pid, name);
       return next(url, context);
     } });`);
   const { child, exit, stderr } = start(t, ['serve', '--config', config], signalling);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Record<string, unknown>> => JSON.parse((await lines.next()).value ?? '{}');
   t.match(await next(), { msg: 'listening' });
-  t.match(
-    await next(),
-    { msg: 'nothing to reload', part: 'configuration' },
-    'acted on once there is something',
-  );
+  t.match(await next(), { msg: 'nothing to reload' }, 'acted on once there is something');
   child.kill('SIGTERM');
   t.same(await exit, [0, null]);
   t.equal(await stderr, '', 'Node says where its debugger listens');
@@ -113,8 +110,9 @@ t.test(
   'a debugger that SIGUSR1 opened before Berth ran is closed, one that was asked for is not',
   async (t) => {
     const opened = `import { url } from 'node:inspector';
-    process.kill(process.pid, 'SIGUSR1');
-    while (url() === undefined) await new Promise(setImmediate);`;
+    import { isMainThread } from 'node:worker_threads';
+    if (isMainThread) process.kill(process.pid, 'SIGUSR1');
+    while (isMainThread && url() === undefined) await new Promise(setImmediate);`;
     for (const [options, isOpen] of [
       [preload(opened), false],
       [['--inspect=127.0.0.1:0'], true],

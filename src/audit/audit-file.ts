@@ -1,13 +1,19 @@
-import { closeSync, openSync, write } from 'node:fs';
+import { close, closeSync, constants, fstat, fstatSync, open, openSync, type Stats, write } from 'node:fs';
 import { promisify } from 'node:util';
 
 const writeSome = promisify(write);
+const openFd = promisify(open);
+const statFd = promisify(fstat);
+const closeFd = promisify(close);
 
 /** A file that lines are appended to, whatever becomes of the disk under it. */
 export type AuditFile = {
   /** Never throws and never waits. `onLost` is called where the line could not be written whole. */
   append(line: string, onLost: () => void): void;
-  /** From now on to whatever has the path now; lines before stay in the file that was open. @throws the system's error, and nothing changes */
+  /**
+   * To whatever has the path now, from when that is open; lines before stay in the file that was open. Holds up nothing meanwhile.
+   * @throws the system's error, or where it is neither a regular file nor a device, and nothing changes
+   */
   reopen(): Promise<void>;
   /** Writes what still waits, and closes; lines after that are lost. */
   close(): Promise<void>;
@@ -28,9 +34,13 @@ const MAX_WAITING = 4 * 1024 * 1024;
 type Entry = { readonly line: string; readonly onLost: () => void };
 type OpenFile = { readonly fd: number; torn: boolean };
 
-/** @throws the system's error, where the file can not be opened */
+/** Not waiting: to open a pipe that nobody reads would take until somebody does. */
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | (constants.O_NONBLOCK ?? 0);
+
+/** @throws the system's error, where the file can not be opened, or where it is neither a regular file nor a device */
 export function openAuditFile(path: string, events: AuditFileEvents): AuditFile {
-  let file: OpenFile = { fd: openSync(path, 'a', MODE), torn: false };
+  let file: OpenFile = { fd: openNow(path), torn: false };
+  let reopening: Promise<unknown> = Promise.resolve();
   let waiting: Entry[] = [];
   let waitingLength = 0;
   let writing: Promise<void> | undefined;
@@ -72,6 +82,17 @@ export function openAuditFile(path: string, events: AuditFileEvents): AuditFile 
     }
   }
 
+  async function takeNewFile(): Promise<void> {
+    if (closed) return;
+    const fd = await openLater(path);
+    // Closed meanwhile: a disk that does not answer must not hold up the end.
+    if (closed) return closeFd(fd);
+    const before = file;
+    file = { fd, torn: false };
+    await writing;
+    await closeFd(before.fd);
+  }
+
   return {
     append(line, onLost) {
       if (closed) {
@@ -88,20 +109,47 @@ export function openAuditFile(path: string, events: AuditFileEvents): AuditFile 
       waitingLength += line.length;
       writing ??= drain();
     },
-    async reopen() {
-      if (closed) return;
-      const before = file;
-      file = { fd: openSync(path, 'a', MODE), torn: false };
-      await writing;
-      closeSync(before.fd);
+    reopen() {
+      const turn = reopening.then(takeNewFile);
+      reopening = turn.catch(() => {});
+      return turn;
     },
     async close() {
       if (closed) return;
       closed = true;
       await writing;
-      closeSync(file.fd);
+      await closeFd(file.fd);
     },
   };
+}
+
+function openNow(path: string): number {
+  const fd = openSync(path, FLAGS, MODE);
+  try {
+    checkKind(fstatSync(fd));
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+async function openLater(path: string): Promise<number> {
+  const fd = await openFd(path, FLAGS, MODE);
+  try {
+    checkKind(await statFd(fd));
+    return fd;
+  } catch (error) {
+    await closeFd(fd);
+    throw error;
+  }
+}
+
+/** A pipe takes lines only as fast as somebody reads them, and keeps none. */
+function checkKind(stats: Stats): void {
+  if (!stats.isFile() && !stats.isCharacterDevice()) {
+    throw new Error('it is neither a regular file nor a device');
+  }
 }
 
 const NEWLINE = 0x0a;

@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type AuditFile, openAuditFile } from '../../src/audit/audit-file.ts';
@@ -61,6 +62,34 @@ t.test('reopen where nothing can be opened leaves the open file in use', async (
   append('x');
   await file.close();
   t.strictSame(lost, [], 'the file still takes it');
+});
+
+t.test('a pipe is refused, whether somebody reads it or not, and nothing waits for a reader', async (t) => {
+  const path = join(t.testdir({}), 'audit');
+  const { file, lost, append } = open(path);
+  renameSync(path, `${path}.1`);
+  execFileSync('mkfifo', [path]);
+  t.throws(() => open(path), { code: 'ENXIO' });
+  await t.rejects(file.reopen(), { code: 'ENXIO' });
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.teardown(() => closeSync(reader));
+  t.throws(() => open(path), { message: /neither a regular file nor a device/ });
+  await t.rejects(file.reopen(), { message: /neither a regular file nor a device/ });
+  append('x');
+  await file.close();
+  t.strictSame(lost, []);
+  t.equal(readFileSync(`${path}.1`, 'utf8'), 'x\n', 'the file still takes it');
+});
+
+t.test('reopened several times at once, and closed meanwhile', async (t) => {
+  const path = join(t.testdir({}), 'audit');
+  const { file, lost, append } = open(path);
+  append('one');
+  const reopened = [file.reopen(), file.reopen()];
+  append('two');
+  await Promise.all([file.close(), ...reopened]);
+  t.strictSame(lost, []);
+  t.equal(readFileSync(path, 'utf8'), 'one\ntwo\n');
 });
 
 t.test('a full disk: each line is given back, and it is said once', async (t) => {
