@@ -18,9 +18,6 @@ if (process.argv[2] === 'serve') process.on('SIGHUP', reload.call);
 const { runCli } = await import('./cli/create-program.ts');
 const { createLogger } = await import('./log.ts');
 
-// SIGUSR1 before the first line above opened it; Node's --disable-sigusr1 would keep the signal from Berth as well.
-if (debuggerUrl() !== undefined && !isDebuggerWanted()) closeDebugger();
-
 const version = readVersion();
 
 const deps: CliDeps = {
@@ -39,7 +36,10 @@ const deps: CliDeps = {
   dnsServers: getServers,
   stopSignal,
   onReloadSignal: reload.take,
-  onReopenSignal: reopen.take,
+  onReopenSignal(act) {
+    closeUnwantedDebugger();
+    reopen.take(act);
+  },
 };
 
 /** A handle that something forgot must not keep a drained process until it is killed. */
@@ -53,6 +53,14 @@ function stopSignal(): AbortSignal {
   // Once: a second signal ends the process at once, without draining.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   return stop.signal;
+}
+
+/**
+ * SIGUSR1 before the first line of this file opened it; Node's --disable-sigusr1 would keep the signal from Berth as well. To
+ * be called late: for one signal Node opens it up to three times, by an interrupt and by the event loop.
+ */
+function closeUnwantedDebugger(): void {
+  if (debuggerUrl() !== undefined && !isDebuggerWanted()) closeDebugger();
 }
 
 function isDebuggerWanted(): boolean {
