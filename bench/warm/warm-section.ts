@@ -85,9 +85,9 @@ function describe({ options }: Bench, figures: ReadonlyMap<string, StreamFigures
   return `A blob of ${options.blobMebibytes} MiB, ${options.downloads} downloads per round, ${options.concurrency} at a time, each by a curl of its own; ${options.rounds} rounds, all rows in each. The storage
 is not asked for a byte.
 
-Read with care: each program brings its own OpenSSL, so the TLS rows compare those, too; and on loopback the kernel's work for the receiver is
-counted now for the sender and now for the client, which moves a plain row by up to a quarter of a CPU second from run to run. Plain and TLS are not
-to be subtracted from one another.
+Read with care: each program brings its own OpenSSL, so the TLS rows compare those, too; and plain rows
+move by up to a quarter of a CPU second from run to run, perhaps because on loopback the kernel counts the receiver's work for either side (not shown).
+Plain and TLS are not to be subtracted from one another.
 
 ${formatTable(['', 'CPU s/GiB', 'GiB/s', 'peak resident MiB'], rows)}`;
 }
