@@ -45,6 +45,13 @@ const deps: CliDeps = {
 /** A handle that something forgot must not keep a drained process until it is killed. */
 const EXIT_DEADLINE_MS = 2000;
 
+// A reader that has seen enough (`berth --help | head`) is no fault; what it did not take is of no use to anybody.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 process.exitCode = await runCli(process.argv.slice(2), deps);
 setTimeout(() => process.exit(), EXIT_DEADLINE_MS).unref();
 

@@ -208,3 +208,17 @@ t.test('check and wrong usage', async (t) => {
   t.same(await wrong.exit, [2, null]);
   t.match(await wrong.stderr, /unknown command/);
 });
+
+t.test('a reader that has seen enough is no fault', async (t) => {
+  const child = spawn(process.execPath, [MAIN, '--help'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  const [code]: (number | null)[] = await once(child, 'close');
+  t.equal(code, 0);
+  t.equal(errors, '');
+});
