@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { freePort, type ServerProcess, startServer } from './server-process.ts';
@@ -70,15 +70,15 @@ export async function startNginxProxy(
   return { ...server, port };
 }
 
-/** nginx with `servers` in its `http` block; nothing is logged unless they say so. `name` is given once. */
+/** nginx with `servers` in its `http` block; nothing is logged unless they say so. */
 export async function startNginx(
   workspace: Workspace,
   name: string,
   port: number,
   servers: string,
 ): Promise<ServerProcess> {
-  const directory = join(workspace.directory, `nginx-${name}`);
-  mkdirSync(directory);
+  // Sections that run one after another start servers of the same name.
+  const directory = mkdtempSync(join(workspace.directory, `nginx-${name}-`));
   const configFile = join(directory, 'nginx.conf');
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${join(directory, kind)};`)
