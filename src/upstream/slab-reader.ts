@@ -13,13 +13,19 @@ export type SlabReader = {
 
 /** Bytes. Below this a read is not worth its system call, and the connection moves on to another slab. */
 const MIN_READ = 16 * 1024;
-/** A slab filled in at most this many reads counts as full: its connection is fast enough for a larger one. */
+/** A slab filled in at most this many reads counts as full: its connection could use a larger one. */
 const FAST_READS = 4;
+/**
+ * Milliseconds that a slab may take from the first byte to the last. What stands still behind a slow client shall be little:
+ * beyond this the connection begins again with a small one.
+ */
+const SLOW_MS = 100;
 
 export function createSlabReader(pool: BufferPool): SlabReader {
   let slab: Slab | undefined;
   let used = 0;
   let reads = 0;
+  let takenAt = 0;
   let socket: Duplex | undefined;
   /** Bytes pushed into the stream so far; it gives them out in order. */
   let pushed = 0;
@@ -47,9 +53,13 @@ export function createSlabReader(pool: BufferPool): SlabReader {
     offerAgain();
     if (slab === undefined) {
       slab = pool.take(0, false);
+      takenAt = performance.now();
     } else if (slab.buffer.length - used < Math.min(MIN_READ, slab.buffer.length)) {
       const previous = slab;
-      slab = pool.take(previous.buffer.length, reads <= FAST_READS);
+      const now = performance.now();
+      const isFast = reads <= FAST_READS && now - takenAt <= SLOW_MS;
+      slab = pool.take(previous.buffer.length, isFast);
+      takenAt = now;
       leave(previous);
       used = 0;
       reads = 0;
