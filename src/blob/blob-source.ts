@@ -14,4 +14,12 @@ export type BlobSource = {
    * @throws UpstreamFailure `redirect_refused`
    */
   redirected(location: IncomingHttpHeaders['location']): BlobSource;
+  /** Unix milliseconds from which on it will be refused; undefined: it does not tell, or never. */
+  readonly expiresAt?: number | undefined;
+  /**
+   * A fresh source of the same blob, by another decision of the upstream: a link signed anew, maybe at another host or in
+   * another region. Undefined: no credentials are left to ask with. Left out: there never were.
+   * @throws UpstreamFailure where the upstream refuses, or can not be asked; the reason of `signal` when that aborts
+   */
+  renew?(signal: AbortSignal): Promise<BlobSource | undefined>;
 };
