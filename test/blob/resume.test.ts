@@ -1,4 +1,16 @@
-import fc from 'fast-check';
+import {
+  type Arbitrary,
+  array,
+  assert,
+  boolean,
+  constantFrom,
+  double,
+  nat,
+  oneof,
+  option,
+  property,
+  record,
+} from 'fast-check';
 import t from 'tap';
 import {
   BODY_RESUME_LIMITS,
@@ -20,27 +32,20 @@ function failure(kind: FailureKind, status?: number, retryAfterSeconds?: number)
 const CUT = failure('http_response_incomplete');
 const REFUSED = failure('http_request_error', 403);
 
-const failures = fc.oneof(
-  fc.constantFrom(
-    CUT,
-    failure('connection_refused'),
-    failure('dns_error'),
-    failure('http_protocol_error', 206),
-  ),
-  fc
-    .record({
-      status: fc.constantFrom(401, 403, 404, 408, 412, 416, 429, 500, 503),
-      after: fc.option(fc.nat(100), { nil: undefined }),
-    })
-    .map(({ status, after }) => failure('http_request_error', status, after)),
+const failures = oneof(
+  constantFrom(CUT, failure('connection_refused'), failure('dns_error'), failure('http_protocol_error', 206)),
+  record({
+    status: constantFrom(401, 403, 404, 408, 412, 416, 429, 500, 503),
+    after: option(nat(100), { nil: undefined }),
+  }).map(({ status, after }) => failure('http_request_error', status, after)),
 );
-const facts: fc.Arbitrary<ResumeFacts> = fc.record({
-  bytes: fc.constantFrom(0, 1, limits.progressBytes - 1, limits.progressBytes, 10_000_000),
-  retryable: fc.boolean(),
-  renewable: fc.boolean(),
+const facts: Arbitrary<ResumeFacts> = record({
+  bytes: constantFrom(0, 1, limits.progressBytes - 1, limits.progressBytes, 10_000_000),
+  retryable: boolean(),
+  renewable: boolean(),
 });
-const events = fc.array(
-  fc.record({ failure: failures, facts, random: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
+const events = array(
+  record({ failure: failures, facts, random: double({ min: 0, max: 0.999, noNaN: true }) }),
   { maxLength: 400 },
 );
 
@@ -82,8 +87,8 @@ t.test('failures that pass are told apart from those that do not', (t) => {
 });
 
 t.test('every wait is within its bounds, and no Retry-After is undercut', (t) => {
-  fc.assert(
-    fc.property(events, (list) => {
+  assert(
+    property(events, (list) => {
       let clock = 0;
       let next = 0;
       const policy = createResumePolicy({ now: () => clock, random: () => next, limits });
@@ -106,8 +111,8 @@ t.test('every wait is within its bounds, and no Retry-After is undercut', (t) =>
 });
 
 t.test('it ends, with and without progress', (t) => {
-  fc.assert(
-    fc.property(fc.boolean(), fc.boolean(), fc.constantFrom(CUT, REFUSED), (moves, renewable, error) => {
+  assert(
+    property(boolean(), boolean(), constantFrom(CUT, REFUSED), (moves, renewable, error) => {
       const policy = createResumePolicy({ now: () => 0, random: () => 0.5, limits });
       let steps = 0;
       while (policy.next(error, { bytes: moves ? limits.progressBytes : 0, renewable }).kind !== 'give_up') {
