@@ -32,7 +32,9 @@ export async function writeCatalog(fs: StoreFs, path: string, entries: Iterable<
       crc = crc32(bytes, crc);
       await file.appendFile(bytes);
     };
-    for (const { digest, bytes, publishedAt, lastUsedAt } of entries) {
+    // Of now: whoever is used meanwhile goes to the end of a living order, and would be met twice.
+    const snapshot = [...entries];
+    for (const { digest, bytes, publishedAt, lastUsedAt } of snapshot) {
       text += `${digest} ${bytes} ${publishedAt} ${lastUsedAt}\n`;
       count += 1;
       if (count % LINES === 0) await flush();

@@ -3,20 +3,21 @@ import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { describeCode, errorCode } from '../system/error-code.ts';
-import type { BlobStore, StoredBlob } from './blob-store.ts';
+import type { BlobStore } from './blob-store.ts';
 import { writeCatalog } from './catalog-file.ts';
 import { createPartials } from './create-partials.ts';
-import { createStoredBlob } from './create-stored-blob.ts';
-import { lockDirectory, StoreLockError } from './directory-lock.ts';
+import { StoreLockError } from './directory-lock.ts';
 import { matchesDigest } from './hash-blob.ts';
+import { createEntryOpener } from './open-entry.ts';
 import { createPartialShelf } from './partial-shelf.ts';
 import { makeDirectories, recoverStore } from './recover-store.ts';
 import { type ScrubDeps, startScrub } from './start-scrub.ts';
-import { type CatalogEntry, createStoreCatalog } from './store-catalog.ts';
+import { createStoreCatalog } from './store-catalog.ts';
 import { classifyStoreFailure } from './store-failure.ts';
 import { DISK, type StoreFs } from './store-fs.ts';
 import { createStoreHealth } from './store-health.ts';
 import { storeLayout } from './store-layout.ts';
+import { createStoreLock } from './store-lock.ts';
 import { createStoreRoom } from './store-room.ts';
 import { writeProbe } from './write-probe.ts';
 
@@ -63,7 +64,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
   const layout = storeLayout(directory);
   const catalog = createStoreCatalog();
   const shelf = createPartialShelf();
-  let unlock: (() => void) | undefined;
+  const lock = createStoreLock({ fs, layout, directory, log });
   let closed = false;
   let savedChanges = 0;
   let savedAt = now();
@@ -83,9 +84,10 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     metrics,
     log,
     now,
+    check: () => lock.hold(),
     async probe() {
       await makeDirectories(fs, layout);
-      unlock ??= lockDirectory(layout.lock, directory);
+      await lock.hold();
       await room.make();
       await writeProbe(fs, layout.probe);
     },
@@ -103,14 +105,23 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     now,
     onPublished(entry, file) {
       catalog.pin(entry);
-      return pinned(entry, file);
+      return entries.pinned(entry, file);
     },
+  });
+  const entries = createEntryOpener({
+    fs,
+    layout,
+    catalog,
+    room,
+    log,
+    // It may have been all that kept the store over its limit; after the end the directory is another's.
+    onClosed: () => closed || room.written(0),
   });
 
   async function start(): Promise<void> {
     try {
       await makeDirectories(fs, layout);
-      unlock = lockDirectory(layout.lock, directory);
+      await lock.hold();
     } catch (error) {
       // What can only be read can be served all the same, and no other process changes it.
       if (errorCode(error) !== 'EROFS') throw unusable(directory, error);
@@ -120,12 +131,16 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     } catch (error) {
       health.failed(classifyStoreFailure(error));
       // A lock on what can only be read keeps nobody off: the probe that finds it writable takes one.
-      if (errorCode(error) === 'EROFS') {
-        unlock?.();
-        unlock = undefined;
-      }
+      if (errorCode(error) === 'EROFS') lock.release();
     }
-    const { blobs, partials: left, removed } = await recoverStore(fs, layout);
+    const {
+      blobs,
+      partials: left,
+      removed,
+    } = await recoverStore(fs, layout).catch((error: unknown) => {
+      lock.release();
+      throw unusable(directory, error);
+    });
     for (const { digest, bytes, publishedAt, lastUsedAt } of blobs) {
       catalog.add(digest, bytes, publishedAt, lastUsedAt);
     }
@@ -138,53 +153,29 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     if (health.degraded === undefined) room.written(0);
   }
 
-  function pinned(entry: CatalogEntry, file: Parameters<typeof createStoredBlob>[0]): StoredBlob {
-    return createStoredBlob(file, {
-      length: entry.bytes,
-      path: layout.blob(entry.digest),
-      release() {
-        catalog.unpin(entry);
-        // It may have been all that kept the store over its limit.
-        room.written(0);
-      },
-    });
-  }
-
-  async function openEntry(entry: CatalogEntry): Promise<StoredBlob | undefined> {
-    catalog.pin(entry);
-    try {
-      const file = await fs.open(layout.blob(entry.digest), 'r');
-      const { size } = await file.stat();
-      if (size === entry.bytes) return pinned(entry, file);
-      await file.close();
-      log.error(
-        { digest: entry.digest, size, expected: entry.bytes },
-        'cached blob has the wrong length: removed',
-      );
-      await room.remove(entry, 'damaged');
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') catalog.delete(entry);
-      else log.warn({ digest: entry.digest, error: describeCode(error) }, 'cached blob can not be opened');
-    }
-    catalog.unpin(entry);
-    return undefined;
-  }
-
   async function verify(
     digest: Digest,
     signal: AbortSignal,
     onSlice?: (bytes: number) => Promise<void>,
   ): Promise<'ok' | 'removed' | 'absent'> {
     const entry = closed ? undefined : catalog.get(digest);
-    const blob = entry === undefined ? undefined : await openEntry(entry);
-    if (entry === undefined || blob === undefined) return 'absent';
-    try {
-      if (await matchesDigest(blob, digest, signal, onSlice)) return 'ok';
-      log.error({ digest }, 'cached blob is damaged: removed');
-      await room.remove(entry, 'damaged');
-      return 'removed';
-    } finally {
-      blob.close();
+    if (entry === undefined) return 'absent';
+    const opened = await entries.open(entry);
+    switch (opened.kind) {
+      case 'absent':
+        return 'absent';
+      case 'damaged':
+        return 'removed';
+      case 'failed':
+        throw opened.error;
+      case 'open':
+        try {
+          if (await matchesDigest(opened.blob, digest, signal, onSlice)) return 'ok';
+          await entries.removeDamaged(entry, { error: 'its bytes have another digest' });
+          return 'removed';
+        } finally {
+          opened.blob.close();
+        }
     }
   }
 
@@ -200,7 +191,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     try {
       if (!(await health.mayWrite())) return;
       await room.dropPartials(now() - PARTIAL_AGE_MS);
-      if (now() - savedAt >= SAVE_EVERY_MS) await save();
+      // Clocks are set back, too.
+      if (Math.abs(now() - savedAt) >= SAVE_EVERY_MS) await save();
     } catch (error) {
       health.failed(classifyStoreFailure(error));
     }
@@ -234,13 +226,18 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       const entry = closed ? undefined : catalog.get(digest);
       if (entry === undefined) return undefined;
       catalog.use(entry, now());
-      return openEntry(entry);
+      const opened = await entries.open(entry);
+      if (opened.kind === 'open') return opened.blob;
+      if (opened.kind === 'failed') {
+        log.warn({ digest, error: describeCode(opened.error) }, 'cached blob can not be opened');
+      }
+      return undefined;
     },
     openPartial: async (digest, length, scope) => (closed ? undefined : partials.open(digest, length, scope)),
     async *list() {
       // Of now: an order that moves with each use has no end.
-      const entries = [...catalog.oldestFirst()];
-      for (const { digest, bytes, lastUsedAt, publishedAt } of entries) {
+      const published = [...catalog.oldestFirst()];
+      for (const { digest, bytes, lastUsedAt, publishedAt } of published) {
         yield { digest, bytes, lastUsedAt, publishedAt };
       }
     },
@@ -281,7 +278,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       await save().catch((error: unknown) => {
         log.warn({ directory, error: describeCode(error) }, 'the catalog of the cache was not saved');
       });
-      unlock?.();
+      lock.release();
     },
   };
 }

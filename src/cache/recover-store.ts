@@ -5,7 +5,7 @@ import { errorCode } from '../system/error-code.ts';
 import type { StoreEntry } from './blob-store.ts';
 import { readCatalog } from './catalog-file.ts';
 import type { LeftPartial } from './partial-shelf.ts';
-import { removeFile, type StoreFs } from './store-fs.ts';
+import { type DirectoryEntry, removeFile, type StoreFs } from './store-fs.ts';
 import {
   ALGORITHMS,
   DIRECTORY_MODE,
@@ -42,19 +42,23 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   const found = new Map<Digest, string>();
   const spools = new Map<Digest, string[]>();
   for (const algorithm of ALGORITHMS) {
-    const shards = await names(fs, layout.blobs(algorithm));
+    const shards = await list(fs, layout.blobs(algorithm));
     await inParallel(shards, async (shard) => {
-      const directory = join(layout.blobs(algorithm), shard);
-      for (const name of await names(fs, directory)) {
-        const path = join(directory, name);
-        const digest = digestOfBlob(path);
+      const directory = join(layout.blobs(algorithm), shard.name);
+      if (!shard.isDirectory()) {
+        await remove(directory);
+        return;
+      }
+      for (const file of await list(fs, directory)) {
+        const path = join(directory, file.name);
+        const digest = file.isFile() ? digestOfBlob(path) : undefined;
         if (digest === undefined) await remove(path);
         else found.set(digest, path);
       }
     });
-    for (const name of await names(fs, layout.partials(algorithm))) {
-      const path = join(layout.partials(algorithm), name);
-      const digest = digestOfPartial(path);
+    for (const file of await list(fs, layout.partials(algorithm))) {
+      const path = join(layout.partials(algorithm), file.name);
+      const digest = file.isFile() ? digestOfPartial(path) : undefined;
       if (digest === undefined) await remove(path);
       else spools.set(digest, [...(spools.get(digest) ?? []), path]);
     }
@@ -82,10 +86,12 @@ async function listBlobs(
   layout: StoreLayout,
   found: Map<Digest, string>,
 ): Promise<StoreEntry[]> {
-  const known = (await readCatalog(fs, layout.catalog)) ?? [];
-  const blobs = known.filter(({ digest }) => found.has(digest));
+  // By digest: a file that names one twice counts its bytes once.
+  const known = new Map<Digest, StoreEntry>();
+  for (const entry of (await readCatalog(fs, layout.catalog)) ?? []) known.set(entry.digest, entry);
+  const blobs = [...known.values()].filter(({ digest }) => found.has(digest));
   const unknown = new Map(found);
-  for (const { digest } of known) unknown.delete(digest);
+  for (const digest of known.keys()) unknown.delete(digest);
   if (unknown.size === 0) return blobs;
   await inParallel([...unknown], async ([digest, path]) => {
     const { size, mtimeMs } = await fs.stat(path);
@@ -95,9 +101,10 @@ async function listBlobs(
   return blobs.toSorted((a, b) => a.lastUsedAt - b.lastUsedAt);
 }
 
-async function names(fs: StoreFs, directory: string): Promise<string[]> {
+/** Links are neither files nor directories: the store makes none, and what they lead to is not its own. */
+async function list(fs: StoreFs, directory: string): Promise<DirectoryEntry[]> {
   try {
-    return await fs.readdir(directory);
+    return await fs.list(directory);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];
     throw error;

@@ -1,4 +1,5 @@
 import { describeCode } from '../system/error-code.ts';
+import { StoreLockError } from './directory-lock.ts';
 
 /** `gone`: a file that was there has been taken away by somebody; the disk itself may be well. */
 export type StoreFailureKind = 'no_room' | 'read_only' | 'io_error' | 'gone' | 'closed';
@@ -16,6 +17,7 @@ export class StoreFailure extends Error {
 
 export function classifyStoreFailure(error: unknown): StoreFailure {
   if (error instanceof StoreFailure) return error;
+  if (error instanceof StoreLockError) return new StoreFailure('io_error', error.message, error);
   const code = describeCode(error);
   return new StoreFailure(kindOf(code), `the disk of the cache failed (${code})`, error);
 }

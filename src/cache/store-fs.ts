@@ -4,19 +4,29 @@ import { errorCode } from '../system/error-code.ts';
 
 export type { FileHandle } from 'node:fs/promises';
 
+/** What a directory says of a name; a link is neither. */
+export type DirectoryEntry = { readonly name: string; isFile(): boolean; isDirectory(): boolean };
+
 /** What the disk store uses of the file system; tests put a failing disk in its place. */
-export type StoreFs = Pick<typeof promises, 'mkdir' | 'open' | 'readdir' | 'rename' | 'unlink'> & {
-  stat(path: string): Promise<{ readonly size: number; readonly blocks: number; readonly mtimeMs: number }>;
+export type StoreFs = Pick<typeof promises, 'mkdir' | 'open' | 'rename' | 'unlink'> & {
+  list(path: string): Promise<DirectoryEntry[]>;
+  /** Of the name itself, where it is a link. */
+  stat(path: string): Promise<{
+    readonly size: number;
+    readonly blocks: number;
+    readonly mtimeMs: number;
+    readonly ino: number;
+  }>;
   statfs(path: string): Promise<{ readonly bavail: number; readonly bsize: number }>;
 };
 
 export const DISK: StoreFs = {
   mkdir: promises.mkdir,
   open: promises.open,
-  readdir: promises.readdir,
+  list: (path) => promises.readdir(path, { withFileTypes: true }),
   rename: promises.rename,
   unlink: promises.unlink,
-  stat: (path) => promises.stat(path),
+  stat: (path) => promises.lstat(path),
   statfs: (path) => promises.statfs(path),
 };
 

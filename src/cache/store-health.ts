@@ -19,6 +19,8 @@ const FIRST_PROBE_MS = 1000;
 const LAST_PROBE_MS = 60_000;
 
 export type StoreHealthDeps = {
+  /** Before each write while all is well: that the directory is still there, and still this process's. */
+  readonly check: () => Promise<void>;
   /** Makes room where it can and writes to the disk; rejects where that fails. */
   readonly probe: () => Promise<void>;
   readonly directory: string;
@@ -27,10 +29,17 @@ export type StoreHealthDeps = {
   readonly now: () => number;
 };
 
-export function createStoreHealth({ probe, directory, metrics, log, now }: StoreHealthDeps): StoreHealth {
+export function createStoreHealth({
+  check,
+  probe,
+  directory,
+  metrics,
+  log,
+  now,
+}: StoreHealthDeps): StoreHealth {
   let degraded: Degraded | undefined;
   let waitMs = FIRST_PROBE_MS;
-  let probeAt = 0;
+  let failedAt = 0;
   let probing = false;
 
   function become(next: Degraded | undefined): void {
@@ -47,7 +56,7 @@ export function createStoreHealth({ probe, directory, metrics, log, now }: Store
     if (kind === 'gone') return;
     if (degraded === undefined) {
       waitMs = FIRST_PROBE_MS;
-      probeAt = now() + waitMs;
+      failedAt = now();
       log.error({ directory, reason: kind, error: failure.message }, 'cache writes stop: blobs are streamed');
     }
     if (degraded !== kind) become(kind);
@@ -66,11 +75,17 @@ export function createStoreHealth({ probe, directory, metrics, log, now }: Store
       const reason = kind === 'gone' || kind === 'closed' ? 'io_error' : kind;
       if (reason !== degraded) become(reason);
       waitMs = Math.min(waitMs * 2, LAST_PROBE_MS);
-      probeAt = now() + waitMs;
+      failedAt = now();
       return false;
     } finally {
       probing = false;
     }
+  }
+
+  /** A clock that was set back must not make it wait until it has come round again. */
+  function isTooEarly(): boolean {
+    const passed = now() - failedAt;
+    return passed >= 0 && passed < waitMs;
   }
 
   return {
@@ -79,9 +94,14 @@ export function createStoreHealth({ probe, directory, metrics, log, now }: Store
     },
     failed,
     async mayWrite() {
-      if (degraded === undefined) return true;
-      if (probing || now() < probeAt) return false;
-      return tryAgain();
+      if (degraded !== undefined) return probing || isTooEarly() ? false : tryAgain();
+      try {
+        await check();
+        return true;
+      } catch (error) {
+        failed(classifyStoreFailure(error));
+        return false;
+      }
     },
   };
 }

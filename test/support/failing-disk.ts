@@ -1,15 +1,16 @@
 import { DISK, type FileHandle, type StoreFs } from '../../src/cache/store-fs.ts';
 
-/** A disk whose writing operations fail with `failure.code` while it is set, and whose free space is what is said. */
+/** A disk whose operations fail with the code that is set while it is, and whose free space is what is said. */
 export type FailingDisk = {
   readonly fs: StoreFs;
-  readonly failure: { code: string | undefined };
+  /** `code`: of everything that writes. */
+  readonly failure: { code: string | undefined; open?: string | undefined; read?: string | undefined };
   readonly free: { bytes: number };
-  /** Paths of the files that are open now, as they were opened. */
   /** What was written to the disk itself, named, or synced as a directory, in order. */
   readonly durable: string[];
   /** Removing this file waits for `until`. */
   readonly hold: { path: string; until: Promise<void> };
+  /** Paths of the files that are open now, as they were opened. */
   readonly openFiles: () => readonly string[];
 };
 
@@ -20,8 +21,8 @@ export function createFailingDisk(): FailingDisk {
   const hold: FailingDisk['hold'] = { path: '', until: Promise.resolve() };
   const open = new Map<FileHandle, string>();
 
-  function mayFail(): void {
-    if (failure.code !== undefined) throw Object.assign(new Error(failure.code), { code: failure.code });
+  function mayFail(code = failure.code): void {
+    if (code !== undefined) throw Object.assign(new Error(code), { code });
   }
 
   /** The same file, but for its writes. */
@@ -35,6 +36,7 @@ export function createFailingDisk(): FailingDisk {
         );
         return async (...args: unknown[]): Promise<unknown> => {
           if (writes) mayFail();
+          if (name === 'read' && failure.read !== undefined) mayFail(failure.read);
           if (name === 'close') open.delete(target);
           if (name === 'sync' || name === 'datasync') durable.push(`sync ${open.get(target)}`);
           return Reflect.apply(value, target, args);
@@ -47,6 +49,7 @@ export function createFailingDisk(): FailingDisk {
     ...DISK,
     async open(path, flags, mode) {
       if (String(flags).includes('w')) mayFail();
+      if (failure.open !== undefined) mayFail(failure.open);
       const file = await DISK.open(path, flags, mode);
       open.set(file, String(path));
       return failing(file);

@@ -1,0 +1,184 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { readCatalog, writeCatalog } from '../../src/cache/catalog-file.ts';
+import { createStoreCatalog } from '../../src/cache/store-catalog.ts';
+import { DISK } from '../../src/cache/store-fs.ts';
+import { storeLayout } from '../../src/cache/store-layout.ts';
+import {
+  CONTRACT_PIECE_BYTES,
+  digestsOf,
+  publishContent,
+  randomContent,
+  readStored,
+} from '../support/contract/blob-store.ts';
+import { openTestStore } from '../support/disk-store.ts';
+import { createFailingDisk } from '../support/failing-disk.ts';
+
+const NEVER = new AbortController().signal;
+
+t.test('what is no file of the store is no blob of it, and refuses no start', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t);
+  const layout = storeLayout(directory);
+  const kept = randomContent(100);
+  await publishContent(store, kept);
+  await store.close();
+
+  const secret = join(dirname(directory), 'secret');
+  writeFileSync(secret, 'of somebody else');
+  const place = (path: string) => {
+    mkdirSync(dirname(path), { recursive: true });
+    return path;
+  };
+  const [linked, dangling, folder, spool] = [1, 2, 3, 4].map(randomContent) as [
+    ReturnType<typeof randomContent>,
+    ReturnType<typeof randomContent>,
+    ReturnType<typeof randomContent>,
+    ReturnType<typeof randomContent>,
+  ];
+  symlinkSync(secret, place(layout.blob(linked.digest)));
+  symlinkSync(join(directory, 'nothing'), place(layout.blob(dangling.digest)));
+  mkdirSync(place(layout.blob(folder.digest)));
+  symlinkSync(secret, place(layout.partial(spool.digest).data));
+  symlinkSync(secret, place(layout.partial(spool.digest).pieces));
+  writeFileSync(join(layout.blobs('sha256'), 'zz'), 'not a shard');
+  symlinkSync(dirname(secret), join(layout.blobs('sha512'), 'ab'));
+
+  const again = await reopen();
+  t.same(await digestsOf(again), [kept.digest]);
+  t.equal(again.usage.partials, 0);
+  t.same(await readStored(again, kept.digest), kept.bytes);
+});
+
+t.test('a blob that the catalog names twice is one', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t);
+  const content = randomContent(100);
+  await publishContent(store, content);
+  await store.close();
+  const entry = { digest: content.digest, bytes: 100, publishedAt: 1, lastUsedAt: 1 };
+  await writeCatalog(DISK, storeLayout(directory).catalog, [entry, { ...entry, lastUsedAt: 2 }]);
+  const again = await reopen();
+  t.match(again.usage, { bytes: 100, entries: 1 });
+});
+
+t.test('a catalog that is used while it is written names each blob once', async (t) => {
+  const path = join(t.testdir(), 'catalog');
+  const catalog = createStoreCatalog();
+  for (let index = 0; index < 10_000; index += 1) catalog.add(randomContent(index % 7).digest, 1, 1, 1);
+  for (let index = 0; index < 5000; index += 1) catalog.add(randomContent(32).digest, 1, 1, 1);
+  const count = catalog.size;
+  const entries = [...catalog.oldestFirst()];
+  let used = 0;
+  const open: typeof DISK.open = async (...args) => {
+    const file = await DISK.open(...args);
+    const append = file.appendFile.bind(file);
+    file.appendFile = async (...data) => {
+      const entry = entries[(used += 1) % 100];
+      if (entry !== undefined) catalog.use(entry, 2);
+      return append(...data);
+    };
+    return file;
+  };
+  await writeCatalog({ ...DISK, open }, path, catalog.oldestFirst());
+  const read = await readCatalog(DISK, path);
+  t.ok(used > 1);
+  t.equal(read?.length, count);
+  t.equal(new Set(read?.map(({ digest }) => digest)).size, count);
+});
+
+t.test('a clock that goes back stops neither the recovery of the disk nor the catalog', async (t) => {
+  const disk = createFailingDisk();
+  let now = 10_000_000;
+  const { store } = await openTestStore(t, { fs: disk.fs, now: () => now });
+  disk.failure.code = 'EIO';
+  t.equal(await store.openPartial(randomContent(1).digest, 1, 'contoso'), undefined);
+  t.equal(store.usage.degraded, 'io_error');
+  disk.failure.code = undefined;
+  now = 5000;
+  await publishContent(store, randomContent(10));
+  t.equal(store.usage.degraded, undefined);
+});
+
+t.test('a directory that was taken away is begun anew, and is this process’s alone again', async (t) => {
+  const { store, directory, metrics, log } = await openTestStore(t, { minFreeBytes: 1 });
+  const content = randomContent(CONTRACT_PIECE_BYTES);
+  await publishContent(store, content);
+  rmSync(join(directory, 'v1'), { recursive: true });
+  await publishContent(store, randomContent(20));
+  await publishContent(store, randomContent(21));
+  t.equal(await store.open(content.digest), undefined);
+  t.equal(store.usage.entries, 2);
+  t.match(log.text, /taken away/);
+  t.equal(store.usage.degraded, undefined);
+  await t.rejects(openTestStore(t, { directory }), { code: 'store_in_use' });
+
+  // Somebody else was faster: what is there now is not this process's to write.
+  renameSync(join(directory, 'v1'), join(directory, 'elsewhere'));
+  const other = await openTestStore(t, { directory });
+  t.equal(await store.openPartial(randomContent(1).digest, 1, 'contoso'), undefined);
+  t.equal(store.usage.degraded, 'io_error');
+  t.match(log.text, /in use by another process/);
+  await publishContent(other.store, randomContent(30));
+  t.equal(other.store.usage.entries, 1);
+  t.equal(await metrics.cacheWriteFailures.value({ reason: 'io_error' }), 1);
+});
+
+t.test('a blob that was cut is damaged, whoever finds it', async (t) => {
+  const { store, directory, metrics } = await openTestStore(t);
+  const layout = storeLayout(directory);
+  const [first, second] = [randomContent(1000), randomContent(1000)];
+  await publishContent(store, first);
+  await publishContent(store, second);
+  truncateSync(layout.blob(first.digest), 10);
+  t.equal(await store.verify(first.digest, NEVER), 'removed');
+  t.equal(await store.verify(first.digest, NEVER), 'absent');
+
+  const reader = await store.open(second.digest);
+  truncateSync(layout.blob(second.digest), 10);
+  t.equal(await reader?.read(500, Buffer.alloc(100)), 0);
+  reader?.close();
+  t.equal(await store.open(second.digest), undefined, 'and is fetched again');
+  await publishContent(store, second);
+  t.same(await readStored(store, second.digest), second.bytes);
+  t.equal(await metrics.cacheEvictions.value({ reason: 'damaged' }), 2);
+});
+
+t.test('a blob that can not be read is fetched again', async (t) => {
+  const disk = createFailingDisk();
+  const { store, metrics } = await openTestStore(t, { fs: disk.fs });
+  const content = randomContent(1000);
+  await publishContent(store, content);
+  const reader = await store.open(content.digest);
+  disk.failure.read = 'EIO';
+  if (reader === undefined) throw new Error('it was published');
+  await t.rejects(reader.read(0, Buffer.alloc(10)), { code: 'EIO' });
+  reader.close();
+  disk.failure.read = undefined;
+  t.equal(await store.open(content.digest), undefined);
+  await publishContent(store, content);
+  t.same(await readStored(store, content.digest), content.bytes);
+  t.equal(await metrics.cacheEvictions.value({ reason: 'damaged' }), 1);
+});
+
+t.test('a blob that can not be opened is not said to be absent', async (t) => {
+  const disk = createFailingDisk();
+  const { store } = await openTestStore(t, { fs: disk.fs });
+  const content = randomContent(1000);
+  await publishContent(store, content);
+  disk.failure.open = 'EMFILE';
+  await t.rejects(store.verify(content.digest, NEVER), { code: 'EMFILE' });
+  t.equal(await store.open(content.digest), undefined);
+  disk.failure.open = undefined;
+  t.same(await readStored(store, content.digest), content.bytes, 'it is still there');
+});
+
+t.test('a directory that can not be listed refuses the start, and says why', async (t) => {
+  const { fs } = createFailingDisk();
+  const denied = Object.assign(new Error('permission denied'), { code: 'EACCES' });
+  const directory = join(t.testdir(), 'cache');
+  await t.rejects(
+    openTestStore(t, { directory, fs: Object.assign(fs, { list: () => Promise.reject(denied) }) }),
+    { code: 'store_unusable', message: /EACCES.*its owner and its mode/ },
+  );
+  await openTestStore(t, { directory });
+});
