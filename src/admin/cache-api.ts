@@ -22,6 +22,8 @@ export type CacheApiOptions = {
  * - `POST /v1/cache/blobs/<digest>/verify`: `{"result": "ok"|"removed"|"absent"}`, or `"running"`: ask again
  * - `POST /v1/cache/collect`: `{"result": <bytes freed>}`, or `"running"`
  *
+ * A failure of the disk is 500 `cache_failed` with its words.
+ *
  * @param store undefined: there is no cache on disk
  */
 export function createCacheApi(store: BlobStore | undefined, options: CacheApiOptions = {}): ControlHandler {
@@ -31,8 +33,12 @@ export function createCacheApi(store: BlobStore | undefined, options: CacheApiOp
   const never = new AbortController().signal;
 
   async function job<Result>(name: string, start: () => Promise<Result>): Promise<ControlAnswer> {
-    const answer = await jobs.ask(name, start);
-    return { status: 200, document: answer ?? { result: 'running' } };
+    try {
+      const answer = await jobs.ask(name, start);
+      return { status: 200, document: answer ?? { result: 'running' } };
+    } catch (error) {
+      return failed(error);
+    }
   }
 
   return async ({ method, path }) => {
@@ -56,13 +62,19 @@ export function createCacheApi(store: BlobStore | undefined, options: CacheApiOp
       case 'POST /v1/cache/collect':
         return job('collect', () => store.collect());
       case 'DELETE blob':
-        return { status: 200, document: { result: await store.remove(known(digest)) } };
+        return store.remove(known(digest)).then((result) => ({ status: 200, document: { result } }), failed);
       case 'POST verify':
         return job(known(digest), () => store.verify(known(digest), never));
       default:
         return refusal(404, 'unknown_path', 'this Berth has no such control request');
     }
   };
+}
+
+/** What the disk says: whoever asks has it at hand. */
+function failed(error: unknown): ControlAnswer {
+  const why = error instanceof Error ? error.message : 'unknown error';
+  return refusal(500, 'cache_failed', `the cache of this Berth could not do it: ${why}`);
 }
 
 function known(parsed: { readonly digest: Digest } | undefined): Digest {

@@ -7,18 +7,27 @@ export type Jobs = {
 /** At once; whoever asks for more waits for one of these. */
 const MAX_JOBS = 4;
 
+/**
+ * How long a result waits for being asked for. Whoever is told that it is still running comes back at once; who comes later
+ * asks about what is there then.
+ */
+const RESULT_MS = 30_000;
+
 const LATE = Symbol('late');
 
-/** @param waitMs how long one question waits: well below what an answer may take */
-export function createJobs(waitMs: number): Jobs {
-  const jobs = new Map<string, { readonly done: Promise<unknown>; isSettled: boolean }>();
+/**
+ * @param waitMs how long one question waits: well below what an answer may take
+ * @param now milliseconds, of a clock that does not go back
+ */
+export function createJobs(waitMs: number, now: () => number = () => performance.now()): Jobs {
+  const jobs = new Map<string, { readonly done: Promise<unknown>; settledAt: number | undefined }>();
 
   function begin(name: string, start: () => Promise<unknown>): void {
     const done = start();
-    const job = { done, isSettled: false };
+    const job: { done: Promise<unknown>; settledAt: number | undefined } = { done, settledAt: undefined };
     // A result stays until it was asked for, and is no reason to refuse another.
     const settle = () => {
-      job.isSettled = true;
+      job.settledAt = now();
     };
     done.then(settle, settle);
     jobs.set(name, job);
@@ -26,14 +35,20 @@ export function createJobs(waitMs: number): Jobs {
 
   function hasRoom(): boolean {
     if (jobs.size < MAX_JOBS) return true;
-    for (const [name, { isSettled }] of jobs) {
-      if (isSettled) return jobs.delete(name);
+    for (const [name, { settledAt }] of jobs) {
+      if (settledAt !== undefined) return jobs.delete(name);
     }
     return false;
   }
 
+  function dropOld(name: string): void {
+    const settledAt = jobs.get(name)?.settledAt;
+    if (settledAt !== undefined && now() - settledAt > RESULT_MS) jobs.delete(name);
+  }
+
   return {
     async ask<Result>(name: string, start: () => Promise<Result>) {
+      dropOld(name);
       if (!jobs.has(name) && hasRoom()) begin(name, start);
       const job = jobs.get(name);
       const late = Promise.withResolvers<typeof LATE>();

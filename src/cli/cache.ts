@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { StoreEntry } from '../cache/blob-store.ts';
 import { parseSize } from '../config/parse-size.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';
+import { describeCode } from '../system/error-code.ts';
 import type { CacheAccess } from './cache/cache-access.ts';
 import { openCacheDirectory, openConfiguredCache } from './cache/open-cache.ts';
 import type { CliDeps } from './cli-deps.ts';
@@ -90,27 +91,35 @@ async function verify(cache: CacheAccess, digests: readonly Digest[], deps: CliD
   const bar = progress.begin(`${chosen.length} blobs`, total);
   const never = new AbortController().signal;
   const damaged: Digest[] = [];
+  const gone: Digest[] = [];
+  const unread = new Map<Digest, string>();
   let intact = 0;
   try {
     for (const { digest, bytes } of chosen) {
-      const result = await cache.verify(digest, never);
+      const result = await cache.verify(digest, never).catch((error: unknown) => {
+        // What the running Berth says about one blob, or about all of them, is said once.
+        if (error instanceof CliError) throw error;
+        unread.set(digest, describeCode(error));
+      });
       if (result === 'ok') intact += 1;
       if (result === 'removed') damaged.push(digest);
+      if (result === 'absent') gone.push(digest);
       bar.advance(bytes);
     }
   } finally {
     bar.end();
   }
   for (const digest of damaged) deps.stdout(`${digest} was damaged, and is removed\n`);
+  for (const digest of gone) deps.stdout(`${digest} is no longer there\n`);
+  for (const [digest, why] of unread) deps.stdout(`${digest} can not be read (${why})\n`);
   deps.stdout(
     `${intact} of ${chosen.length} blobs are what their digests say (${formatBytes(total)} read)\n`,
   );
   const missing = digests.filter((digest) => !chosen.some((entry) => entry.digest === digest));
   if (missing.length > 0) throw new CliError(`not in the cache: ${missing.join(', ')}`);
-  if (damaged.length > 0) {
-    throw new CliError(
-      `${damaged.length} blobs were damaged: look at the disk, and at who else writes there`,
-    );
+  const faults = damaged.length + unread.size;
+  if (faults > 0) {
+    throw new CliError(`${faults} blobs were damaged: look at the disk, and at who else writes there`);
   }
 }
 

@@ -68,9 +68,15 @@ t.test('what takes long is asked for again', async (t) => {
   t.same((await ask('POST', '/collect')).document, { result: 0 });
 });
 
-t.test('a failure is told once', async (t) => {
-  const { ask } = await api(t, () => ({ collect: () => Promise.reject(new Error('no room')) }));
-  await t.rejects(ask('POST', '/collect'), { message: 'no room' });
+t.test('a failure is told once, in its own words', async (t) => {
+  const { ask } = await api(t, () => ({
+    collect: () => Promise.reject(new Error('EIO: i/o error')),
+    remove: () => Promise.reject(new Error('EROFS: read-only')),
+  }));
+  const collected = await ask('POST', '/collect');
+  t.match(collected, { status: 500, document: { error: { code: 'cache_failed', message: /EIO/ } } });
+  const removed = await ask('DELETE', `/blobs/${contents[0].digest}`);
+  t.match(removed, { status: 500, document: { error: { code: 'cache_failed', message: /EROFS/ } } });
 });
 
 t.test('everything else is refused', async (t) => {

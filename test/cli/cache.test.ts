@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
@@ -99,7 +99,19 @@ t.test('a directory that nobody uses', async (t) => {
   t.match((await run(['verify', second.digest, ...place])).error, `not in the cache: ${second.digest}`);
   t.match(await run(['verify', third.digest, ...place]), { error: undefined, stdout: /^1 of 1/ });
 
-  t.match(await run(['rm', first.digest, ...place]), {
+  const lost = randomContent(4000);
+  const cut = randomContent(5000);
+  const again = await openTestStore(t, { directory });
+  await publishContent(again.store, lost);
+  await publishContent(again.store, cut);
+  await again.store.close();
+  truncateSync(storeLayout(directory).blob(cut.digest), 100);
+  t.match(await run(['verify', cut.digest, ...place]), {
+    error: /1 blobs were damaged/,
+    stdout: `${cut.digest} was damaged, and is removed\n0 of 1`,
+  });
+
+  t.match(await run(['rm', lost.digest, first.digest, ...place]), {
     error: undefined,
     stdout: `${first.digest} removed\n`,
   });
