@@ -23,27 +23,34 @@ export function createHttpGet(options: {
   const { ca, connect } = options;
   const plain = new HttpAgent({ keepAlive: true });
   const secure = new HttpsAgent({ keepAlive: true, ...(ca !== undefined && { ca }) });
+
+  function get(url: URL, headers: Readonly<Record<string, string>>): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const isSecure = url.protocol === 'https:';
+    const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
+    const outgoing = (isSecure ? httpsRequest : httpRequest)({
+      agent: isSecure ? secure : plain,
+      host: connect?.host ?? name,
+      port: connect?.port ?? (url.port === '' ? (isSecure ? 443 : 80) : Number(url.port)),
+      // An address is no name that a client may ask a certificate for (RFC 6066 §3).
+      ...(isSecure && !/^[\d.]+$|:/.test(name) && { servername: name }),
+      path: `${url.pathname}${url.search}`,
+      headers: { host: url.host, 'accept-encoding': 'identity', ...headers },
+      timeout: IDLE_MS,
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new Error('it is silent')));
+    outgoing.on('error', (error) => {
+      // A kept connection may have been closed under the request; none that is new is tried again.
+      if (outgoing.reusedSocket && describeCode(error) === 'ECONNRESET') resolve(get(url, headers));
+      else reject(new CliError(describe(url, error)));
+    });
+    outgoing.on('response', resolve);
+    outgoing.end();
+    return promise;
+  }
+
   return {
-    get(url, headers) {
-      const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-      const isSecure = url.protocol === 'https:';
-      const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
-      const outgoing = (isSecure ? httpsRequest : httpRequest)({
-        agent: isSecure ? secure : plain,
-        host: connect?.host ?? name,
-        port: connect?.port ?? (url.port === '' ? (isSecure ? 443 : 80) : Number(url.port)),
-        // An address is no name that a client may ask a certificate for (RFC 6066 §3).
-        ...(isSecure && !/^[\d.]+$|:/.test(name) && { servername: name }),
-        path: `${url.pathname}${url.search}`,
-        headers: { host: url.host, 'accept-encoding': 'identity', ...headers },
-        timeout: IDLE_MS,
-      });
-      outgoing.on('timeout', () => outgoing.destroy(new Error('it is silent')));
-      outgoing.on('error', (error) => reject(new CliError(describe(url, error))));
-      outgoing.on('response', resolve);
-      outgoing.end();
-      return promise;
-    },
+    get,
     close() {
       plain.destroy();
       secure.destroy();

@@ -35,43 +35,42 @@ export async function planImage(
   wanted: readonly Platform[] | 'all',
 ): Promise<ImagePlan> {
   const platforms = new Set<string>();
+  const offered = new Set<string>();
   const blobs = new Map<Digest, Descriptor>();
+  let missing = wanted === 'all' ? [] : [...wanted];
   let foreign = 0;
 
-  async function visit(reference: Reference, depth: number): Promise<Digest> {
+  /** @param isForAny reached by no entry that names a platform */
+  async function visit(reference: Reference, depth: number, isForAny: boolean): Promise<Digest> {
     const { digest, manifest } = await readManifest(client, image.repository, reference);
     if (manifest.kind === 'image') {
       for (const blob of manifest.blobs) blobs.set(blob.digest, blob);
       foreign += manifest.foreign;
+      // One without a platform, such as an artifact, is not left out by any.
+      if (isForAny) missing = [];
       return digest;
     }
     if (depth === MAX_DEPTH) throw new CliError(`its index has indexes in more than ${MAX_DEPTH} levels`);
-    const chosen = choose(manifest.manifests, wanted);
-    for (const { digest: inner, platform } of chosen) {
-      if (platform !== undefined) platforms.add(formatPlatform(platform));
-      await visit({ kind: 'digest', digest: inner }, depth + 1);
+    for (const { digest: inner, platform } of manifest.manifests) {
+      if (platform !== undefined) {
+        offered.add(formatPlatform(platform));
+        if (wanted !== 'all' && !wanted.some((one) => matchesPlatform(one, platform))) continue;
+        platforms.add(formatPlatform(platform));
+        missing = missing.filter((one) => !matchesPlatform(one, platform));
+      }
+      await visit({ kind: 'digest', digest: inner }, depth + 1, platform === undefined);
     }
     return digest;
   }
 
-  const digest = await visit(image.reference, 1);
+  const digest = await visit(image.reference, 1, true);
+  if (missing.length > 0) {
+    const there = offered.size === 0 ? 'nothing' : [...offered].join(', ');
+    throw new CliError(
+      `it has nothing for ${missing.map(formatPlatform).join(', ')}: choose with --platform from ${there}, or all`,
+    );
+  }
   return { digest, platforms: [...platforms], blobs: [...blobs.values()], foreign };
-}
-
-/** Entries without a platform are indexes or artifacts that no platform leaves out. */
-function choose(entries: readonly Descriptor[], wanted: readonly Platform[] | 'all'): readonly Descriptor[] {
-  if (wanted === 'all') return entries;
-  const chosen = entries.filter(
-    ({ platform }) => platform === undefined || wanted.some((one) => matchesPlatform(one, platform)),
-  );
-  const missing = wanted.filter(
-    (one) => !entries.some(({ platform }) => platform === undefined || matchesPlatform(one, platform)),
-  );
-  if (missing.length === 0) return chosen;
-  const there = entries.flatMap(({ platform }) => (platform === undefined ? [] : [formatPlatform(platform)]));
-  throw new CliError(
-    `it has nothing for ${missing.map(formatPlatform).join(', ')}: choose with --platform from ${there.join(', ')}, or all`,
-  );
 }
 
 async function readManifest(

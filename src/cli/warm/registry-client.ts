@@ -54,7 +54,7 @@ export function createRegistryClient(options: {
     realm.searchParams.set('service', bearer.params.get('service') ?? '');
     realm.searchParams.set('scope', `repository:${repository}:pull`);
     const response = await http.get(realm, basic === undefined ? {} : { authorization: basic });
-    const text = (await readBounded(response, MAX_DOCUMENT_BYTES)).toString('utf8');
+    const text = await readText(response);
     if (response.statusCode !== 200) throw refused(response.statusCode, text, 'the token');
     const token = tokenOf(text);
     if (token === undefined) throw new CliError(`the token service behind ${origin} gave no token`);
@@ -71,7 +71,7 @@ export function createRegistryClient(options: {
         const { answer, redirected } = response;
         const { statusCode: status = 0 } = answer;
         if (status === 200 || status === 206) return answer;
-        const text = (await readBounded(answer, MAX_DOCUMENT_BYTES).catch(() => '')).toString('utf8');
+        const text = await readText(answer);
         const challenge = answer.headers['www-authenticate'];
         if (status === 401 && !redirected && challenge !== undefined && !authenticated) {
           authenticated = true;
@@ -105,7 +105,8 @@ async function follow(
 ): Promise<{ answer: IncomingMessage; redirected: boolean }> {
   const answer = await http.get(url, authorization === undefined ? headers : { ...headers, authorization });
   const { location } = answer.headers;
-  if (answer.statusCode !== 307 || location === undefined) return { answer, redirected: false };
+  // Berth's own is 307; storage's, with passthrough, is whatever the upstream says.
+  if (!isRedirect(answer.statusCode) || location === undefined) return { answer, redirected: false };
   answer.resume();
   const next = URL.parse(location, url);
   if (next === null || !isTicketLink(next, url)) {
@@ -117,6 +118,16 @@ async function follow(
     throw new CliError(`${url.host} redirects to http: is it Berth?`);
   }
   return { answer: await http.get(next, headers), redirected: true };
+}
+
+function isRedirect(status: number | undefined): boolean {
+  return status !== undefined && [301, 302, 303, 307, 308].includes(status);
+}
+
+/** What a document says; one that breaks off or is too long says nothing. */
+async function readText(response: IncomingMessage): Promise<string> {
+  const content = await readBounded(response, MAX_DOCUMENT_BYTES).catch(() => Buffer.alloc(0));
+  return content.toString('utf8');
 }
 
 /** A data endpoint's link says which blob of which repository it is for (docs/tickets.md); storage's never do. */
