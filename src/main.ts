@@ -18,19 +18,18 @@ if (process.argv[2] === 'serve') process.on('SIGHUP', reload.call);
 const { runCli } = await import('./cli/create-program.ts');
 const { createLogger } = await import('./log.ts');
 
-const version = readVersion();
+const build = readBuild();
 
 const deps: CliDeps = {
   env: process.env,
-  version,
+  version: build.version,
   columns: process.stdout.columns ?? 100,
   progressColumns: process.stderr.isTTY ? process.stderr.columns : undefined,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   createLogger: (level) => createLogger({ level }),
   // Only `serve` pays for loading the proxy itself.
-  createApp: async (config, appDeps) =>
-    (await import('./app.ts')).createApp(config, { ...appDeps, build: { version, revision: 'unknown' } }),
+  createApp: async (config, appDeps) => (await import('./app.ts')).createApp(config, { ...appDeps, build }),
   loopbackAddresses: () => ['127.0.0.1', ...(hasIpv6Loopback() ? ['::1'] : [])],
   resolveHost: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
   dnsServers: getServers,
@@ -76,11 +75,11 @@ function isDebuggerWanted(): boolean {
   );
 }
 
-function readVersion(): string {
+/** `gitHead` is there in an image and in what npm publishes, not in a checkout. */
+function readBuild(): { readonly version: string; readonly revision: string } {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  const content: unknown = JSON.parse(text);
-  if (typeof content === 'object' && content !== null && 'version' in content) return String(content.version);
-  return 'unknown';
+  const content: { readonly version?: string; readonly gitHead?: string } = JSON.parse(text);
+  return { version: content.version ?? 'unknown', revision: content.gitHead ?? 'unknown' };
 }
 
 function hasIpv6Loopback(): boolean {

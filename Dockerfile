@@ -1,0 +1,61 @@
+# Berth as an image: Node of the base, Berth's sources, and the files of node_modules that they need (docs/deploy.md).
+#
+#   docker build -t berth .
+#   docker build -t berth --build-arg BASE=registry.example/node:26 --secret id=npmrc,src=$HOME/.npmrc .
+#
+# BASE needs Node 24 or newer as `node` in PATH; BUILD_BASE npm and a shell beside it.
+ARG BASE=docker.io/library/node:26-trixie-slim
+ARG BUILD_BASE=${BASE}
+
+FROM ${BUILD_BASE} AS build
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+# Development packages are for this stage alone; the tracer that finds what the image needs is one. No package's script is run.
+RUN --mount=type=cache,target=/root/.npm \
+    --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    npm ci --omit=optional --ignore-scripts
+COPY LICENSE ./
+COPY build build
+COPY src src
+ARG REVISION=unknown
+RUN node build/image.ts /berth "${REVISION}" && mkdir -p /empty bin && ln -s /berth/src/main.ts bin/berth
+# Compiled code, kept from here on since nothing can be written later: a start takes half the time. Node looks for it under the user's own id.
+ENV NODE_COMPILE_CACHE=/berth/compile-cache
+RUN mkdir /berth/compile-cache && chown 65532:65532 /berth/compile-cache
+USER 65532:65532
+RUN node --input-type=module --eval "await import('/berth/src/cli/create-program.ts'); await import('/berth/src/app.ts')" \
+    && chmod -R a+rX /berth/compile-cache
+USER 0:0
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+ARG BASE
+LABEL org.opencontainers.image.title="Berth" \
+      org.opencontainers.image.description="OCI registry reverse proxy that gives any registry dedicated data endpoints" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.base.name="${BASE}"
+# Nothing is run in this stage, so that BASE needs no shell.
+COPY --from=build /berth /berth
+COPY --from=build /build/bin/ /usr/local/bin/
+# Where something is written; a read-only root needs a volume or a tmpfs at those in use.
+COPY --from=build --chown=65532:65532 /empty/ /var/lib/berth/
+COPY --from=build --chown=65532:65532 /empty/ /var/cache/berth/
+COPY --from=build --chown=65532:65532 /empty/ /run/berth/
+COPY --from=build /empty/ /etc/berth/
+# Two arenas: glibc would keep one per core and thread, and give little of them back.
+ENV NODE_ENV=production \
+    NODE_COMPILE_CACHE=/berth/compile-cache \
+    MALLOC_ARENA_MAX=2 \
+    HOME=/var/lib/berth
+WORKDIR /var/lib/berth
+USER 65532:65532
+EXPOSE 443 9464
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["node", "/berth/healthcheck.ts"]
+ENTRYPOINT ["node", "/berth/src/main.ts"]
+CMD ["serve"]
