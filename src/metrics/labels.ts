@@ -275,3 +275,24 @@ export const FILL_RESULTS = [
   'unavailable',
 ] as const;
 export type FillResult = (typeof FILL_RESULTS)[number];
+
+/** What the shared state was asked. `turn`: a request to an upstream, within the budget of all replicas. */
+export const STATE_OPERATIONS = ['look', 'keep', 'forget', 'turn', 'pause', 'lease', 'note', 'read'] as const;
+export type StateOperation = (typeof STATE_OPERATIONS)[number];
+
+/** `timeout`: no answer within the deadline; `unavailable`: there is no connection now; `failed`: it was refused. */
+export const STATE_RESULTS = ['ok', 'timeout', 'unavailable', 'failed'] as const;
+export type StateResult = (typeof STATE_RESULTS)[number];
+
+/** Why a blob transfer went on anew: see `ResumeReason` in src/blob/resume.ts. */
+export const RESUME_REASONS = [
+  'cut',
+  'stall',
+  'unreachable',
+  'busy',
+  'server_error',
+  'wrong_answer',
+  'changed',
+  'expired',
+] as const;
+export const RENEWAL_RESULTS = ['ok', 'no_credentials', 'refused', 'failed'] as const;

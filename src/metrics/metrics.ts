@@ -15,9 +15,13 @@ import {
   REDIRECT_REFUSALS,
   RELOAD_PARTS,
   RELOAD_RESULTS,
+  RENEWAL_RESULTS,
   REQUEST_REFUSALS,
+  RESUME_REASONS,
   ROUTES,
   SERVERS,
+  STATE_OPERATIONS,
+  STATE_RESULTS,
   TICKET_RESULTS,
   UPSTREAM_FAILURES,
   UPSTREAM_THROTTLES,
@@ -174,12 +178,27 @@ export function createMetrics(build: { version: string; revision: string } = { v
       'Blob transfers that ended before their last byte.',
       { reason: INCOMPLETE_REASONS },
     ),
+    blobResumes: make.counter(
+      'berth_blob_resumes_total',
+      'Tries to go on with a blob, or to open it, after its source failed.',
+      { reason: RESUME_REASONS },
+    ),
+    sourceRenewals: make.counter(
+      'berth_source_renewals_total',
+      'Questions to an upstream for a fresh link to a blob under way, by outcome.',
+      { result: RENEWAL_RESULTS },
+    ),
     blobDigestMismatches: make.counter(
       'berth_blob_digest_mismatches_total',
       'Content whose digest was not the one asked for; it was not delivered whole and not stored.',
       { stage: ['manifest', 'blob', 'fill'] },
     ),
     fills: make.counter('berth_fills_total', 'Fills that have ended, by outcome.', { result: FILL_RESULTS }),
+    fillHedges: make.counter(
+      'berth_fill_hedges_total',
+      'Pieces that were slower than most of their fill and were asked for a second time, by outcome.',
+      { result: ['won', 'lost', 'failed'] },
+    ),
     fillJoins: make.counter(
       'berth_fill_joins_total',
       'Blob requests that were not in the cache, by whether they shared a fill.',
@@ -214,7 +233,7 @@ export function createMetrics(build: { version: string; revision: string } = { v
     authorizationDecisions: make.counter(
       'berth_authorization_decisions_total',
       'Where the decision whether this caller may have it came from.',
-      { result: ['hit', 'miss', 'collapsed', 'public', 'stale'] },
+      { result: ['hit', 'miss', 'collapsed', 'public', 'stale', 'shared'] },
     ),
     manifestCacheRequests: make.counter(
       'berth_manifest_cache_requests_total',
@@ -224,6 +243,18 @@ export function createMetrics(build: { version: string; revision: string } = { v
     manifestCacheSizeBytes: make.gauge(
       'berth_manifest_cache_size_bytes',
       'Bytes of manifests held in memory.',
+      {},
+    ),
+
+    // State that replicas share
+    stateOperations: make.counter(
+      'berth_state_operations_total',
+      'Questions to the shared state (`state`), by outcome.',
+      { operation: STATE_OPERATIONS, result: STATE_RESULTS },
+    ),
+    stateAvailable: make.gauge(
+      'berth_state_available',
+      '1 while the shared state can be asked, 0 while this instance works by itself.',
       {},
     ),
 
