@@ -2,6 +2,7 @@ import type { lookup as dnsLookup } from 'node:dns';
 import type { Logger } from 'pino';
 import { createControl } from './admin/control.ts';
 import { createAudit } from './audit/audit.ts';
+import type { ResumeLimits } from './blob/resume.ts';
 import type { Config } from './config/config.ts';
 import type { HostMatch } from './endpoints/host-table.ts';
 import { createMigration } from './endpoints/migration.ts';
@@ -21,6 +22,7 @@ import type { Doors } from './serving/open-doors.ts';
 import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import { createServing } from './serving/serving.ts';
+import { openSharedState } from './state/open-shared-state.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { createBufferPool } from './upstream/buffer-pool.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
@@ -32,6 +34,8 @@ export type AppDeps = {
   readonly build?: { readonly version: string; readonly revision: string };
   /** Resolves the names of upstreams and storage; tests bring their own. */
   readonly lookup?: typeof dnsLookup;
+  /** Of transfers that break off; tests have less patience. */
+  readonly resumeLimits?: Partial<ResumeLimits>;
 };
 
 export type BoundAddress = { readonly address: string; readonly port: number };
@@ -68,6 +72,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     [{ state: 'free' }, pool.bytes.free],
   ]);
   const shelf = await openBlobPlaces(config.cache, { pool, metrics, log: deps.log });
+  const state = openSharedState(config.state, { metrics, log: deps.log });
   let ticketKeys = deps.ticketKeys;
   const serving = createServing(config, {
     log: deps.log,
@@ -80,6 +85,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lookup: deps.lookup,
     pool,
     places: shelf.places,
+    resumeLimits: deps.resumeLimits,
+    state,
   });
   let draining = false;
 
@@ -197,6 +204,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       await health?.close();
       await shelf.close();
       await serving.close();
+      await state.close();
       await audit.close();
     },
     reload: createReload({

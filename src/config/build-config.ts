@@ -5,6 +5,7 @@ import type {
   ListenerConfig,
   RedirectHost,
   RegistryConfig,
+  StateConfig,
   UpstreamAuth,
   UpstreamConfig,
 } from './config.ts';
@@ -20,6 +21,8 @@ import {
   type FileUpstream,
 } from './file-config.ts';
 
+import { STATE_DEFAULTS } from './schema-state.ts';
+
 /** Makes a path of the configuration absolute. */
 export type ResolvePath = (path: string) => string;
 
@@ -32,17 +35,34 @@ export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config 
     listeners: all(file.listeners).map((listener) => buildListener(listener, resolvePath)),
     stateDirectory: file.stateDirectory === null ? null : resolvePath(file.stateDirectory),
     metrics: file.metrics,
+    console:
+      file.console === null
+        ? null
+        : { ...file.console, hosts: all(file.console.hosts).map((host) => host.toLowerCase()) },
     admin: file.admin === null ? null : { socket: resolvePath(present(file.admin.socket)) },
     ticket: { ...file.ticket, keyFile: resolvePath(file.ticket.keyFile) },
     cache: {
       ...file.cache,
       directory: file.cache.directory === null ? null : resolvePath(file.cache.directory),
     },
+    state: buildState(file.state, resolvePath),
     limits: { ...file.limits, transfersPerClient: transfersPerClient(file.limits) },
     timeouts: file.timeouts,
     log: file.log,
     audit: { file: file.audit.file === null ? null : resolvePath(file.audit.file) },
     registries: all(file.registries).map((registry) => buildRegistry(registry, resolvePath)),
+  };
+}
+
+function buildState(file: FileConfig['state'], resolvePath: ResolvePath): StateConfig | null {
+  const given = typeof file === 'string' ? { ...STATE_DEFAULTS, url: file } : file;
+  if (given === null) return null;
+  const { passwordFile, caFile } = given;
+  return {
+    ...given,
+    url: present(given.url),
+    passwordFile: passwordFile === null ? null : resolvePath(passwordFile),
+    caFile: caFile === null ? null : resolvePath(caFile),
   };
 }
 

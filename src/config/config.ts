@@ -8,16 +8,29 @@ export type Config = {
   readonly listeners: readonly ListenerConfig[];
   /** Null: no metrics listener. */
   readonly metrics: { readonly address: string; readonly port: number } | null;
+  /** Null: no console. */
+  readonly console: ConsoleConfig | null;
   /** Null: no control socket. */
   readonly admin: { readonly socket: string } | null;
   readonly ticket: TicketConfig;
   readonly cache: CacheConfig;
+  /** What replicas share; null: this instance is alone, or works as if it were. */
+  readonly state: StateConfig | null;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };
   /** Null: refusals are lines of the log. */
   readonly audit: { readonly file: string | null };
   readonly registries: readonly RegistryConfig[];
+};
+
+/** The read-only web page. */
+export type ConsoleConfig = {
+  readonly address: string;
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  /** Names, lower case and without port, under which it may be asked for; addresses and localhost always may. */
+  readonly hosts: readonly string[];
 };
 
 export type CacheConfig = {
@@ -31,6 +44,17 @@ export type CacheConfig = {
   readonly minFreeBytes: number;
   /** Bytes of one piece of a fill. */
   readonly pieceBytes: number;
+};
+
+export type StateConfig = {
+  /** `redis://` or `rediss://` with host, port, user and database; never with a password. */
+  readonly url: string;
+  /** Null: no password. */
+  readonly passwordFile: string | null;
+  readonly caFile: string | null;
+  readonly keyPrefix: string;
+  /** Longest wait for an answer. */
+  readonly timeoutMilliseconds: number;
 };
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -5,6 +5,7 @@ import type {
   ListenerConfig,
   LogLevel,
   NetworkRules,
+  StateConfig,
   Timeouts,
   UpstreamLimits,
 } from './config.ts';
@@ -18,16 +19,20 @@ import type { PresetName } from './presets.ts';
 export type FileConfig = {
   readonly listeners?: FileList<FileListener>;
   readonly metrics: { readonly address: string; readonly port: number } | null;
+  readonly console: { readonly address: string; readonly port: number; readonly hosts: FileList<string> } | null;
   readonly stateDirectory: string | null;
   readonly admin: { readonly socket?: string } | null;
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
   readonly cache: CacheConfig;
+  readonly state: string | FileState | null;
   readonly limits: FileLimits;
   readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };
   readonly audit: { readonly file: string | null };
   readonly registries?: FileList<FileRegistry>;
 };
+
+export type FileState = Omit<StateConfig, 'url'> & { readonly url?: string };
 
 /** `transfersPerClient` depends on another field where it is left out. */
 export type FileLimits = Omit<Limits, 'transfersPerClient'> & {

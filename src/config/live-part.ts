@@ -17,9 +17,11 @@ export function livePart(inForce: Config, wanted: Config): LivePart {
     ...wanted,
     stateDirectory: inForce.stateDirectory,
     metrics: inForce.metrics,
+    console: inForce.console,
     admin: inForce.admin,
     audit: inForce.audit,
     cache: inForce.cache,
+    state: inForce.state,
     limits: {
       ...wanted.limits,
       headerBytes: inForce.limits.headerBytes,

@@ -6,6 +6,7 @@ import { checkHosts } from './check-hosts.ts';
 import { checkListeners } from './check-listeners.ts';
 import { checkRegistry } from './check-registry.ts';
 import { checkSchema } from './check-schema.ts';
+import { checkState } from './check-state.ts';
 import { complete, isRecord } from './complete.ts';
 import type { Config } from './config.ts';
 import { overlayEnvironment } from './environment.ts';
@@ -68,6 +69,7 @@ function checkMeaning(config: FileConfig): readonly Finding[] {
   return [
     ...checkListeners(config),
     ...checkHosts(config),
+    ...checkState(config.state),
     ...(config.registries ?? []).flatMap((registry, index) =>
       registry === undefined ? [] : checkRegistry(registry, config, ['registries', index]),
     ),

@@ -1,7 +1,9 @@
 import type { JsonSchema } from './json-schema.ts';
+import { CONSOLE_SCHEMA } from './schema-console.ts';
 import { LIMITS_SCHEMA, TIMEOUTS_SCHEMA } from './schema-limits.ts';
 import { LISTENER_SCHEMA } from './schema-listener.ts';
 import { REGISTRY_SCHEMA } from './schema-registry.ts';
+import { STATE_SCHEMA } from './schema-state.ts';
 
 /**
  * The configuration file. `config/berth.schema.json` and `docs/configuration.md` are generated from this object, and a
@@ -48,6 +50,7 @@ export const CONFIG_SCHEMA: JsonSchema = {
         },
       },
     },
+    console: CONSOLE_SCHEMA,
     admin: {
       type: ['object', 'null'],
       description:
@@ -132,6 +135,7 @@ export const CONFIG_SCHEMA: JsonSchema = {
         },
       },
     },
+    state: STATE_SCHEMA,
     limits: LIMITS_SCHEMA,
     timeouts: TIMEOUTS_SCHEMA,
     log: {

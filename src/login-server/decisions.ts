@@ -4,6 +4,7 @@ import { createCollapse } from '../upstream/collapse.ts';
 import { isOutage, isOutageStatus } from '../upstream/is-outage.ts';
 import { createAllowedBefore } from './allowed-before.ts';
 import { createCredentialsKey, tokenExpiry } from './credentials-key.ts';
+import type { SharedDecisions, SharedScope } from './shared-decisions.ts';
 
 /** The upstream's answer to «may these credentials have this content?», with what it said along with it. */
 export type Verdict<T> =
@@ -32,6 +33,8 @@ export type Question<T> = {
   readonly ask: (signal: AbortSignal) => Promise<Verdict<T>>;
   /** What was allowed before may stand in for an upstream that can not be asked; left out: its failure is passed on. */
   readonly stale?: Stale<T> | undefined;
+  /** As what it is known to other replicas; left out: it is not. */
+  readonly shared?: SharedScope | undefined;
 };
 
 type Stale<T> = {
@@ -48,6 +51,8 @@ type Asker = {
   /** Of everything about this repository by these credentials. */
   readonly who: string;
   readonly authorization: string | undefined;
+  /** Of the repository, before the upstream was asked; undefined where other replicas can not be told. */
+  readonly epoch: string | undefined;
 };
 
 /**
@@ -56,8 +61,11 @@ type Asker = {
  */
 export type Decisions<T> = {
   decide(question: Question<T>, signal: AbortSignal): Promise<Verdict<T>>;
-  /** Forgets everything about a repository, answers under way included: something was written to it (P6). */
-  forget(registry: string, repository: string): void;
+  /**
+   * Forgets everything about a repository, answers under way included: something was written to it (P6). At once here, and
+   * everywhere when the promise resolves, as far as other replicas can be told.
+   */
+  forget(registry: string, repository: string, shared?: SharedScope): Promise<void>;
 };
 
 /** Milliseconds. A refusal is repeated soon: rights are granted while somebody waits. */
@@ -71,7 +79,11 @@ const MAX_DECISIONS = 20_000;
 
 type Kept<T> = { readonly verdict: Verdict<T>; readonly until: number; readonly asked: number };
 
-export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number }): Decisions<T> {
+export function createDecisions<T>(deps: {
+  metrics: Metrics;
+  now?: () => number;
+  shared?: SharedDecisions<T> | undefined;
+}): Decisions<T> {
   const now = deps.now ?? Date.now;
   const credentialsKey = createCredentialsKey();
   const kept = new LRUCache<string, Kept<T>>({ max: MAX_DECISIONS });
@@ -83,14 +95,16 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   const allowedBefore = createAllowedBefore<T>(MAX_DECISIONS);
   /** Questions that the upstream could not be asked, and until when it is not asked again. */
   const outages = new LRUCache<string, number>({ max: MAX_DECISIONS });
-  const count = (result: 'hit' | 'miss' | 'collapsed' | 'public' | 'stale') =>
+  /** Of each repository the epoch that was seen last. */
+  const epochs = new LRUCache<string, string>({ max: MAX_DECISIONS });
+  const count = (result: 'hit' | 'miss' | 'collapsed' | 'public' | 'stale' | 'shared') =>
     deps.metrics.authorizationDecisions.inc({ result });
   let order = 0;
   /** What fell out of `forgotten` may have been forgotten at any time up to here. */
   let forgottenFloor = 0;
 
   const scope = (registry: string, repository: string) => JSON.stringify([registry, repository]);
-  const askerOf = (question: Question<T>, kind: 'caller' | 'public'): Asker => {
+  const askerOf = (question: Question<T>, kind: 'caller' | 'public', epoch?: string): Asker => {
     const authorization = kind === 'caller' ? question.authorization : undefined;
     const credentials = credentialsKey(authorization);
     const { registry, repository } = question;
@@ -98,6 +112,7 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
       key: keyOf(question, credentials, kind),
       who: JSON.stringify([registry, repository, kind, credentials]),
       authorization,
+      epoch,
     };
   };
   const forgottenAt = (of: string) => forgotten.get(of) ?? forgottenFloor;
@@ -120,6 +135,10 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
     const { key, who, authorization } = asker;
     const until = keepUntil(verdict, question, authorization, now());
     if (until > now()) kept.set(key, { verdict, until, asked });
+    if (verdict.kind === 'allowed' && until > now() && asker.epoch !== undefined) {
+      // Nobody waits for it: another replica that does not find it asks the upstream.
+      void deps.shared?.keep(question, authorization, asker.epoch, { value: verdict.value, until });
+    }
     if (verdict.kind === 'allowed') {
       if (question.stale === undefined) return;
       const ends = [verdict.usableUntil, tokenExpiry(authorization)];
@@ -200,6 +219,7 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   async function askPublic(
     question: Question<T>,
     of: string,
+    epoch: string | undefined,
     signal: AbortSignal,
   ): Promise<Verdict<T> | undefined> {
     const { probe } = question;
@@ -207,7 +227,7 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
     if ((failedProbes.get(of) ?? 0) > now()) return undefined;
     const privateKey = JSON.stringify([of, 'private']);
     if (lookUp(privateKey, of) !== undefined) return undefined;
-    const { value } = await askOnce(askerOf(question, 'public'), of, question, probe, signal);
+    const { value } = await askOnce(askerOf(question, 'public', epoch), of, question, probe, signal);
     if (value.kind === 'allowed') return value;
     if (value.status === 401 || value.status === 403) {
       const until = now() + question.ttlSeconds * 1000;
@@ -220,11 +240,12 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
   async function tryPublic(
     question: Question<T>,
     of: string,
+    epoch: string | undefined,
     signal: AbortSignal,
   ): Promise<Verdict<T> | undefined> {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
     try {
-      return await askPublic(question, of, soon);
+      return await askPublic(question, of, epoch, soon);
     } catch {
       // Not again for each layer of the image.
       if (!signal.aborted) failedProbes.set(of, now() + question.ttlSeconds * 1000);
@@ -232,10 +253,37 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
     }
   }
 
+  function forgetHere(of: string): void {
+    if (forgotten.size >= MAX_DECISIONS && !forgotten.has(of)) forgottenFloor = order;
+    forgotten.set(of, order);
+  }
+
+  /**
+   * What other replicas know; first of all whether something has been written through one of them, which ends what is known
+   * here. Where they can not be asked, what the upstream has said to this one holds for its time.
+   */
+  async function lookAround(question: Question<T>, of: string, signal: AbortSignal) {
+    const look = await deps.shared?.look(question);
+    signal.throwIfAborted();
+    if (look !== undefined && epochs.get(of) !== look.epoch) {
+      forgetHere(of);
+      epochs.set(of, look.epoch);
+    }
+    return look;
+  }
+
+  function takeOver(key: string, { value, until }: { value: T; until: number }): Verdict<T> {
+    const verdict: Verdict<T> = { kind: 'allowed', value };
+    kept.set(key, { verdict, until, asked: ++order });
+    count('shared');
+    return verdict;
+  }
+
   return {
     async decide(question, signal) {
       const of = scope(question.registry, question.repository);
-      const asker = askerOf(question, 'caller');
+      const look = await lookAround(question, of, signal);
+      const asker = askerOf(question, 'caller', look?.epoch);
       const known = lookUp(asker.key, of);
       if (known !== undefined) {
         count('hit');
@@ -246,12 +294,14 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
         count('public');
         return open;
       }
+      if (look?.caller !== undefined) return takeOver(asker.key, look.caller);
+      if (look?.open !== undefined) return takeOver(askerOf(question, 'public').key, look.open);
       const stale = (outages.get(asker.key) ?? 0) > now() ? findStale(question, of, asker) : undefined;
       if (stale !== undefined) {
         count('stale');
         return stale;
       }
-      const probed = await tryPublic(question, of, signal);
+      const probed = await tryPublic(question, of, look?.epoch, signal);
       signal.throwIfAborted();
       if (probed !== undefined) {
         count('public');
@@ -259,10 +309,9 @@ export function createDecisions<T>(deps: { metrics: Metrics; now?: () => number 
       }
       return askOrFindStale(question, of, asker, signal);
     },
-    forget(registry, repository) {
-      const of = scope(registry, repository);
-      if (forgotten.size >= MAX_DECISIONS && !forgotten.has(of)) forgottenFloor = order;
-      forgotten.set(of, order);
+    async forget(registry, repository, shared) {
+      forgetHere(scope(registry, repository));
+      if (shared !== undefined) await deps.shared?.forget(shared, repository);
     },
   };
 }

@@ -77,8 +77,11 @@ export async function requestWrite(
     return await deps.upstream.request(request);
   } finally {
     endTransfer?.();
-    deps.blobDecisions.forget(deps.registry.name, repository);
-    deps.manifestDecisions.forget(deps.registry.name, repository);
+    // Here at once; the answer waits until other replicas know, for as long as their state may take.
+    await Promise.all([
+      deps.blobDecisions.forget(deps.registry.name, repository),
+      deps.manifestDecisions.forget(deps.registry.name, repository),
+    ]);
   }
 }
 

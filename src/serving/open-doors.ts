@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { lookup as dnsLookup } from 'node:dns';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
@@ -5,6 +6,7 @@ import { createBeginTransfer } from '../blob/begin-transfer.ts';
 import { createBlobLengths } from '../blob/blob-lengths.ts';
 import type { BlobPlaces } from '../blob/blob-opener.ts';
 import { createBlobResponder } from '../blob/respond-blob.ts';
+import type { ResumeLimits } from '../blob/resume.ts';
 import { createManifestStore } from '../cache/manifest-store.ts';
 import type { Config, RegistryConfig } from '../config/config.ts';
 import { createDataEndpoint } from '../data-endpoint/data-endpoint.ts';
@@ -15,12 +17,15 @@ import { createDecisions } from '../login-server/decisions.ts';
 import type { FetchedManifest } from '../login-server/fetch-manifest.ts';
 import { createLoginServer } from '../login-server/login-server.ts';
 import type { ManifestAnswer } from '../login-server/manifest-answer.ts';
+import type { SharedScope } from '../login-server/shared-decisions.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { clientNetwork } from '../policy/client-network.ts';
 import { type ClientPolicy, createClientPolicy } from '../policy/client-policy.ts';
 import { createNetworkRules, type NetworkRules } from '../policy/network-rules.ts';
 import { createRepositoryRules } from '../policy/repository-rules.ts';
+import type { SharedState } from '../state/shared-state.ts';
+import { createStateSeal } from '../ticket/state-seal.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
 import { readAuthorities } from '../upstream/authorities.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
@@ -36,6 +41,7 @@ import {
 import { createLease, type Lease } from './lease.ts';
 import type { ReloadOutcome, ReloadRecord } from './reload-record.ts';
 import { scopeDecisions } from './scope-decisions.ts';
+import { shareDecisions } from './share-decisions.ts';
 import { createUpstreamQueues } from './upstream-queues.ts';
 
 /** What answers for one registry. */
@@ -75,6 +81,10 @@ export type DoorDeps = {
   readonly pool: BufferPool;
   /** Where blobs may be had without a stream of their own. */
   readonly places: BlobPlaces;
+  /** See `ResumeDeps.limits`. */
+  readonly resumeLimits?: Partial<ResumeLimits> | undefined;
+  /** What replicas share. */
+  readonly state: SharedState;
 };
 
 /** @param before the registry's doors in force, whose connections and decisions are taken over where they still fit */
@@ -108,10 +118,14 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     lengths: createBlobLengths(),
     places,
     beginTransfer,
+    resumeLimits: deps.resumeLimits,
   });
-  const blobDecisions = createDecisions<BlobLocation>({ metrics });
-  const manifestDecisions = createDecisions<ManifestAnswer>({ metrics });
-  const queues = createUpstreamQueues(metrics);
+  const { state } = deps;
+  const seal = createStateSeal(deps.ticketKeys);
+  const shared = state.kind === 'process' ? undefined : shareDecisions({ state, seal, now: Date.now });
+  const blobDecisions = createDecisions<BlobLocation>({ metrics, shared: shared?.blobs });
+  const manifestDecisions = createDecisions<ManifestAnswer>({ metrics, shared: shared?.manifests });
+  const queues = createUpstreamQueues(metrics, shared && { state, seal });
   let scopes = 0;
 
   /** A file that can not be used any more leaves what it said in force, as long as it is the same file. */
@@ -179,6 +193,11 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
         ? before.parts.decisionScope
         : `${registry.name} ${(scopes += 1)}`;
 
+    const sharedScope: SharedScope = {
+      registry: `${registry.name} ${registry.upstream.url}`,
+      rules: createHash('sha256').update(JSON.stringify(decidedBy)).digest('base64url'),
+    };
+
     function open(): { upstream: Lease<UpstreamRegistry>; queue: UpstreamQueue } {
       const turns = queues.take(registry);
       const opened = createUpstreamRegistry(registry, {
@@ -206,10 +225,11 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       migration,
       manifests,
       manifestFetches: createCollapse<FetchedManifest>(),
+      renewals: createCollapse<BlobLocation>(),
       responder,
       beginTransfer,
-      blobDecisions: scopeDecisions(blobDecisions, decisionScope),
-      manifestDecisions: scopeDecisions(manifestDecisions, decisionScope),
+      blobDecisions: scopeDecisions(blobDecisions, decisionScope, sharedScope),
+      manifestDecisions: scopeDecisions(manifestDecisions, decisionScope, sharedScope),
       repositoryRules: createRepositoryRules(registry.rules.repositories),
       registry,
       upstream: upstream.value,

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { TicketKeys } from './ticket-keys.ts';
 
 /** What a box is for and in which version; authenticated, so that one kind is never taken for another. */
-export type BoxPurpose = 'ticket/1' | 'upload/1';
+export type BoxPurpose = 'ticket/1' | 'upload/1' | 'state/1';
 
 export type BoxRefusal = 'malformed' | 'unknown_key' | 'bad_signature';
 

@@ -1,4 +1,5 @@
 import { type App, createApp } from '../../src/app.ts';
+import type { ResumeLimits } from '../../src/blob/resume.ts';
 import type { Config, RegistryConfig, UpstreamConfig } from '../../src/config/config.ts';
 import { dataEndpointHost } from '../../src/endpoints/endpoints.ts';
 import { createLogger } from '../../src/log.ts';
@@ -40,6 +41,8 @@ export type TestBerthOptions = {
   /** Shared by replicas; default: keys of its own. */
   readonly ticketKeys?: TicketKeys;
   readonly lookup?: Lookup;
+  /** Default: as many tries as usual, with next to no waits. */
+  readonly resumeLimits?: Partial<ResumeLimits>;
 };
 
 /** The fields of a cache that keeps no blobs. */
@@ -78,6 +81,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     admin: null,
     ticket: { keyFile: null, lifetimeSeconds: 1200 },
     cache: { memoryMaxBytes: 16 * 1024 * 1024, ...NO_BLOB_CACHE },
+    state: null,
     limits: {
       connections: 1000,
       headerBytes: 16 * 1024,
@@ -109,6 +113,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     log: createLogger({ level: config.log.level, destination }),
     ticketKeys,
     lookup: options.lookup ?? loopbackLookup,
+    resumeLimits: options.resumeLimits ?? { baseDelayMs: 2, maxDelayMs: 10 },
   });
   const started = await app.start();
   const port = started.listeners[0]?.port ?? 0;

@@ -1,0 +1,4 @@
+export type Log = {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+};

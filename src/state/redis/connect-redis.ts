@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import type { ConnectRedis } from './redis-connection.ts';
+
+export type RedisTarget = {
+  /** `redis://` or `rediss://`, with host, port, user and database, never with a password. */
+  readonly url: string;
+  /** Its first line is the password; read at each connection, so that it may change. Null: none. */
+  readonly passwordFile: string | null;
+  /** PEM of the authorities that may have signed the certificate; null: the well-known ones. */
+  readonly caFile: string | null;
+  /** Milliseconds for the connection to open. */
+  readonly connectTimeoutMs: number;
+};
+
+/** Commands that wait for an answer; far more than the deadline lets through. */
+const MAX_WAITING = 10_000;
+
+/** Connects with node-redis, which is loaded at the first attempt: who has no shared state does not pay for it. */
+export function createConnectRedis(target: RedisTarget): ConnectRedis {
+  return async (onLost) => {
+    const { createClient } = await import('redis');
+    const password =
+      target.passwordFile === null ? undefined : firstLine(await readFile(target.passwordFile, 'utf8'));
+    const ca = target.caFile === null ? undefined : await readFile(target.caFile, 'utf8');
+    const { hostname, protocol } = new URL(target.url);
+    const socket = { connectTimeout: target.connectTimeoutMs, reconnectStrategy: false } as const;
+    const client = createClient({
+      url: target.url,
+      ...(password !== undefined && { password }),
+      socket:
+        protocol === 'rediss:'
+          ? { ...socket, tls: true, host: unbracketed(hostname), ...(ca !== undefined && { ca }) }
+          : socket,
+      disableOfflineQueue: true,
+      commandsQueueMaxLength: MAX_WAITING,
+    });
+    client.on('error', (error: unknown) => onLost(reasonOf(error)));
+    client.on('end', () => onLost('the connection was closed'));
+    const deadline = setTimeout(() => client.destroy(), target.connectTimeoutMs);
+    try {
+      await client.connect();
+      // Wrong rights show here and not at the first request.
+      await client.sendCommand(['PING']);
+    } catch (error) {
+      if (client.isOpen) client.destroy();
+      throw new Error(reasonOf(error), { cause: error });
+    } finally {
+      clearTimeout(deadline);
+    }
+    return {
+      send: (args) => client.sendCommand([...args]),
+      destroy: () => {
+        if (client.isOpen) client.destroy();
+      },
+    };
+  };
+}
+
+/** Redis's own words name no password; ours name no address that the configuration does not. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  if (error instanceof AggregateError && error.errors[0] instanceof Error)
+    return error.errors[0].message.slice(0, 200);
+  return error.message.slice(0, 200);
+}
+
+function firstLine(text: string): string {
+  return text.split(/\r?\n/, 1)[0] ?? '';
+}
+
+function unbracketed(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1');
+}
