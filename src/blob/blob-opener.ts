@@ -1,12 +1,14 @@
 import type { ByteRange, RangeSpec } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobSource } from './blob-source.ts';
-import { learnLength, type OpenResult, openBlob } from './open-blob.ts';
+import type { LazySource } from './lazy-source.ts';
+import { askLength, type OpenResult, openBlob } from './open-blob.ts';
+import type { ResumeDeps } from './resume-source.ts';
 
 /** Opens a blob, or one range of it, wherever its bytes are: whether a caller may have it was decided before. */
 export type BlobOpener = {
   /** @throws UpstreamFailure where no place has it; the reason of `signal` when that aborts */
-  open(request: OpenRequest): Promise<Opening>;
+  open(request: OpenOrder): Promise<Opening>;
   /** Bytes of the blob; see `open` for what it throws. */
   length(request: LengthRequest): Promise<number>;
 };
@@ -25,7 +27,10 @@ export type OpenRequest = {
   readonly signal: AbortSignal;
 };
 
-export type LengthRequest = Pick<OpenRequest, 'digest' | 'source' | 'signal'>;
+/** A request whose source is made when it is needed: what is kept needs none, and no credentials for it (K6). */
+export type OpenOrder = Omit<OpenRequest, 'source'> & { readonly source: LazySource };
+
+export type LengthRequest = Pick<OpenOrder, 'digest' | 'source' | 'signal'>;
 
 /** `cache`: published before. `fill`: shared with everybody who reads it now. `upstream`: a stream of its own. */
 export type BlobOrigin = 'cache' | 'fill' | 'upstream';
@@ -43,18 +48,21 @@ export type BlobPlaces = {
 };
 
 /** The published blob, else the fill under way or a new one, else a stream from the source. */
-export function createBlobOpener(places: BlobPlaces = {}): BlobOpener {
+export function createBlobOpener(places: BlobPlaces, resume: ResumeDeps): BlobOpener {
   const { stored, fills } = places;
   return {
-    async open(request) {
-      const found = await stored?.open(request.digest, request.range);
+    async open(order) {
+      const found = await stored?.open(order.digest, order.range);
       if (found !== undefined) return { from: 'cache', result: found };
+      const request = { ...order, source: await order.source() };
       const shared = await fills?.join(request);
       if (shared !== undefined) return { from: 'fill', result: shared };
-      return { from: 'upstream', result: await openBlob(request) };
+      return { from: 'upstream', result: await openBlob(request, resume) };
     },
-    length: async ({ digest, source, signal }) =>
-      (await stored?.length(digest)) ?? learnLength({ source, signal }),
+    async length({ digest, source, signal }) {
+      const known = await stored?.length(digest);
+      return known ?? askLength(await source(), signal, resume);
+    },
   };
 }
 

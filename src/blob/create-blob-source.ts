@@ -6,6 +6,7 @@ import type { RawUrl } from '../upstream/raw-url.ts';
 import { startTransfer } from '../upstream/transfer.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import type { BlobSource } from './blob-source.ts';
+import type { RenewedSource, RenewSource } from './renew-source.ts';
 
 export type BlobSourceDeps = {
   readonly upstream: Pick<UpstreamRegistry, 'storage' | 'checkLocation' | 'origin'>;
@@ -13,20 +14,54 @@ export type BlobSourceDeps = {
   readonly metrics: Metrics;
   /** Milliseconds a transfer may wait for a connection to its host. */
   readonly startTimeoutMs: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
 };
+
+/** Milliseconds in which what one request has renewed is fresh enough for its others. */
+const FRESH_MS = 60_000;
 
 /**
  * The source that a ticket or a location names. Credentials go to the registry's own host alone: a storage host, and
  * whatever a redirect leads to, gets none.
  *
  * @param authorization for a source at the registry itself
+ * @param renew left out: there are no credentials to ask the upstream with
  * @throws UpstreamFailure `redirect_refused` where the rules (of today's configuration) do not allow the URL
  */
 export function createBlobSource(
   ref: BlobSourceRef,
   authorization: string | undefined,
   deps: BlobSourceDeps,
+  renew?: RenewSource,
 ): BlobSource {
+  if (renew === undefined) return openRef({ ref, authorization }, deps);
+  let latest: { readonly source: BlobSource; readonly madeAt: number };
+
+  function make(from: RenewedSource): BlobSource {
+    const source: BlobSource = {
+      ...openRef(from, deps),
+      expiresAt: expiryOf(from.ref),
+      async renew(signal) {
+        // Of one transfer's requests each may still have the first.
+        if (latest.source !== source && deps.now() - latest.madeAt < FRESH_MS) return latest.source;
+        const renewed = await renew?.(signal);
+        return renewed && make(renewed);
+      },
+    };
+    latest = { source, madeAt: deps.now() };
+    return source;
+  }
+
+  return make({ ref, authorization });
+}
+
+/** Unix milliseconds. */
+function expiryOf(ref: BlobSourceRef): number | undefined {
+  return ref.kind === 'storage' && ref.expiresAt !== undefined ? ref.expiresAt * 1000 : undefined;
+}
+
+function openRef({ ref, authorization }: RenewedSource, deps: BlobSourceDeps): BlobSource {
   // Checked again although it was before sealing: the configuration may have become narrower since.
   const checked = deps.upstream.checkLocation(ref.url, deps.upstream.origin);
   const where = ref.kind === 'registry' ? 'registry' : 'storage';

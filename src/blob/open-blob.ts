@@ -1,13 +1,17 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import { type ByteRange, formatRange, type RangeSpec, resolveRange } from '../http/range.ts';
+import type { ByteRange, RangeSpec } from '../http/range.ts';
 import type { Slab } from '../upstream/buffer-pool.ts';
-import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
-import { isRedirect } from '../upstream/is-redirect.ts';
-import type { Transfer } from '../upstream/transfer.ts';
+import type { UpstreamFailure } from '../upstream/failure.ts';
 import type { BlobSource } from './blob-source.ts';
 import type { LocalFailure } from './local-failure.ts';
-import { readAnswer } from './read-answer.ts';
+import { learnLength, openAnswer } from './open-answer.ts';
+import { OPENING_RESUME_LIMITS, type ResumeReason } from './resume.ts';
+import { ResumedBody } from './resume-body.ts';
+import { createResumeSource, type ResumeDeps } from './resume-source.ts';
 import type { WrongContent } from './wrong-content.ts';
+
+// Where the fill has them from.
+export { type Answer, ask } from './ask-source.ts';
+export { learnLength };
 
 /** Receives content bytes in order, then `end` or `failed`, once. */
 export type BlobSink = {
@@ -68,201 +72,48 @@ export type OpenOptions = {
 
 /**
  * Opens a blob at its source: one absolute range at a time, redirects followed and checked, a source that ignores
- * Range cut to size on our side. A connection that breaks before the header section is tried once more, since a kept
- * connection may have been closed under the request.
+ * Range cut to size on our side. What passes (a cut, a stall, a busy or refusing host) is tried again, at first within the
+ * short time in which the client can still be told, and for longer once bytes are under way (E1–E6).
  *
  * @throws UpstreamFailure where the source gives no usable answer; AbortError's reason when `signal` aborts.
  */
-export async function openBlob(options: OpenOptions): Promise<OpenResult> {
-  let { knownLength } = options;
-  // Not every storage knows suffix ranges (Azure), so the length is asked for first.
-  if (options.range?.kind === 'suffix') knownLength ??= await learnLength(options);
-  let range: ByteRange | { firstPos: number; lastPos: number | undefined } | undefined;
-  if (options.range !== undefined) {
-    if (knownLength !== undefined) {
-      range = resolveRange(options.range, knownLength);
-      if (range === undefined) return { kind: 'unsatisfiable', completeLength: knownLength };
-    } else if (options.range.kind === 'int') {
-      range = options.range;
-    }
-  }
-  const answer = await ask(options, range);
-  const read = readAnswer(answer.status, answer.headers, range, knownLength);
-  if (read.kind === 'content') {
-    const rangeIgnored = range !== undefined && answer.status === 200;
-    const lastPos = rangeIgnored
-      ? Math.max(read.lastPos, Math.min(options.throughTo ?? 0, read.completeLength - 1))
-      : read.lastPos;
-    return openedBlob(answer, { ...read, lastPos, rangeIgnored, whole: options.range === undefined });
-  }
-  answer.cancel();
-  if (read.kind === 'unsatisfiable') return read;
-  // Azurite answers a range after the end with 206 and a Content-Range that is none: knowing the length decides it.
-  const isOddRange = read.kind === 'failed' && read.status === 206 && knownLength === undefined;
-  if (read.kind === 'length_unknown' || isOddRange) {
-    const completeLength = await learnLength(options);
-    return openBlob({ ...options, knownLength: completeLength });
-  }
-  throw new UpstreamFailure(read.failure, options.source.where, read.message, read);
-}
-
-/** The blob's length by a request for its first byte: the cheapest question that every storage answers. */
-export async function learnLength(options: Omit<OpenOptions, 'range' | 'knownLength'>): Promise<number> {
-  const range = { firstPos: 0, lastPos: 0 };
-  const answer = await ask(options, range);
-  const read = readAnswer(answer.status, answer.headers, range, undefined);
-  answer.cancel();
-  if (read.kind === 'content' || read.kind === 'unsatisfiable') return read.completeLength;
-  if (read.kind === 'length_unknown') {
-    throw new UpstreamFailure(
-      'http_protocol_error',
-      options.source.where,
-      'the answer has neither Content-Length nor Content-Range, so the length of the blob can not be known',
-    );
-  }
-  throw new UpstreamFailure(read.failure, options.source.where, read.message, read);
-}
-
-/** A source's answer; the body flows into `sink`, which is set first, once `transfer.resume` is called. */
-export type Answer = {
-  /** The one that answered, after redirects. */
-  readonly source: BlobSource;
-  readonly where: UpstreamRole;
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly transfer: Transfer;
-  sink: BlobSink | undefined;
-  cancel(): void;
-};
-
-/** One GET, of one absolute range or of everything, redirects followed. @throws as `openBlob` */
-export async function ask(
-  options: Pick<OpenOptions, 'source' | 'signal'>,
-  range: { firstPos: number; lastPos: number | undefined } | undefined,
-): Promise<Answer> {
-  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
-  if (range !== undefined) headers['range'] = formatRange(range);
-  let source = options.source;
+export async function openBlob(options: OpenOptions, deps: ResumeDeps): Promise<OpenResult> {
+  const { signal } = options;
+  const sources = createResumeSource(options.source, deps, OPENING_RESUME_LIMITS);
   for (;;) {
-    const answer = await askOnce(source, headers, options.signal).catch((error: unknown) => {
-      if (!(error instanceof UpstreamFailure) || error.kind !== 'connection_terminated') throw error;
-      options.signal.throwIfAborted();
-      return askOnce(source, headers, options.signal);
-    });
-    if (!isRedirect(answer.status)) return answer;
-    answer.cancel();
-    // Refuses the hop too many as well (D12).
-    source = source.redirected(answer.headers.location);
-  }
-}
-
-function askOnce(source: BlobSource, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    let answer: Answer | undefined;
-    const transfer = source.start(headers, {
-      start(status, responseHeaders) {
-        signal.removeEventListener('abort', onAbort);
-        answer = {
-          source,
-          where: source.where,
-          status,
-          headers: responseHeaders,
-          transfer,
-          sink: undefined,
-          cancel: () => transfer.abort(),
-        };
-        resolve(answer);
-      },
-      data(chunk, slab) {
-        // Nothing flows before `pipe` has set the sink: `startTransfer` pauses at the header section.
-        answer?.sink?.data(chunk, slab);
-      },
-      end: () => answer?.sink?.end(),
-      failed(failure) {
-        signal.removeEventListener('abort', onAbort);
-        if (answer === undefined) reject(failure);
-        else answer.sink?.failed(failure);
-      },
-    });
-    function onAbort(): void {
-      transfer.abort();
-      reject(signal.reason);
+    try {
+      const opened = await openAnswer({ ...options, source: await sources.take(signal) });
+      if (opened.kind === 'unsatisfiable') return opened;
+      const { completeLength, firstPos, lastPos, rangeIgnored } = opened;
+      const body = new ResumedBody(opened, sources.current, signal, deps);
+      return {
+        kind: 'content',
+        completeLength,
+        range: options.range === undefined ? undefined : { firstPos, lastPos },
+        length: body.length,
+        rangeIgnored,
+        pipe: (sink) => body.pipe(sink),
+        pause: () => body.pause(),
+        resume: () => body.resume(),
+        cancel: () => body.cancel(),
+      };
+    } catch (error) {
+      await sources.recover(error, OPENING, signal);
     }
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-}
-
-type Shape = {
-  readonly completeLength: number;
-  readonly firstPos: number;
-  readonly lastPos: number;
-  /** Position of the first byte of the upstream's body. */
-  readonly bodyFrom: number;
-  readonly bodyLength: number;
-  readonly whole: boolean;
-  readonly rangeIgnored: boolean;
-};
-
-function openedBlob(answer: Answer, shape: Shape): OpenedBlob {
-  const length = Math.max(0, shape.lastPos - shape.firstPos + 1);
-  return {
-    kind: 'content',
-    completeLength: shape.completeLength,
-    range: shape.whole ? undefined : { firstPos: shape.firstPos, lastPos: shape.lastPos },
-    length,
-    rangeIgnored: shape.rangeIgnored,
-    pipe(sink) {
-      answer.sink = new WindowSink(sink, answer, shape.firstPos - shape.bodyFrom, length);
-      answer.transfer.resume();
-    },
-    pause: () => answer.transfer.pause(),
-    resume: () => answer.transfer.resume(),
-    cancel: () => answer.cancel(),
-  };
-}
-
-/** Lets through `length` bytes after the first `skip`, ends there, and takes a body that ends earlier for a failure. */
-class WindowSink implements BlobSink {
-  private readonly sink: BlobSink;
-  private readonly answer: Answer;
-  private skip: number;
-  private remaining: number;
-  private done = false;
-
-  constructor(sink: BlobSink, answer: Answer, skip: number, length: number) {
-    this.sink = sink;
-    this.answer = answer;
-    this.skip = skip;
-    this.remaining = length;
-  }
-
-  data(chunk: Buffer, slab: Slab | undefined): void {
-    const from = Math.min(this.skip, chunk.length);
-    this.skip -= from;
-    const to = Math.min(chunk.length, from + this.remaining);
-    this.remaining -= to - from;
-    this.sink.data(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to), slab);
-    if (this.remaining === 0 && to < chunk.length) this.finish();
-  }
-
-  end(): void {
-    if (this.remaining === 0) this.finish();
-    else
-      this.failed(new UpstreamFailure('http_response_incomplete', this.answer.where, 'the body ended early'));
-  }
-
-  failed(failure: UpstreamFailure): void {
-    if (this.done) return;
-    this.done = true;
-    this.sink.failed(failure);
-  }
-
-  private finish(): void {
-    if (this.done) return;
-    this.done = true;
-    this.sink.end();
-    // Where the source ignored Range its tail is still on the way: not worth a byte. Ends nothing that has ended.
-    this.answer.cancel();
   }
 }
+
+/** The length of a blob, as its source says it; tried again as `openBlob` does. @throws as `openBlob` */
+export async function askLength(source: BlobSource, signal: AbortSignal, deps: ResumeDeps): Promise<number> {
+  const sources = createResumeSource(source, deps, OPENING_RESUME_LIMITS);
+  for (;;) {
+    try {
+      return await learnLength({ source: await sources.take(signal), signal });
+    } catch (error) {
+      await sources.recover(error, OPENING, signal);
+    }
+  }
+}
+
+/** A contradiction would be told again, and the length that it is about may be the one that is wrong. */
+const OPENING = { bytes: 0, retryable: (reason: ResumeReason) => reason !== 'wrong_answer' };

@@ -8,18 +8,19 @@ import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { statusError } from '../oci/status-error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
-import { UpstreamFailure } from '../upstream/failure.ts';
+import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
 import type { BeginTransfer } from './begin-transfer.ts';
 import type { BlobLengths } from './blob-lengths.ts';
 import { asSpec, type BlobOrigin, type BlobPlaces, createBlobOpener } from './blob-opener.ts';
-import type { BlobSource } from './blob-source.ts';
 import { BLOB_TYPE, contentHeaders, headersOf } from './content-headers.ts';
 import { type DeliveryOutcome, deliverBlob } from './deliver-blob.ts';
 import { type Verifier, verifierOf } from './hold-back.ts';
+import type { LazySource } from './lazy-source.ts';
 import { endOfAscent, multipartContent } from './multipart-content.ts';
 import type { BlobContent } from './open-blob.ts';
 import { planRuns } from './plan-runs.ts';
 import { requestedRanges } from './requested-ranges.ts';
+import type { ResumeLimits } from './resume.ts';
 
 /** What a door hands over of its request: enough to answer it, whichever door it came to. */
 export type BlobExchange = {
@@ -42,7 +43,9 @@ export type BlobOutcome = 'ok' | 'client_closed' | 'digest_mismatch' | 'upstream
 export type BlobRequest = {
   readonly registry: string;
   readonly digest: Digest;
-  readonly source: BlobSource;
+  readonly source: LazySource;
+  /** What the source is, for failures. */
+  readonly where: UpstreamRole;
   /** Bytes, where the registry or a ticket told. */
   readonly statedLength: number | undefined;
 };
@@ -63,9 +66,12 @@ export function createBlobResponder(deps: {
   places?: BlobPlaces;
   /** Left out: no limit. */
   beginTransfer?: BeginTransfer;
+  /** See `ResumeDeps.limits`. */
+  resumeLimits?: Partial<ResumeLimits> | undefined;
 }): BlobResponder {
   const { metrics, lengths, pool } = deps;
-  const opener = createBlobOpener(deps.places);
+  const resume = { metrics, now: Date.now, random: Math.random, limits: deps.resumeLimits };
+  const opener = createBlobOpener(deps.places ?? {}, resume);
   const sent = {
     cache: metrics.blobTransmitBytes.handle({ source: 'cache' }),
     fill: metrics.blobTransmitBytes.handle({ source: 'fill' }),
@@ -221,7 +227,7 @@ export function createBlobResponder(deps: {
       first,
       open: async (range, throughTo) => (await open(range, throughTo)).result,
       pool,
-      where: source.where,
+      where: blob.where,
     });
     await deliver(exchange, blob, content, {
       from,

@@ -82,6 +82,8 @@ export type ResumePolicy = {
 
 const GIVE_UP: ResumeStep = { kind: 'give_up' };
 
+const FUTILE_AGAIN: ReadonlySet<ResumeReason> = new Set<ResumeReason>(['expired', 'changed']);
+
 /** Tries at what is at hand before a fresh source is asked for: a cut is nothing, two are a host that is in trouble. */
 const TRIES_BEFORE_RENEWAL = 2;
 
@@ -122,8 +124,8 @@ export function createResumePolicy(deps: {
       const retryAfterMs = retryAfterMsOf(failure);
       const isTooLong = retryAfterMs > limits.maxRetryAfterMs;
       const mayRetry = retryable && reason !== 'expired' && !isTooLong;
-      // A fresh source that is refused like the one before will be refused again.
-      const mayRenew = renewable && !(renewals > 0 && (reason === 'expired' || isTooLong));
+      // A fresh source that is no better than the one before: the next will not be, either.
+      const mayRenew = renewable && !(renewals > 0 && (isTooLong || FUTILE_AGAIN.has(reason)));
       const shouldRenew = mayRenew && (!mayRetry || tries >= TRIES_BEFORE_RENEWAL);
       if (!shouldRenew && !mayRetry) return GIVE_UP;
       // The first renewal of a signature that has run out is no reason to wait.

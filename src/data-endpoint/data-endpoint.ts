@@ -1,4 +1,6 @@
 import { type BlobSourceDeps, createBlobSource } from '../blob/create-blob-source.ts';
+import { lazySource } from '../blob/lazy-source.ts';
+import { createRenewSource, type RenewSource } from '../blob/renew-source.ts';
 import type { BlobResponder } from '../blob/respond-blob.ts';
 import type { RegistryConfig } from '../config/config.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
@@ -6,14 +8,18 @@ import { takeResponse } from '../listener/take-response.ts';
 import { parseDigest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
+import { limitKey } from '../policy/limit-key.ts';
 import type { RepositoryRules } from '../policy/repository-rules.ts';
 import { openTicket } from '../ticket/open-ticket.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
+import type { Collapse } from '../upstream/collapse.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
-import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-registry.ts';
 
 export type DataEndpointDeps = BlobSourceDeps & {
+  /** Questions for fresh links that are under way. */
+  readonly renewals: Collapse<BlobLocation>;
   readonly registry: RegistryConfig;
   readonly upstream: UpstreamRegistry;
   readonly repositoryRules: RepositoryRules;
@@ -53,7 +59,10 @@ export function createDataEndpoint(
       context.access.failure = 'repository_rule';
       throw denied('This repository is not open through this registry proxy; ask its operator to allow it.');
     }
-    const authorization = await authorizationFor(ticket, deps, context.signal);
+    const source = lazySource(async () => {
+      const authorization = await authorizationFor(ticket, deps, context.signal);
+      return createBlobSource(ticket.source, authorization, deps, renewalOf(ticket, call, deps));
+    });
     try {
       await deps.responder.respond(
         {
@@ -68,7 +77,8 @@ export function createDataEndpoint(
         {
           registry: deps.registry.name,
           digest: ticket.digest,
-          source: createBlobSource(ticket.source, authorization, deps),
+          source,
+          where: ticket.source.kind,
           statedLength: ticket.size,
         },
       );
@@ -124,6 +134,21 @@ async function authorizationFor(
   if (ticket.bearer !== undefined) return `Bearer ${ticket.bearer}`;
   const path = `/v2/${ticket.repository}/blobs/${ticket.digest}`;
   return upstream.ownAuthorization(path, signal);
+}
+
+/** With own credentials, else with the token in the ticket, else as everybody; undefined: there is nothing to ask with (E3). */
+function renewalOf(
+  { repository, digest, bearer }: Ticket,
+  { context: { clientAddress } }: DoorRequest,
+  deps: DataEndpointDeps,
+): RenewSource | undefined {
+  const blob = { repository, digest, client: limitKey(clientAddress) };
+  const { upstream, publicProbe } = deps.registry;
+  if (upstream.auth !== null) return createRenewSource(blob, { kind: 'own' }, deps);
+  if (bearer !== undefined) {
+    return createRenewSource(blob, { kind: 'caller', authorization: `Bearer ${bearer}` }, deps);
+  }
+  return publicProbe ? createRenewSource(blob, { kind: 'anonymous' }, deps) : undefined;
 }
 
 /** D11: a source that no longer honours the link sends the client back to the login server, as an expired ticket does. */

@@ -1,4 +1,6 @@
 import { createBlobSource } from '../blob/create-blob-source.ts';
+import { lazySource } from '../blob/lazy-source.ts';
+import { asSourceRef, createRenewSource, type RenewalCredentials } from '../blob/renew-source.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { takeResponse } from '../listener/take-response.ts';
 import { API_VERSION_FIELD } from '../oci/api-version.ts';
@@ -125,15 +127,21 @@ async function deliverInline(
 ): Promise<void> {
   const { raw } = call.request;
   const { context } = call;
-  const path = `/v2/${route.repository}/blobs/${route.digest}`;
-  const authorization =
-    location.kind === 'registry'
-      ? (caller.authorization ?? (await deps.upstream.ownAuthorization(path, context.signal)))
-      : undefined;
-  const ref =
-    location.kind === 'storage'
-      ? { kind: 'storage' as const, url: location.url, expiresAt: location.expiresAt }
-      : { kind: 'registry' as const, url: location.url };
+  const { repository, digest } = route;
+  const credentials: RenewalCredentials =
+    deps.registry.upstream.auth === null
+      ? { kind: 'caller', authorization: caller.authorization }
+      : { kind: 'own' };
+  const source = lazySource(async () => {
+    const path = `/v2/${repository}/blobs/${digest}`;
+    const authorization =
+      location.kind === 'registry'
+        ? (caller.authorization ?? (await deps.upstream.ownAuthorization(path, context.signal)))
+        : undefined;
+    const blob = { repository, digest, client: limitKey(context.clientAddress) };
+    const renew = createRenewSource(blob, credentials, deps);
+    return createBlobSource(asSourceRef(location), authorization, deps, renew);
+  });
   await deps.responder.respond(
     {
       clientAddress: context.clientAddress,
@@ -148,8 +156,9 @@ async function deliverInline(
     },
     {
       registry: deps.registry.name,
-      digest: route.digest,
-      source: createBlobSource(ref, authorization, deps),
+      digest,
+      source,
+      where: location.kind,
       statedLength: location.size,
     },
   );

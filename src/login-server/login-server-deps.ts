@@ -21,6 +21,8 @@ export type LoginServerDeps = BlobSourceDeps & {
   readonly settings: Pick<Settings, 'deliveryFor'>;
   readonly migration: Pick<Migration, 'record'>;
   readonly blobDecisions: Decisions<BlobLocation>;
+  /** Questions for fresh links that are under way, of this registry alone. */
+  readonly renewals: Collapse<BlobLocation>;
   readonly manifestDecisions: Decisions<ManifestAnswer>;
   readonly manifests: ManifestStore;
   /** Of this registry alone. */

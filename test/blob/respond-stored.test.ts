@@ -54,7 +54,13 @@ async function openResponder(t: Test, makePlaces: (pool: ReturnType<typeof creat
       ended: (outcome: string) => void outcomes.push(outcome),
     };
     responder
-      .respond(exchange, { registry: 'r', digest, source: down, statedLength: undefined })
+      .respond(exchange, {
+        registry: 'r',
+        digest,
+        source: async () => down,
+        where: 'storage',
+        statedLength: undefined,
+      })
       .catch((error: unknown) => {
         const { status = 502 } = error as { status?: number };
         response.writeHead(status).end();

@@ -1,0 +1,87 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { formatRange } from '../http/range.ts';
+import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
+import { isRedirect } from '../upstream/is-redirect.ts';
+import type { Transfer } from '../upstream/transfer.ts';
+import type { BlobSource } from './blob-source.ts';
+import type { BlobSink, OpenOptions } from './open-blob.ts';
+
+/** The body that is to be gone on with, as its host names it (RFC 9110 §8.8.3); other hosts have other names for it. */
+export type BodyTag = { readonly origin: string; readonly etag: string };
+
+/** A source's answer; the body flows into `sink`, which is set first, once `transfer.resume` is called. */
+export type Answer = {
+  /** The one that answered, after redirects. */
+  readonly source: BlobSource;
+  readonly where: UpstreamRole;
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly transfer: Transfer;
+  sink: BlobSink | undefined;
+  cancel(): void;
+};
+
+/**
+ * One GET, of one absolute range or of everything, redirects followed.
+ *
+ * @param tag a host that has another body now answers 412
+ * @throws as `openBlob`
+ */
+export async function ask(
+  options: Pick<OpenOptions, 'source' | 'signal'>,
+  range: { firstPos: number; lastPos: number | undefined } | undefined,
+  tag?: BodyTag,
+): Promise<Answer> {
+  const fields: Record<string, string> = { 'accept-encoding': 'identity' };
+  if (range !== undefined) fields['range'] = formatRange(range);
+  let source = options.source;
+  for (;;) {
+    const headers = tag?.origin === source.origin ? { ...fields, 'if-match': tag.etag } : fields;
+    const answer = await askOnce(source, headers, options.signal).catch((error: unknown) => {
+      if (!(error instanceof UpstreamFailure) || error.kind !== 'connection_terminated') throw error;
+      options.signal.throwIfAborted();
+      return askOnce(source, headers, options.signal);
+    });
+    if (!isRedirect(answer.status)) return answer;
+    answer.cancel();
+    // Refuses the hop too many as well (D12).
+    source = source.redirected(answer.headers.location);
+  }
+}
+
+function askOnce(source: BlobSource, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    let answer: Answer | undefined;
+    const transfer = source.start(headers, {
+      start(status, responseHeaders) {
+        signal.removeEventListener('abort', onAbort);
+        answer = {
+          source,
+          where: source.where,
+          status,
+          headers: responseHeaders,
+          transfer,
+          sink: undefined,
+          cancel: () => transfer.abort(),
+        };
+        resolve(answer);
+      },
+      data(chunk, slab) {
+        // Nothing flows before `pipe` has set the sink: `startTransfer` pauses at the header section.
+        answer?.sink?.data(chunk, slab);
+      },
+      end: () => answer?.sink?.end(),
+      failed(failure) {
+        signal.removeEventListener('abort', onAbort);
+        if (answer === undefined) reject(failure);
+        else answer.sink?.failed(failure);
+      },
+    });
+    function onAbort(): void {
+      transfer.abort();
+      reject(signal.reason);
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
