@@ -58,15 +58,16 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
   let connecting = open();
 
   async function open(): Promise<void> {
-    let isLost = false;
+    let opened: RedisClient | undefined;
+    let lostBy: string | undefined;
     try {
-      const opened = await connect((reason) => {
-        isLost = true;
-        if (client === opened) lost(reason);
+      opened = await connect((reason) => {
+        lostBy ??= reason;
+        if (opened !== undefined && client === opened) lost(reason);
       });
-      if (isClosed || isLost) {
+      if (isClosed || lostBy !== undefined) {
         opened.destroy();
-        if (!isClosed) later('the connection ended at once');
+        if (!isClosed) later(lostBy ?? '');
         return;
       }
       client = opened;
@@ -75,7 +76,7 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
       log.info({}, 'the shared state is there');
       isSaid = false;
     } catch (error) {
-      later(error instanceof Error ? error.message : 'unknown error');
+      if (!isClosed) later(error instanceof Error ? error.message : 'unknown error');
     }
   }
 
