@@ -1,9 +1,11 @@
 import type { lookup as dnsLookup } from 'node:dns';
 import type { Logger } from 'pino';
 import { createControl } from './admin/control.ts';
-import { createAudit } from './audit/audit.ts';
+import { type Audit, createAudit } from './audit/audit.ts';
 import type { ResumeLimits } from './blob/resume.ts';
 import type { Config } from './config/config.ts';
+import { type Console, createConsole } from './console/create-console.ts';
+import { servedCertificates } from './console/served-certificates.ts';
 import type { HostMatch } from './endpoints/host-table.ts';
 import { createMigration } from './endpoints/migration.ts';
 import { openSettings, type Settings } from './endpoints/settings.ts';
@@ -13,6 +15,7 @@ import { createDoorRequest, type DoorRequest } from './listener/door-request.ts'
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
 import type { RequestContext } from './listener/request-context.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { createRunningWork } from './metrics/running-work.ts';
 import { statusError } from './oci/status-error.ts';
 import { createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
@@ -40,9 +43,15 @@ export type AppDeps = {
 
 export type BoundAddress = { readonly address: string; readonly port: number };
 
+export type BoundAddresses = {
+  readonly listeners: readonly BoundAddress[];
+  readonly metrics: BoundAddress | null;
+  readonly console: BoundAddress | null;
+};
+
 export type App = {
   /** Opens all listeners, or none: the first that can not be opened closes the others and is thrown. */
-  start(): Promise<{ readonly listeners: readonly BoundAddress[]; readonly metrics: BoundAddress | null }>;
+  start(): Promise<BoundAddresses>;
   /** Stops accepting, lets transfers under way end within `timeouts.drainSeconds`, then closes everything. */
   stop(): Promise<void>;
   /**
@@ -61,7 +70,15 @@ export type App = {
  */
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const metrics = createMetrics(deps.build);
-  const audit = createAudit({ file: config.audit.file, log: deps.log, metrics });
+  const written = createAudit({ file: config.audit.file, log: deps.log, metrics });
+  const audit: Audit = {
+    ...written,
+    record(event) {
+      written.record(event);
+      consolePage?.refused(event);
+    },
+  };
+  const work = createRunningWork(Date.now);
   const migration = createMigration({ now: Date.now });
   const settings = await openSwitches(config, deps, metrics);
   const clientLimits = createClientLimits(config.limits, () => performance.now());
@@ -152,14 +169,35 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     listeners.flatMap(({ certificates }) => [...certificates]),
   );
   let health: HealthListener | undefined;
+  const checks = { draining: () => !draining };
+  const consolePage: Console | undefined =
+    config.console === null
+      ? undefined
+      : createConsole(config.console, {
+          version: deps.build?.version ?? 'unknown version',
+          metrics,
+          settings,
+          migration,
+          work,
+          registries: () => serving.config.registries,
+          regions: () => [],
+          certificates: () => servedCertificates(listeners.flatMap(({ certificates }) => [...certificates])),
+          checks,
+          cacheMaxBytes: config.cache.directory === null ? undefined : config.cache.maxBytes,
+          now: Date.now,
+        });
 
   async function listen(): ReturnType<App['start']> {
     const bound: BoundAddress[] = [];
     for (const listener of listeners) bound.push(await listener.listen());
     if (config.metrics !== null) {
-      health = createHealthListener(config.metrics, { metrics, checks: { draining: () => !draining } });
+      health = createHealthListener(config.metrics, { metrics, checks });
     }
-    return { listeners: bound, metrics: health === undefined ? null : await health.listen() };
+    return {
+      listeners: bound,
+      metrics: health === undefined ? null : await health.listen(),
+      console: consolePage === undefined ? null : await consolePage.listen(),
+    };
   }
 
   const control =
@@ -189,6 +227,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         return await listen();
       } catch (error) {
         await Promise.all(listeners.map((listener) => listener.drain(0)));
+        await health?.close();
+        await consolePage?.close();
         await control?.close();
         await settings.close();
         throw error;
@@ -202,6 +242,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       const within = serving.config.timeouts.drainSeconds * 1000;
       await Promise.all(listeners.map((listener) => listener.drain(within)));
       await health?.close();
+      await consolePage?.close();
       await shelf.close();
       await serving.close();
       await state.close();

@@ -21,14 +21,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'endpoints',
     'config',
     'audit',
+    'console',
     'serving',
     'state',
     'metrics',
     'oci',
   ],
   'log.ts': ['config'],
-  // `berth cache` opens the directory itself where no Berth runs.
-  cli: ['cache', 'metrics', 'config', 'endpoints', 'ticket', 'policy', 'listener', 'oci', 'http', 'system'],
+  // `berth cache` opens the directory itself where no Berth runs; `check-health` judges addresses as the connector does.
+  cli: [
+    'cache',
+    'metrics',
+    'config',
+    'endpoints',
+    'ticket',
+    'policy',
+    'listener',
+    'upstream',
+    'oci',
+    'http',
+    'system',
+  ],
   serving: [
     'login-server',
     'data-endpoint',
@@ -70,6 +83,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   policy: ['config', 'http', 'system'],
   endpoints: ['config', 'http', 'system'],
   config: ['endpoints', 'policy', 'http', 'oci'],
+  // It looks at everything and is looked at by nobody.
+  console: ['audit', 'endpoints', 'config', 'metrics'],
   audit: ['metrics', 'system'],
   metrics: [],
   oci: ['http'],
@@ -84,7 +99,7 @@ const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
   commander: (file) => file.startsWith('cli/') || file === 'main.ts',
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
   ajv: (file) => file.startsWith('config/'),
-  fastify: (file) => file.startsWith('listener/'),
+  fastify: (file) => file.startsWith('listener/') || file.startsWith('console/'),
   redis: (file) => file.startsWith('state/redis/'),
   'node:fs': readsFiles,
   'node:fs/promises': readsFiles,
@@ -101,6 +116,7 @@ function readsFiles(file: string): boolean {
     /^blob\/fill\/spool-file\.ts$/,
     /^listener\/tls\.ts$/,
     /^audit\/audit-file\.ts$/,
+    /^console\/console-assets\.ts$/,
     // The disk store.
     /^cache\/store-fs\.ts$/,
     // Password and authorities.

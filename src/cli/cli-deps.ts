@@ -9,6 +9,8 @@ export type CliDeps = {
   readonly version: string;
   /** Width of help texts in characters. */
   readonly columns: number;
+  /** Whether standard output takes colours: a terminal, unless NO_COLOR or FORCE_COLOR says otherwise. */
+  readonly colours: boolean;
   /** Width of standard error in characters; undefined where it is no terminal, and no progress is shown. */
   readonly progressColumns: number | undefined;
   /** Writes text as it is; the caller ends its lines. */
@@ -35,6 +37,7 @@ export type RunningApp = {
   start(): Promise<{
     readonly listeners: readonly BoundAddress[];
     readonly metrics: BoundAddress | null;
+    readonly console: BoundAddress | null;
   }>;
   /** Drains within the limit. */
   stop(): Promise<void>;

@@ -43,6 +43,7 @@ export function flagConfig(
   const file = {
     listeners: loopbackAddresses.map((address) => ({ address, port })),
     metrics: null,
+    console: null,
     registries: [
       {
         name: 'local',

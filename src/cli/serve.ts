@@ -121,7 +121,8 @@ async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void>
   deps.onReopenSignal(() => void running.reopenAuditLog());
   const listeners = started.listeners.map(formatAddress);
   const metrics = started.metrics === null ? null : formatAddress(started.metrics);
-  log.info({ version: deps.version, listeners, metrics }, 'listening');
+  const consoleAddress = started.console === null ? null : formatAddress(started.console);
+  log.info({ version: deps.version, listeners, metrics, console: consoleAddress }, 'listening');
   const watch = fileName === undefined ? undefined : followFiles(fileName, config, app, deps);
   await aborted(stopped);
   watch?.stop();

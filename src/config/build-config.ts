@@ -4,6 +4,7 @@ import type {
   Config,
   ListenerConfig,
   RedirectHost,
+  RegionConfig,
   RegistryConfig,
   StateConfig,
   UpstreamAuth,
@@ -17,6 +18,7 @@ import {
   type FileList,
   type FileListener,
   type FileRedirectHost,
+  type FileRegion,
   type FileRegistry,
   type FileUpstream,
 } from './file-config.ts';
@@ -105,10 +107,10 @@ function buildRegistry(file: FileRegistry, resolvePath: ResolvePath): RegistryCo
     push: file.push,
     dataEndpoint: delivery === 'inline' ? null : file.dataEndpoint,
     redirectHosts: all(file.redirectHosts).map(buildRedirectHost),
-    regions: all(file.regions).map(({ name, match }) => ({
-      name: present(name),
-      match: all(match).map(canonicalPattern),
-    })),
+    regions: all(file.regions).map((region) => buildRegion(region, resolvePath)),
+    homeRegion: file.homeRegion,
+    serveRegions: typeof file.serveRegions === 'string' ? 'all' : all(file.serveRegions),
+    replicationSeconds: file.replicationSeconds,
     authorizationTtlSeconds: file.authorizationTtlSeconds,
     staleIfErrorSeconds: file.staleIfErrorSeconds,
     publicProbe: file.publicProbe,
@@ -124,6 +126,18 @@ function buildRegistry(file: FileRegistry, resolvePath: ResolvePath): RegistryCo
       })),
     },
     clients: file.clients === null ? null : buildClients(file.clients, resolvePath),
+  };
+}
+
+function buildRegion({ name, match, upstream, clients }: FileRegion, resolvePath: ResolvePath): RegionConfig {
+  return {
+    name: present(name),
+    match: all(match).map(canonicalPattern),
+    upstream:
+      upstream === null
+        ? null
+        : { url: new URL(present(upstream.url)).origin, auth: buildAuth(upstream, resolvePath) },
+    clients: all(clients),
   };
 }
 
@@ -144,7 +158,7 @@ function buildUpstream(file: FileUpstream, resolvePath: ResolvePath): UpstreamCo
   };
 }
 
-function buildAuth({ auth }: FileUpstream, resolvePath: ResolvePath): UpstreamAuth | null {
+function buildAuth({ auth }: Pick<FileUpstream, 'auth'>, resolvePath: ResolvePath): UpstreamAuth | null {
   if (auth === null) return null;
   if (auth.file !== undefined) return { kind: 'file', file: resolvePath(auth.file) };
   const { command, timeoutSeconds } = present(auth.exec);

@@ -3,6 +3,7 @@ import { checkClients } from './check-clients.ts';
 import { checkNetworkRules } from './check-network-rules.ts';
 import { checkPreset } from './check-preset.ts';
 import { checkHostPattern, checkPathPattern } from './check-redirect-host.ts';
+import { checkRegions } from './check-regions.ts';
 import { checkRepositoryRules } from './check-repository-rules.ts';
 import { checkRollout } from './check-rollout.ts';
 import { checkHostList, checkUpstream } from './check-upstream.ts';
@@ -22,7 +23,7 @@ export function checkRegistry(
     ...checkDelivery(registry, path),
     ...checkRollout(registry, [...path, 'rollout']),
     ...checkRedirectHosts(registry, [...path, 'redirectHosts']),
-    ...checkRegions(registry, [...path, 'regions']),
+    ...checkRegions(registry, path),
     ...checkNetworkRules(registry, config, path),
     ...checkRepositoryRules(registry.rules.repositories, [...path, 'rules', 'repositories']),
     ...checkClients(registry, config, path),
@@ -96,24 +97,4 @@ function checkRedirectHosts(registry: FileRegistry, path: ConfigPath): readonly 
       ...(pathPattern === null ? [] : checkPathPattern(pathPattern, [...path, index, 'pathPattern'])),
     ];
   });
-}
-
-function checkRegions(registry: FileRegistry, path: ConfigPath): readonly Finding[] {
-  const findings: Finding[] = [];
-  const names = new Set<string>();
-  for (const [index, region] of registry.regions.entries()) {
-    if (region === undefined) continue;
-    for (const [position, pattern] of region.match.entries()) {
-      if (pattern !== undefined) {
-        findings.push(...checkHostPattern(pattern, [...path, index, 'match', position], 'maps'));
-      }
-    }
-    if (region.name === undefined) continue;
-    if (names.has(region.name)) {
-      const hint = 'put all patterns of a region into one match list';
-      findings.push({ path: [...path, index, 'name'], message: `"${region.name}" is there twice`, hint });
-    }
-    names.add(region.name);
-  }
-  return findings;
 }

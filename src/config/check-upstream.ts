@@ -20,7 +20,9 @@ export function checkUpstream(upstream: FileUpstream, path: ConfigPath): readonl
 }
 
 /** Where a name leads is seen when connecting; what a literal address is, is known now. */
-function checkReachable(upstream: FileUpstream, path: ConfigPath): readonly Finding[] {
+export function checkReachable(
+  upstream: Pick<FileUpstream, 'url' | 'allowedPrivateAddresses'>,
+  path: ConfigPath): readonly Finding[] {
   const hostname = URL.parse(upstream.url ?? '')?.hostname.replace(/^\[|\]$/g, '') ?? '';
   const address = hostname === 'localhost' ? '127.0.0.1' : hostname;
   if (isIP(address) === 0 || !createAddressSet(PRIVATE_NETWORKS).has(address)) return [];
@@ -62,7 +64,7 @@ export function checkHostList(hosts: FileList<string>, path: ConfigPath): readon
   );
 }
 
-function checkOrigin(text: string, path: ConfigPath): readonly Finding[] {
+export function checkOrigin(text: string, path: ConfigPath): readonly Finding[] {
   const findings = [...checkUrl(text, path, 'https://contoso.azurecr.io')];
   const url = URL.parse(text);
   if (findings.length > 0 || url === null) return findings;
@@ -94,7 +96,7 @@ function checkUrl(text: string, path: ConfigPath, example: string): readonly Fin
   return [];
 }
 
-function checkAuth(auth: FileAuth, path: ConfigPath): readonly Finding[] {
+export function checkAuth(auth: FileAuth, path: ConfigPath): readonly Finding[] {
   const ways = Object.keys(auth).length;
   if (ways === 1) return [];
   const message = ways === 0 ? 'names no credentials' : 'names both file and exec';

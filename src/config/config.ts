@@ -141,7 +141,13 @@ export type RegistryConfig = {
   readonly dataEndpoint: string | null;
   readonly redirectHosts: readonly RedirectHost[];
   /** Never empty where delivery is `dedicated`. */
-  readonly regions: readonly { readonly name: string; readonly match: readonly string[] }[];
+  readonly regions: readonly RegionConfig[];
+  /** Name of the region whose upstream is `upstream`; null: the first. */
+  readonly homeRegion: string | null;
+  /** Whose data endpoints this instance answers. */
+  readonly serveRegions: 'all' | readonly string[];
+  /** Since a push through Berth, in which another region may not have it yet. */
+  readonly replicationSeconds: number;
   readonly authorizationTtlSeconds: number;
   /** Since the upstream's last word; 0: a failure of the upstream is passed on. */
   readonly staleIfErrorSeconds: number;
@@ -152,6 +158,21 @@ export type RegistryConfig = {
   readonly rules: { readonly repositories: readonly RepositoryRule[] };
   /** Berth's own policy for its clients; null: the upstream decides with the caller's credentials. */
   readonly clients: ClientsConfig | null;
+};
+
+export type RegionConfig = {
+  readonly name: string;
+  /** Host patterns of its storage. */
+  readonly match: readonly string[];
+  /** Null: of this region there is only storage, or it is the home region, whose upstream is the registry's own. */
+  readonly upstream: {
+    /** Origin, without a trailing slash. */
+    readonly url: string;
+    /** Berth's own credentials there; null: as at home. */
+    readonly auth: UpstreamAuth | null;
+  } | null;
+  /** CIDRs whose clients are served from here first. */
+  readonly clients: readonly string[];
 };
 
 /** Which clients are sent to data endpoints while they are on; the others get `passthrough`. */

@@ -19,7 +19,11 @@ import type { PresetName } from './presets.ts';
 export type FileConfig = {
   readonly listeners?: FileList<FileListener>;
   readonly metrics: { readonly address: string; readonly port: number } | null;
-  readonly console: { readonly address: string; readonly port: number; readonly hosts: FileList<string> } | null;
+  readonly console: {
+    readonly address: string;
+    readonly port: number;
+    readonly hosts: FileList<string>;
+  } | null;
   readonly stateDirectory: string | null;
   readonly admin: { readonly socket?: string } | null;
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
@@ -68,7 +72,10 @@ export type FileRegistry = {
   readonly push: boolean;
   readonly dataEndpoint: string | null;
   readonly redirectHosts: FileList<FileRedirectHost>;
-  readonly regions: FileList<{ readonly name?: string; readonly match: FileList<string> }>;
+  readonly regions: FileList<FileRegion>;
+  readonly homeRegion: string | null;
+  readonly serveRegions: string | FileList<string>;
+  readonly replicationSeconds: number;
   readonly authorizationTtlSeconds: number;
   readonly staleIfErrorSeconds: number;
   readonly publicProbe: boolean;
@@ -79,6 +86,13 @@ export type FileRegistry = {
   };
   readonly rules: { readonly repositories: FileList<FileRepositoryRule> };
   readonly clients: FileClients | null;
+};
+
+export type FileRegion = {
+  readonly name?: string;
+  readonly match: FileList<string>;
+  readonly upstream: { readonly url?: string; readonly auth: FileAuth | null } | null;
+  readonly clients: FileList<string>;
 };
 
 export type FileIpRule = { readonly action: 'allow' | 'deny'; readonly value?: string };

@@ -2,10 +2,8 @@ import type { JsonSchema } from './json-schema.ts';
 import { PRESET_NAMES } from './presets.ts';
 import { NETWORK_RULES_SCHEMA, RULES_SCHEMA } from './schema-access.ts';
 import { CLIENTS_SCHEMA } from './schema-clients.ts';
+import { LABEL, REGION_FIELDS } from './schema-regions.ts';
 import { UPSTREAM_SCHEMA } from './schema-upstream.ts';
-
-/** One DNS label: names and regions become part of the data endpoints' host names. */
-const LABEL = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$';
 
 export const REGISTRY_SCHEMA: JsonSchema = {
   type: 'object',
@@ -134,34 +132,7 @@ export const REGISTRY_SCHEMA: JsonSchema = {
         },
       },
     },
-    regions: {
-      type: 'array',
-      description:
-        'Regions with a data endpoint each. A redirect that no `match` names goes to the first, and is counted.',
-      default: [],
-      maxItems: 200,
-      items: {
-        type: 'object',
-        description: 'One region.',
-        additionalProperties: false,
-        required: ['name'],
-        properties: {
-          name: {
-            type: 'string',
-            description: 'Name for `{region}`: lower-case letters, digits, hyphens, at most 63.',
-            pattern: LABEL,
-          },
-          match: {
-            type: 'array',
-            description:
-              'Host patterns of the storage that belongs to this region; they map, they do not permit.',
-            default: [],
-            maxItems: 100,
-            items: { type: 'string', description: 'Host[:port] pattern.', minLength: 1, maxLength: 260 },
-          },
-        },
-      },
-    },
+    ...REGION_FIELDS,
     authorizationTtlSeconds: {
       type: 'integer',
       description:

@@ -1,4 +1,5 @@
 import type { JsonSchema } from './json-schema.ts';
+import { AUTH_SCHEMA } from './schema-auth.ts';
 
 export const UPSTREAM_SCHEMA: JsonSchema = {
   type: 'object',
@@ -36,41 +37,9 @@ export const UPSTREAM_SCHEMA: JsonSchema = {
       maxLength: 2048,
     },
     auth: {
-      type: ['object', 'null'],
+      ...AUTH_SCHEMA,
       description:
         "Berth's own credentials, used instead of the client's: either `file` or `exec`. Needs `clients`. null: the client's own go through.",
-      default: null,
-      additionalProperties: false,
-      properties: {
-        file: {
-          type: 'string',
-          description: 'File with `username:password` on its first line; read again when it changes.',
-          minLength: 1,
-        },
-        exec: {
-          type: 'object',
-          description:
-            'A docker credential helper: called with `get`, the registry\'s host on its input, `{"Username", "Secret"}` on its output.',
-          additionalProperties: false,
-          required: ['command'],
-          properties: {
-            command: {
-              type: 'array',
-              description: 'Program and arguments; no shell.',
-              minItems: 1,
-              maxItems: 64,
-              items: { type: 'string', description: 'Program or argument.', maxLength: 4096 },
-            },
-            timeoutSeconds: {
-              type: 'integer',
-              description: 'Seconds until the helper is stopped.',
-              default: 10,
-              minimum: 1,
-              maximum: 60,
-            },
-          },
-        },
-      },
     },
     allowedPrivateAddresses: {
       type: 'array',

@@ -19,7 +19,7 @@ async function run(args: readonly string[], app: Partial<RunningApp> = {}, overr
       return Promise.resolve({
         start: () => {
           events.push('start');
-          return Promise.resolve({ listeners: [{ address: '::', port: 443 }], metrics: null });
+          return Promise.resolve({ listeners: [{ address: '::', port: 443 }], metrics: null, console: null });
         },
         stop: () => {
           events.push('stop');
@@ -57,6 +57,7 @@ t.test('from a configuration: starts, waits for the signal, drains', async (t) =
         return Promise.resolve({
           listeners: [{ address: '::', port: 443 }],
           metrics: { address: '127.0.0.1', port: 9464 },
+          console: { address: '127.0.0.1', port: 9465 },
         });
       },
       stop: () => {
@@ -86,7 +87,13 @@ t.test('from a configuration: starts, waits for the signal, drains', async (t) =
     .split('\n')
     .map((line) => JSON.parse(line));
   t.match(lines, [
-    { msg: 'listening', listeners: ['[::]:443'], metrics: '127.0.0.1:9464', version: '0.0.0-test' },
+    {
+      msg: 'listening',
+      listeners: ['[::]:443'],
+      metrics: '127.0.0.1:9464',
+      console: '127.0.0.1:9465',
+      version: '0.0.0-test',
+    },
     { msg: /stopping/, drainSeconds: 25 },
     { msg: 'stopped' },
   ]);

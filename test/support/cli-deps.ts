@@ -9,7 +9,8 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
   const output = { stdout: '', stderr: '', log: '' };
   const destination: DestinationStream = { write: (line) => void (output.log += line) };
   const app: RunningApp = {
-    start: () => Promise.resolve({ listeners: [{ address: '127.0.0.1', port: 5000 }], metrics: null }),
+    start: () =>
+      Promise.resolve({ listeners: [{ address: '127.0.0.1', port: 5000 }], metrics: null, console: null }),
     stop: () => Promise.resolve(),
     reload: () => Promise.resolve(),
     reopenAuditLog: () => Promise.resolve(),
@@ -18,6 +19,7 @@ export function testDeps(overrides: Partial<CliDeps> = {}): {
     env: {},
     version: '0.0.0-test',
     columns: 100,
+    colours: false,
     progressColumns: undefined,
     stdout: (text) => void (output.stdout += text),
     stderr: (text) => void (output.stderr += text),
