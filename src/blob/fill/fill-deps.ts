@@ -1,6 +1,7 @@
 import type { BlobStore } from '../../cache/blob-store.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
+import type { ResumeLimits } from '../resume.ts';
 import type { Quarantine } from './quarantine.ts';
 
 /** Bounds of what fills may take, all of them together and each. */
@@ -33,11 +34,18 @@ export type FillDeps = {
   /** Whose sources these are: what they left unverified is of use to them alone. */
   readonly scope: string;
   readonly pool: BufferPool;
-  readonly metrics: Pick<Metrics, 'fills' | 'upstreamFailures' | 'blobDigestMismatches'>;
+  readonly metrics: Pick<
+    Metrics,
+    'fills' | 'blobResumes' | 'fillHedges' | 'upstreamFailures' | 'blobDigestMismatches'
+  >;
   readonly limits: FillLimits;
   readonly log: FillLog;
   /** Milliseconds. */
   readonly now: () => number;
+  /** From 0 up to 1: spreads what would be asked again at the same moment. */
+  readonly random: () => number;
+  /** How patient a fill is with each host; left out: `BODY_RESUME_LIMITS`. */
+  readonly resumeLimits?: ResumeLimits | undefined;
   /** Calls back after so many milliseconds, unless it is cancelled by what it returns. */
   readonly setTimer: (milliseconds: number, fire: () => void) => () => void;
   readonly quarantine: Quarantine;
@@ -46,6 +54,9 @@ export type FillDeps = {
 
 /** What all fills share. */
 export type FillBudget = {
+  /** True: one more fill may begin; it says so with `close` when nothing of it is left. */
+  open(): boolean;
+  close(): void;
   /** True: the fill may have a blob of so many bytes; it gives them back with `release`. */
   reserve(bytes: number): boolean;
   release(bytes: number): void;
@@ -57,7 +68,16 @@ export type FillBudget = {
 export function createFillBudget(limits: FillLimits): FillBudget {
   let bytesLeft = limits.maxSpoolBytes;
   let transfers = 0;
+  let fills = 0;
   return {
+    open() {
+      if (fills >= limits.maxFills) return false;
+      fills += 1;
+      return true;
+    },
+    close() {
+      fills -= 1;
+    },
     reserve(bytes) {
       if (bytes > bytesLeft) return false;
       bytesLeft -= bytes;

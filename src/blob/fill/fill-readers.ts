@@ -27,6 +27,8 @@ export type FillReaders = {
   letIn(): void;
   demands(): Demand[];
   broadcast(message: OwnerMessage): void;
+  /** To those whose first byte is not there yet. True: nobody else is there. */
+  refuseWaiting(pieces: PieceTable, message: OwnerMessage): boolean;
   /** To those that are in this piece; the others hear of it when they come to it or it is whole. */
   progress(pieces: PieceTable, piece: number, bytes: number): void;
 };
@@ -36,6 +38,8 @@ type Reader = {
   readonly statedLength: number | undefined;
   range: RangeSpec | undefined;
   hasAsked: boolean;
+  /** It has told a position, so it has had all before it. */
+  hasBegun: boolean;
   /** Undefined until it has been let in. */
   demand: { position: number; readonly to: number; readonly isOpenEnded: boolean } | undefined;
 };
@@ -54,6 +58,7 @@ export function createFillReaders(host: FillReadersHost): FillReaders {
       case 'position':
         if (reader.demand === undefined) return;
         reader.demand.position = message.position;
+        reader.hasBegun = true;
         tellProgress(reader, message.position);
         host.wanted();
         return;
@@ -125,7 +130,14 @@ export function createFillReaders(host: FillReadersHost): FillReaders {
       return readers.size;
     },
     add(port, statedLength) {
-      const reader: Reader = { port, statedLength, range: undefined, hasAsked: false, demand: undefined };
+      const reader: Reader = {
+        port,
+        statedLength,
+        range: undefined,
+        hasAsked: false,
+        hasBegun: false,
+        demand: undefined,
+      };
       readers.add(reader);
       port.listen((message) => heard(reader, message));
     },
@@ -135,6 +147,15 @@ export function createFillReaders(host: FillReadersHost): FillReaders {
     demands: () => Array.from(readers).flatMap(({ demand }) => (demand === undefined ? [] : [demand])),
     broadcast(message) {
       for (const { port } of readers) port.post(message);
+    },
+    refuseWaiting(pieces, message) {
+      let isEverybody = true;
+      for (const { port, demand, hasBegun } of readers) {
+        if (hasBegun || demand === undefined || pieces.contiguousEnd(demand.position) > demand.position) {
+          isEverybody = false;
+        } else port.post(message);
+      }
+      return isEverybody;
     },
     progress(pieces, piece, bytes) {
       for (const { port, demand } of readers) {

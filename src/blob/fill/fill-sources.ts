@@ -1,7 +1,11 @@
 import type { Digest } from '../../oci/digest.ts';
-import type { UpstreamFailure } from '../../upstream/failure.ts';
+import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { BlobSource } from '../blob-source.ts';
-import type { Quarantine } from './quarantine.ts';
+import type { Answer } from '../open-blob.ts';
+import { BODY_RESUME_LIMITS, type ResumeReason, resumeReason } from '../resume.ts';
+import type { FillDeps } from './fill-deps.ts';
+import { createFillHosts } from './fill-hosts.ts';
+import { createSourceRenewal } from './source-renewal.ts';
 
 /** One source of a fill and what is known of it. */
 export type FillSource = {
@@ -10,86 +14,197 @@ export type FillSource = {
   /** Where it led to, which spares the redirect next time. */
   resolved: BlobSource | undefined;
   isUsable: boolean;
+  /** It may be asked for a fresh source in its place, once. */
+  canRenew: boolean;
+  /** It was asked where it leads now, since the place where it had led refused; not a second time without bytes. */
+  hasAskedAnew: boolean;
+  /** Unix milliseconds from which on a fresh one is asked for ahead of time; undefined: it does not tell. */
+  readonly renewAt: number | undefined;
 };
+
+export type PickedSource = {
+  readonly kind: 'source';
+  readonly source: FillSource;
+  readonly mark: FailureMark;
+};
+
+export type SourcePick =
+  | PickedSource
+  /** One will be ready later, which `ready` tells. */
+  | { readonly kind: 'wait' }
+  /** None is left. */
+  | { readonly kind: 'none' };
+
+/** Which failures a request knew of when it began: those that run at once fail at once, and that is one failure. */
+export type FailureMark = number;
 
 /** The sources that the tickets of a fill's readers brought, whether those readers are still there or not. */
 export type FillSources = {
+  /** A new ticket: also a new chance for its host. */
   add(source: BlobSource): void;
-  /** The best one now; undefined where none is left. */
-  pick(): FillSource | undefined;
+  /** The best one now, if there is another, at another host than `avoided`. */
+  pick(avoided?: string): SourcePick;
+  /** What to send the request to; with `If-Match` where its host has told a strong ETag. */
+  toAsk(source: FillSource): BlobSource;
+  /**
+   * It has answered with content.
+   * @throws UpstreamFailure where its host has another entity now than before
+   */
+  answered(source: FillSource, answer: Answer): void;
   /** It answers a range with everything, and so does every other of its host. */
   ignoresRange(source: FillSource): boolean;
   tellIgnoresRange(source: FillSource): void;
+  /** Bytes of it are in the file. */
+  brought(source: FillSource, bytes: number): void;
+  /** A request has brought all that was asked for: progress, however little it was. */
   succeeded(source: FillSource): void;
-  failed(source: FillSource, failure: UpstreamFailure): void;
+  /** Returns why the fill goes on elsewhere or later; undefined: this source was of no use at all. */
+  failed(source: FillSource, failure: UpstreamFailure, mark: FailureMark): ResumeReason | undefined;
   /** Why the last one went. */
   readonly lastFailure: UpstreamFailure | undefined;
+  /** No timer and no renewal is under way afterwards. */
+  stop(): Promise<void>;
 };
 
 /** More add nothing: they are signatures for the same few hosts. */
 const MAX_SOURCES = 8;
-/** Failures in a row of one host before it is given up: a cut, a kept connection that was closed, and one for bad luck. */
-const MAX_FAILURES = 3;
+/** Milliseconds before its end at which a source is renewed, or half of its life where that is less. */
+const RENEWAL_MARGIN_MS = 10_000;
 
-/** A source that refuses this URL, contradicts what is known of the blob, or may not be spoken to: asking again changes nothing. */
-function isFinal(failure: UpstreamFailure): boolean {
-  if (failure.status !== undefined && failure.status >= 400 && failure.status < 500) return true;
-  return ['http_protocol_error', 'redirect_refused', 'address_refused', 'tls_certificate_error'].includes(
-    failure.kind,
-  );
-}
-
-export function createFillSources(digest: Digest, quarantine: Quarantine): FillSources {
+/** @param ready a source may be there that was not before */
+export function createFillSources(
+  digest: Digest,
+  deps: Pick<FillDeps, 'quarantine' | 'now' | 'random' | 'setTimer' | 'resumeLimits'>,
+  ready: () => void,
+): FillSources {
+  const { quarantine, now } = deps;
+  const limits = deps.resumeLimits ?? BODY_RESUME_LIMITS;
   let entries: FillSource[] = [];
-  const failures = new Map<string, number>();
-  const wholeOnly = new Set<string>();
   let lastFailure: UpstreamFailure | undefined;
+  const hosts = createFillHosts({ ...deps, limits }, ready);
+  const renewal = createSourceRenewal(
+    { ...deps, limits },
+    {
+      candidates: () => entries.filter(({ canRenew }) => canRenew).toReversed(),
+      renewed: take,
+      failed(failure) {
+        lastFailure = failure;
+      },
+      ended() {
+        hosts.endRenewal();
+        ready();
+      },
+    },
+  );
 
   const originOf = (entry: FillSource): string => (entry.resolved ?? entry.source).origin;
-  const ignoresRange = (entry: FillSource): boolean =>
-    wholeOnly.has(originOf(entry)) || wholeOnly.has(entry.source.origin);
+  const originsOf = (entry: FillSource): string[] => [entry.source.origin, originOf(entry)];
+  const ignoresRange = (entry: FillSource): boolean => originsOf(entry).some(hosts.ignoresRange);
   const isLiar = (entry: FillSource): boolean =>
-    quarantine.isLiar(digest, entry.source.origin) || quarantine.isLiar(digest, originOf(entry));
+    originsOf(entry).some((origin) => quarantine.isLiar(digest, origin));
+  const isOver = ({ source, canRenew }: FillSource): boolean =>
+    canRenew && source.expiresAt !== undefined && source.expiresAt <= now();
+
+  function take(source: BlobSource): void {
+    const { expiresAt } = source;
+    const renewAt = expiresAt && expiresAt - Math.min(RENEWAL_MARGIN_MS, (expiresAt - now()) / 2);
+    entries = [
+      ...entries.filter(({ isUsable, canRenew }) => isUsable || canRenew),
+      {
+        source,
+        resolved: undefined,
+        isUsable: true,
+        canRenew: source.renew !== undefined,
+        hasAskedAnew: false,
+        renewAt,
+      },
+    ].slice(-MAX_SOURCES);
+  }
+
+  const isDue = ({ renewAt }: FillSource): boolean => renewAt !== undefined && renewAt <= now();
 
   return {
     add(source) {
-      // A new ticket is a new chance for its host.
-      failures.delete(source.origin);
-      entries = [
-        ...entries.filter(({ isUsable }) => isUsable),
-        { source, resolved: undefined, isUsable: true },
-      ];
-      entries = entries.slice(-MAX_SOURCES);
+      hosts.forgive();
+      take(source);
     },
-    pick() {
-      const usable = entries.filter(({ isUsable }) => isUsable);
-      const honest = usable.filter((entry) => !isLiar(entry));
-      const candidates = honest.length > 0 ? honest : usable;
-      return candidates.find((entry) => !ignoresRange(entry)) ?? candidates[0];
+    pick(avoided) {
+      const usable = entries.filter(
+        (entry) => entry.isUsable && !isOver(entry) && !originsOf(entry).some(hosts.isGone),
+      );
+      // While one of them lasts there is no hurry.
+      if (usable.every(isDue)) renewal.start(0);
+      if (usable.length === 0) return { kind: renewal.isUnderWay ? 'wait' : 'none' };
+      const atHand = usable.filter((entry) => originsOf(entry).every(hosts.isReady));
+      if (atHand.length === 0) return { kind: 'wait' };
+      const honest = atHand.filter((entry) => !isLiar(entry));
+      const candidates = honest.length > 0 ? honest : atHand;
+      const ranged = candidates.filter((entry) => !ignoresRange(entry));
+      const able = ranged.length > 0 ? ranged : candidates;
+      const lasting = able.filter((entry) => !isDue(entry));
+      const best = lasting.length > 0 ? lasting : able;
+      const source = best.find((entry) => !originsOf(entry).includes(avoided ?? '')) ?? best[0];
+      return source === undefined ? { kind: 'none' } : { kind: 'source', source, mark: hosts.mark };
+    },
+    toAsk(entry) {
+      const source = entry.resolved ?? entry.source;
+      const etag = hosts.etag(source.origin);
+      return etag === undefined ? source : withIfMatch(source, etag);
+    },
+    answered(entry, { source, headers, where }) {
+      // A source that was asked with If-Match is not the one to be kept.
+      entry.resolved = source.origin === originOf(entry) ? (entry.resolved ?? entry.source) : source;
+      if (!hosts.sameEntity(source.origin, headers.etag)) {
+        throw new UpstreamFailure('http_protocol_error', where, 'the ETag is another than before');
+      }
     },
     ignoresRange,
-    tellIgnoresRange(entry) {
-      wholeOnly.add(entry.source.origin).add(originOf(entry));
+    tellIgnoresRange: (entry) => originsOf(entry).forEach(hosts.tellIgnoresRange),
+    brought(entry, bytes) {
+      entry.hasAskedAnew = false;
+      hosts.brought(originOf(entry), bytes);
+      renewal.progressed();
     },
-    succeeded(entry) {
-      failures.delete(originOf(entry));
-    },
-    failed(entry, failure) {
+    succeeded: (entry) => hosts.brought(originOf(entry), limits.progressBytes),
+    failed(entry, failure, mark) {
       lastFailure = failure;
-      const origin = originOf(entry);
-      // A redirect may lead elsewhere next time: its signature runs out before the ticket does.
-      const wasRedirected = entry.resolved !== undefined && entry.resolved !== entry.source;
+      const reason = resumeReason(failure);
+      const origins = originsOf(entry);
+      const isRedirected = entry.resolved !== undefined && entry.resolved !== entry.source;
       entry.resolved = undefined;
-      const count = (failures.get(origin) ?? 0) + 1;
-      failures.set(origin, count);
-      if (isFinal(failure) && !(wasRedirected && count === 1)) entry.isUsable = false;
-      if (count < MAX_FAILURES) return;
-      for (const other of entries)
-        if (other.source.origin === origin || originOf(other) === origin) other.isUsable = false;
-      entry.isUsable = false;
+      if (reason === undefined || reason === 'expired') {
+        // A redirect may lead elsewhere next time: its signature runs out before the ticket does.
+        if (isRedirected && !entry.hasAskedAnew) {
+          entry.hasAskedAnew = true;
+          return reason;
+        }
+        entry.isUsable = false;
+        // The blob is not there, or Berth may not go there: a fresh signature changes nothing.
+        if (reason === undefined) entry.canRenew = false;
+        return reason;
+      }
+      const end = hosts.failed(origins, failure, { mark, renewable: renewal.isPossible });
+      if (end.kind === 'renew') renewal.start(end.afterMs);
+      // Nobody is to rest until the end of what never begins.
+      if (!renewal.isUnderWay) hosts.endRenewal();
+      return reason;
     },
     get lastFailure() {
       return lastFailure;
     },
+    async stop() {
+      hosts.stop();
+      await renewal.stop();
+    },
+  };
+}
+
+function withIfMatch(source: BlobSource, etag: string): BlobSource {
+  return {
+    where: source.where,
+    origin: source.origin,
+    start: (headers, handler) => source.start({ ...headers, 'if-match': etag }, handler),
+    // Another host has another ETag for the same bytes.
+    redirected: (location) => source.redirected(location),
   };
 }

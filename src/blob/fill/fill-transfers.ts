@@ -1,6 +1,11 @@
 import type { PartialBlob } from '../../cache/blob-store.ts';
+import type { UpstreamFailure } from '../../upstream/failure.ts';
+import type { BlobSource } from '../blob-source.ts';
+import type { Answer } from '../open-blob.ts';
 import type { FillDeps } from './fill-deps.ts';
-import type { FillSource, FillSources } from './fill-sources.ts';
+import { createFillHedge } from './fill-hedge.ts';
+import { FillRace } from './fill-race.ts';
+import type { FailureMark, FillSource, FillSources, PickedSource } from './fill-sources.ts';
 import { createFillWidth, type FillWidth } from './fill-width.ts';
 import type { PieceTable } from './piece-table.ts';
 import { PieceTransfer, type TransferEnd, type TransferOwner } from './piece-transfer.ts';
@@ -14,6 +19,8 @@ export type TransferEvents = {
   landed(piece: number, bytes: number, chunk: LandedChunk | undefined): void;
   /** Somebody needs a piece that no source is left for. */
   sourcesFailed(): void;
+  /** A source has failed, and no other is ready now: there will be a wait. `bytes` have come since the last time. */
+  delayed(failure: UpstreamFailure, bytes: number): void;
   spoolFailed(error: unknown): void;
   /** One transfer has ended. */
   idle(): void;
@@ -21,8 +28,8 @@ export type TransferEvents = {
 
 export type LandedChunk = { readonly position: number; readonly bytes: Buffer };
 
-/** Bytes that make a transfer that broke off one that was worth its request. */
-const PROGRESS_BYTES = 64 * 1024;
+/** A request that is under way. */
+export type Flight = { readonly mark: FailureMark; readonly startedAt: number };
 
 /** Brings the pieces of one fill that its readers need, several at a time, from whatever source there is. */
 export class FillTransfers implements TransferOwner {
@@ -37,11 +44,13 @@ export class FillTransfers implements TransferOwner {
   private readonly deps: FillDeps;
   private readonly events: TransferEvents;
   private readonly width: FillWidth;
-  private readonly active = new Set<PieceTransfer>();
+  private readonly active = new Map<PieceTransfer, Flight>();
+  private readonly race: FillRace;
   /** Which transfer brings which piece. */
   private readonly bringers = new Map<number, PieceTransfer>();
   private readonly looks = new Map<number, Promise<void>>();
   private leader: PieceTransfer | undefined;
+  private bytesSinceFailure = 0;
   private isScheduling = false;
   private hasStopped = false;
   private resolveStopped: (() => void) | undefined;
@@ -59,6 +68,12 @@ export class FillTransfers implements TransferOwner {
     this.length = parts.pieces.length;
     this.pieceBytes = parts.pieces.pieceBytes;
     this.width = createFillWidth(parts.deps.limits.maxWidth, parts.deps.now);
+    this.race = new FillRace({
+      deps: parts.deps,
+      hedge: createFillHedge(this.length),
+      flights: () => this.active,
+      start: (piece, from, to, avoided) => this.launchHedge(piece, from, to, avoided),
+    });
   }
 
   /** A leading transfer is none: it has no end that is near. */
@@ -79,39 +94,59 @@ export class FillTransfers implements TransferOwner {
         void this.look(piece).then(() => this.schedule());
         continue;
       }
-      const source = this.sources.pick();
-      if (source === undefined) {
-        areSourcesGone = this.active.size === 0;
+      const pick = this.sources.pick();
+      if (pick.kind !== 'source') {
+        areSourcesGone = pick.kind === 'none' && this.active.size === 0;
         break;
       }
       if (
-        (this.sources.ignoresRange(source) && this.leader !== undefined) ||
+        (this.sources.ignoresRange(pick.source) && this.leader !== undefined) ||
         !this.deps.budget.start(this.active.size)
       )
         break;
-      this.launch(source, piece);
+      this.launch(pick, piece);
     }
     this.isScheduling = false;
+    this.race.watch();
     if (areSourcesGone) this.events.sourcesFailed();
   }
 
   /** Resolves when no transfer and no look at the spool is under way. */
   async stop(): Promise<void> {
     this.hasStopped = true;
+    this.race.stop();
     const stopped = new Promise<void>((resolve) => {
       this.resolveStopped = resolve;
     });
-    for (const transfer of this.active) transfer.abort();
+    for (const transfer of this.active.keys()) transfer.abort();
     if (this.active.size > 0) await stopped;
     await Promise.all(this.looks.values());
   }
 
-  private launch(source: FillSource, piece: number): void {
+  private launch({ source, mark }: PickedSource, piece: number): void {
     const from = this.pieces.start(piece) + this.pieces.landedIn(piece);
     const transfer = new PieceTransfer(this, source, { piece, from, to: this.pieces.end(piece) });
-    this.active.add(transfer);
+    this.active.set(transfer, { mark, startedAt: this.deps.now() });
     this.bring(piece, transfer);
     transfer.start();
+  }
+
+  /** A second request for what is left of a piece. */
+  private launchHedge(piece: number, from: number, to: number, avoided: string): PieceTransfer | undefined {
+    if (this.hasStopped || !this.isWanted(piece)) return undefined;
+    const pick = this.sources.pick(avoided);
+    if (pick.kind !== 'source' || this.sources.ignoresRange(pick.source)) return undefined;
+    if (!this.deps.budget.start(this.active.size)) return undefined;
+    const transfer = new PieceTransfer(this, pick.source, { piece, from, to }, true);
+    this.active.set(transfer, { mark: pick.mark, startedAt: this.deps.now() });
+    transfer.start();
+    return transfer;
+  }
+
+  private isWanted(piece: number): boolean {
+    return this.events
+      .demands()
+      .some(({ position, to }) => position < this.pieces.end(piece) && to > this.pieces.start(piece));
   }
 
   private bring(piece: number, transfer: PieceTransfer): void {
@@ -143,6 +178,7 @@ export class FillTransfers implements TransferOwner {
 
   async leads(transfer: PieceTransfer): Promise<boolean> {
     this.sources.tellIgnoresRange(transfer.source);
+    if (transfer.isHedge) return false;
     if (this.leader !== undefined && this.leader !== transfer) return false;
     this.leader = transfer;
     // Everything passes by now: what is not known to be there by then would be fetched again.
@@ -153,9 +189,25 @@ export class FillTransfers implements TransferOwner {
     return true;
   }
 
-  claim(transfer: PieceTransfer, piece: number, position: number): number | undefined {
+  sourceOf(transfer: PieceTransfer): BlobSource {
+    return this.sources.toAsk(transfer.source);
+  }
+
+  answered(transfer: PieceTransfer, answer: Answer): void {
+    this.sources.answered(transfer.source, answer);
+  }
+
+  claim(transfer: PieceTransfer, piece: number, position: number): number | 'wait' | undefined {
     const next = this.pieces.start(piece) + this.pieces.landedIn(piece);
-    if (this.bringers.get(piece) === transfer) return next;
+    const bringer = this.bringers.get(piece);
+    if (bringer === transfer) return next;
+    if (transfer.isHedge) {
+      if (bringer === undefined) return undefined;
+      if (position < bringer.nextByte) return bringer.nextByte;
+      // It is ahead. What the other one has brought is written first, and then this one is asked again.
+      bringer.yield();
+      return this.bringers.get(piece) === transfer ? position : 'wait';
+    }
     // Past the place where the piece goes on there would be a gap.
     if (this.pieces.state(piece) !== 'missing' || position > next) return undefined;
     this.bring(piece, transfer);
@@ -168,14 +220,19 @@ export class FillTransfers implements TransferOwner {
 
   landed(transfer: PieceTransfer, position: number, bytes: Buffer): void {
     this.origins.add(transfer.origin);
+    this.bytesSinceFailure += bytes.length;
+    this.sources.brought(transfer.source, bytes.length);
     const piece = this.pieces.pieceAt(position);
     const landed = this.pieces.advance(piece, bytes.length);
     const isWhole = this.pieces.state(piece) === 'landed';
-    if (isWhole) this.bringers.delete(piece);
+    if (isWhole) {
+      this.bringers.delete(piece);
+      this.race.finished(transfer, piece);
+    }
     this.events.landed(piece, landed, { position, bytes });
     if (!isWhole || this.hasStopped) return;
     this.width.pieceLanded(landed, this.wantsMore());
-    if (this.pieces.allLanded) for (const other of this.active) other.abort();
+    if (this.pieces.allLanded) for (const other of this.active.keys()) other.abort();
   }
 
   private wantsMore(): boolean {
@@ -183,13 +240,16 @@ export class FillTransfers implements TransferOwner {
   }
 
   ended(transfer: PieceTransfer, end: TransferEnd): void {
+    const flight = this.active.get(transfer);
     this.active.delete(transfer);
     this.deps.budget.ended();
     if (this.leader === transfer) this.leader = undefined;
+    const heir = this.race.ended(transfer, end);
     for (const [piece, bringer] of this.bringers) {
       if (bringer !== transfer) continue;
       this.bringers.delete(piece);
-      this.pieces.set(piece, 'missing');
+      if (heir?.piece === piece) this.bring(piece, heir);
+      else this.pieces.set(piece, 'missing');
     }
     if (this.hasStopped) {
       if (this.active.size === 0) this.resolveStopped?.();
@@ -199,18 +259,28 @@ export class FillTransfers implements TransferOwner {
       this.events.spoolFailed(end.error);
       return;
     }
-    if (transfer.landedBytes >= PROGRESS_BYTES || end.kind === 'complete')
+    heir?.proceed();
+    if (end.kind === 'complete') {
       this.sources.succeeded(transfer.source);
-    if (end.kind === 'failed') this.failed(transfer, end);
+      this.bytesSinceFailure = Number.POSITIVE_INFINITY;
+    }
+    if (end.kind === 'failed') this.failed(transfer.source, end.failure, flight?.mark ?? 0);
     this.events.idle();
   }
 
-  private failed(transfer: PieceTransfer, { failure }: Extract<TransferEnd, { kind: 'failed' }>): void {
+  private failed(source: FillSource, failure: UpstreamFailure, mark: FailureMark): void {
     const { kind, status, where } = failure;
-    this.deps.metrics.upstreamFailures.inc({ upstream: where, reason: kind });
+    const { metrics } = this.deps;
+    metrics.upstreamFailures.inc({ upstream: where, reason: kind });
     const isTooMany = kind === 'connection_limit_reached' || status === 429 || status === 503;
     if (this.active.size > 0) this.width.failed();
     // While others go on it is the number of requests that was refused, not the blob.
-    if (!isTooMany || this.active.size === 0) this.sources.failed(transfer.source, failure);
+    if (isTooMany && this.active.size > 0) return;
+    const reason = this.sources.failed(source, failure, mark);
+    const next = this.sources.pick();
+    if (reason !== undefined && next.kind !== 'none') metrics.blobResumes.inc({ reason });
+    if (next.kind !== 'wait' || this.active.size > 0) return;
+    this.events.delayed(failure, this.bytesSinceFailure);
+    this.bytesSinceFailure = 0;
   }
 }

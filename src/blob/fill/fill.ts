@@ -3,6 +3,7 @@ import type { FillResult } from '../../metrics/metrics.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { BlobSource } from '../blob-source.ts';
+import { createResumePolicy, OPENING_RESUME_LIMITS, type ResumePolicy } from '../resume.ts';
 import type { FillDeps } from './fill-deps.ts';
 import { createFillHash, type FillHash, type HashEnd } from './fill-hash.ts';
 import { type OwnerPort, toFacts } from './fill-messages.ts';
@@ -32,6 +33,8 @@ export class Fill {
   private readonly readers: FillReaders;
   private readonly sources;
   private readonly aborting = new AbortController();
+  /** Of readers that have nothing yet. */
+  private patience: ResumePolicy;
   private resolveEnded: () => void = () => undefined;
   private stateNow: FillState = 'opening';
   private partial: PartialBlob | undefined;
@@ -51,7 +54,8 @@ export class Fill {
   constructor(digest: Digest, deps: FillDeps) {
     this.digest = digest;
     this.deps = deps;
-    this.sources = createFillSources(digest, deps.quarantine);
+    this.sources = createFillSources(digest, deps, () => this.transfers?.schedule());
+    this.patience = createResumePolicy({ ...deps, limits: OPENING_RESUME_LIMITS });
     this.readers = createFillReaders({
       spool: () => this.spool(),
       hasEnded: () => this.hasEnded,
@@ -139,6 +143,7 @@ export class Fill {
         demands: () => this.demands(),
         landed: (piece, bytes, chunk) => this.landed(piece, bytes, chunk),
         sourcesFailed: () => this.failed(),
+        delayed: (failure, bytes) => this.delayed(failure, bytes),
         spoolFailed: (error) => this.broke(error),
         idle: () => this.rest(),
       },
@@ -234,6 +239,15 @@ export class Fill {
     this.end('mismatch');
   }
 
+  /** Whoever has nothing yet is told what is wrong while somebody can still be told; the others wait. */
+  private delayed(failure: UpstreamFailure, bytes: number): void {
+    const { pieces } = this;
+    if (pieces === undefined) return;
+    if (this.patience.next(failure, { bytes, renewable: true }).kind !== 'give_up') return;
+    this.patience = createResumePolicy({ ...this.deps, limits: OPENING_RESUME_LIMITS });
+    if (this.readers.refuseWaiting(pieces, { kind: 'failed', failure: toFacts(failure) })) this.failed();
+  }
+
   private failed(): void {
     const failure =
       this.sources.lastFailure ??
@@ -319,7 +333,7 @@ export class Fill {
 
   private async release(): Promise<void> {
     await this.opening;
-    await Promise.all([this.transfers?.stop(), this.hash?.stop(), this.publishing]);
+    await Promise.all([this.transfers?.stop(), this.sources.stop(), this.hash?.stop(), this.publishing]);
     await Promise.all(this.records);
     const { stored, partial, outcome, deps } = this;
     try {

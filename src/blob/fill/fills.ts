@@ -3,6 +3,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
 import type { OpenRequest } from '../blob-opener.ts';
 import type { OpenResult } from '../open-blob.ts';
+import type { ResumeLimits } from '../resume.ts';
 import { WrongBlob } from '../wrong-content.ts';
 import { Fill } from './fill.ts';
 import {
@@ -41,13 +42,15 @@ export type FillsDeps = {
   /** See `FillDeps`. */
   readonly scope: string;
   readonly pool: BufferPool;
-  readonly metrics: Pick<Metrics, 'fills' | 'fillJoins' | 'upstreamFailures' | 'blobDigestMismatches'>;
+  readonly metrics: FillDeps['metrics'] & Pick<Metrics, 'fillJoins'>;
   readonly log: FillLog;
   readonly limits?: Partial<FillLimits>;
   /** Shared with other fills; left out: their own. */
   readonly budget?: FillBudget;
   /** Milliseconds. */
   readonly now?: () => number;
+  readonly random?: () => number;
+  readonly resumeLimits?: ResumeLimits;
   readonly setTimer?: FillDeps['setTimer'];
   readonly openFile?: OpenSpoolFile;
 };
@@ -56,24 +59,19 @@ export type FillsDeps = {
 const QUARANTINE_RETRY_SECONDS = 60;
 
 export function createFills(options: FillsDeps): Fills {
-  const { metrics, pool, openFile = openSpoolFile, now = Date.now, setTimer = startTimer } = options;
+  const { metrics, pool, openFile = openSpoolFile } = options;
+  const { now = Date.now, random = Math.random, setTimer = startTimer } = options;
   const limits = { ...FILL_LIMITS, ...options.limits };
   const quarantine = createQuarantine(now);
   const fills = new Map<Digest, Fill>();
-  const deps: FillDeps = {
-    ...options,
-    limits,
-    now,
-    setTimer,
-    quarantine,
-    budget: options.budget ?? createFillBudget(limits),
-  };
+  const budget = options.budget ?? createFillBudget(limits);
+  const deps: FillDeps = { ...options, limits, now, random, setTimer, quarantine, budget };
   let isClosing = false;
 
   function start(digest: Digest): Fill {
     const fill = new Fill(digest, deps);
     fills.set(digest, fill);
-    void fill.ended.then(() => fills.delete(digest));
+    void fill.ended.then(() => budget.close()).then(() => fills.delete(digest));
     return fill;
   }
 
@@ -101,7 +99,7 @@ export function createFills(options: FillsDeps): Fills {
           continue;
         }
         if (known?.state !== 'verified') refuseUnproved(request);
-        if (isClosing || (known === undefined && fills.size >= limits.maxFills)) {
+        if (isClosing || (known === undefined && !budget.open())) {
           metrics.fillJoins.inc({ result: 'refused' });
           return undefined;
         }

@@ -1,5 +1,6 @@
 import type { BufferPool, Slab } from '../../upstream/buffer-pool.ts';
 import { classifyFailure, UpstreamFailure } from '../../upstream/failure.ts';
+import type { BlobSource } from '../blob-source.ts';
 import { type Answer, ask } from '../open-blob.ts';
 import { readAnswer } from '../read-answer.ts';
 import type { FillSource } from './fill-sources.ts';
@@ -13,8 +14,15 @@ export type TransferOwner = {
    * The source ignores Range and sends everything from the first byte on. False: another already does, so this one ends.
    */
   leads(transfer: PieceTransfer): Promise<boolean>;
-  /** Of a leading transfer that has come to `position`: from where on it is wanted in this piece, undefined for not at all. */
-  claim(transfer: PieceTransfer, piece: number, position: number): number | undefined;
+  /** What to ask. */
+  sourceOf(transfer: PieceTransfer): BlobSource;
+  /** @throws UpstreamFailure where what the source says of itself is not what it said before */
+  answered(transfer: PieceTransfer, answer: Answer): void;
+  /**
+   * Of a transfer that is not the only one for what it brings, and has come to `position`: from where on it is wanted in this
+   * piece, undefined for not at all. `wait`: it is, but somebody else's write must end first; `proceed` is called then.
+   */
+  claim(transfer: PieceTransfer, piece: number, position: number): number | 'wait' | undefined;
   write(position: number, bytes: Buffer): Promise<void>;
   /** The bytes can be read from the file; they are still in memory until this returns. */
   landed(transfer: PieceTransfer, position: number, bytes: Buffer): void;
@@ -25,6 +33,8 @@ export type TransferOwner = {
 export type TransferEnd =
   | { readonly kind: 'complete' }
   | { readonly kind: 'aborted' }
+  /** Another one brings the rest. */
+  | { readonly kind: 'overtaken' }
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure }
   /** The disk did not take it. */
   | { readonly kind: 'spool_failed'; readonly error: unknown };
@@ -44,11 +54,16 @@ export class PieceTransfer {
   readonly piece: number;
   /** Everything from the first byte of the blob on comes through this one. */
   isLeading = false;
+  /** It was started beside another one for the same piece. */
+  readonly isHedge: boolean;
+  /** Bytes of the body that have come. */
+  receivedBytes = 0;
   /** Bytes that have landed. */
   landedBytes = 0;
   private readonly owner: TransferOwner;
-  private readonly from: number;
-  private readonly to: number;
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
   private readonly ending = new AbortController();
   private answer: Answer | undefined;
   private queue: Chunk[] = [];
@@ -56,17 +71,29 @@ export class PieceTransfer {
   private isPaused = false;
   private isWriting = false;
   /** Position of the next byte of the body. */
-  private position = 0;
+  private position: number;
   private bodyEnd = 0;
   private end: TransferEnd | undefined;
   private isOver = false;
 
-  constructor(owner: TransferOwner, source: FillSource, range: { piece: number; from: number; to: number }) {
+  constructor(
+    owner: TransferOwner,
+    source: FillSource,
+    range: { readonly piece: number; readonly from: number; readonly to: number },
+    isHedge = false,
+  ) {
     this.owner = owner;
+    this.isHedge = isHedge;
     this.source = source;
     this.piece = range.piece;
     this.from = range.from;
     this.to = range.to;
+    this.position = range.from;
+  }
+
+  /** Everything of the blob before it has come in, as far as this one brings it. */
+  get nextByte(): number {
+    return this.position;
   }
 
   get origin(): string {
@@ -83,9 +110,19 @@ export class PieceTransfer {
     this.finish({ kind: 'aborted' });
   }
 
+  /** The rest is brought by another one; what has come stays. */
+  yield(): void {
+    this.finish({ kind: 'overtaken' });
+  }
+
+  /** What it had to wait for has ended. */
+  proceed(): void {
+    this.write();
+  }
+
   private async open(): Promise<void> {
     const range = { firstPos: this.from, lastPos: this.to - 1 };
-    const source = this.source.resolved ?? this.source.source;
+    const source = this.owner.sourceOf(this);
     const answer = await ask({ source, signal: this.ending.signal }, range);
     this.answer = answer;
     if (this.end !== undefined) {
@@ -99,7 +136,7 @@ export class PieceTransfer {
         read.kind === 'failed' ? read.message : `no bytes ${this.from}-${this.to - 1} (${read.kind})`;
       throw new UpstreamFailure(kind, answer.where, message, read.kind === 'failed' ? read : {});
     }
-    this.source.resolved = answer.source;
+    this.owner.answered(this, answer);
     this.position = read.bodyFrom;
     this.bodyEnd = read.bodyFrom + read.bodyLength;
     this.isLeading = read.bodyFrom !== this.from || this.bodyEnd !== this.to;
@@ -115,6 +152,7 @@ export class PieceTransfer {
 
   private data(chunk: Buffer, slab: Slab | undefined): void {
     const room = this.bodyEnd - this.position;
+    this.receivedBytes += chunk.length;
     // undici gives out an empty chunk now and then, when it goes on after a pause.
     if (this.end !== undefined || room <= 0 || chunk.length === 0) {
       this.owner.pool.unpin(slab);
@@ -168,7 +206,8 @@ export class PieceTransfer {
   private notWritten({ slabs }: Write, error: unknown): void {
     this.isWriting = false;
     this.release(slabs);
-    if (this.end?.kind === 'complete') this.end = { kind: 'spool_failed', error };
+    // Whoever goes on from here counts on every byte that has come.
+    if (this.end !== undefined && this.end.kind !== 'aborted') this.end = { kind: 'spool_failed', error };
     else this.finish({ kind: 'spool_failed', error });
     this.dropQueue();
     this.settle();
@@ -176,7 +215,7 @@ export class PieceTransfer {
 
   /** The next bytes to write: neighbours in one buffer go together, none across the end of a piece. */
   private take(): Write | undefined {
-    this.skipUnwanted();
+    if (!this.skipUnwanted()) return undefined;
     const head = this.queue[0];
     if (head === undefined) return undefined;
     const { position } = head;
@@ -205,22 +244,26 @@ export class PieceTransfer {
     return { position, bytes: first, slabs };
   }
 
-  /** Of a leading transfer: what others bring or have brought. */
-  private skipUnwanted(): void {
-    if (!this.isLeading) return;
+  /** What others bring or have brought. False: what comes next has to wait for them. */
+  private skipUnwanted(): boolean {
+    if (!this.isLeading && !this.isHedge) return true;
     for (let chunk = this.queue[0]; chunk !== undefined; chunk = this.queue[0]) {
       const piece = Math.floor(chunk.position / this.owner.pieceBytes);
       const pieceEnd = Math.min(this.owner.length, (piece + 1) * this.owner.pieceBytes);
-      const wantedFrom = this.owner.claim(this, piece, chunk.position) ?? pieceEnd;
+      const claimed = this.owner.claim(this, piece, chunk.position);
+      if (claimed === 'wait') return false;
+      const wantedFrom = claimed ?? pieceEnd;
       const skipped = Math.min(chunk.bytes.length, Math.max(0, wantedFrom - chunk.position));
-      if (skipped === 0) return;
-      this.spend(skipped);
+      if (skipped === 0) return true;
+      // Before it is spent: that may resume the source, and what comes of it may end this.
       if (skipped < chunk.bytes.length) this.cut(chunk, skipped);
       else {
-        this.release([chunk.slab]);
         this.queue.shift();
+        this.release([chunk.slab]);
       }
+      this.spend(skipped);
     }
+    return true;
   }
 
   private cut(chunk: Chunk, bytes: number): void {
@@ -244,7 +287,7 @@ export class PieceTransfer {
         new UpstreamFailure('connection_terminated', this.source.source.where, 'the fill ended'),
       );
       // What has come before the source failed is as good as if it had not.
-      if (end.kind !== 'failed') this.dropQueue();
+      if (end.kind === 'aborted' || end.kind === 'spool_failed') this.dropQueue();
     }
     this.write();
   }

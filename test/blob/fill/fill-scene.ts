@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { Test } from 'tap';
+import { LINGER_MS } from '../../../src/blob/fill/fill.ts';
 import { createFills, type Fills, type FillsDeps } from '../../../src/blob/fill/fills.ts';
 import { openSpoolFile } from '../../../src/blob/fill/spool-file.ts';
 import type { BlobFailure, OpenedBlob } from '../../../src/blob/open-blob.ts';
@@ -41,7 +42,11 @@ export async function openFillScene(
   changes: Partial<FillsDeps> & { maxBytes?: number } = {},
 ): Promise<FillScene> {
   const { maxBytes = 1024 * PIECE_BYTES, ...deps } = changes;
-  const { store, metrics, directory } = await openTestStore(t, { maxBytes, pieceBytes: PIECE_BYTES });
+  // A second store would take the first one's directory away: a test has one.
+  const { store, metrics, directory } =
+    deps.store === undefined
+      ? await openTestStore(t, { maxBytes, pieceBytes: PIECE_BYTES })
+      : { store: deps.store as BlobStore, metrics: createMetrics(), directory: '' };
   const pool = createBufferPool(8 * 1024 * 1024);
   const files = { open: 0 };
   const timers = new Set<() => void>();
@@ -52,7 +57,13 @@ export async function openFillScene(
     metrics,
     log: { warn() {}, error() {} },
     now: () => 0,
-    setTimer(_, fire) {
+    random: () => 0.5,
+    setTimer(milliseconds, fire) {
+      // Whoever waits for a source that rests waits for a turn of the event loop here.
+      if (milliseconds !== LINGER_MS) {
+        const turn = setImmediate(fire);
+        return () => clearImmediate(turn);
+      }
       timers.add(fire);
       return () => timers.delete(fire);
     },

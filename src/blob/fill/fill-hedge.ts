@@ -1,0 +1,52 @@
+/**
+ * When a request of a fill counts as slow, and how many bytes may be asked for twice because of that: a piece slower than
+ * nearly all of its siblings stands behind a connection that is stuck, and another one is cheaper than the wait.
+ */
+export type FillHedge = {
+  /** A request has brought all of its bytes in so many milliseconds. */
+  sample(bytes: number, milliseconds: number): void;
+  /** Milliseconds after which a request for so many bytes is slow; undefined while too little is known. */
+  slowAfter(bytes: number): number | undefined;
+  /** True: so many bytes may be asked for a second time. */
+  reserve(bytes: number): boolean;
+  /** They did not come after all. */
+  refund(bytes: number): void;
+};
+
+/** Of the blob: what may come twice. */
+const EXTRA_SHARE = 0.05;
+/** Fewer requests say nothing of what is usual. */
+const MIN_SAMPLES = 8;
+/** The latest ones; what was usual an hour ago is not. */
+const MAX_SAMPLES = 64;
+const USUAL_SHARE = 0.95;
+/** Milliseconds: less than a new connection with its handshakes takes, and the noise of a busy machine. */
+const MIN_SLOW_MS = 200;
+
+/** @param length bytes of the blob */
+export function createFillHedge(length: number): FillHedge {
+  /** Milliseconds per byte. */
+  const samples: number[] = [];
+  let bytesLeft = Math.floor(length * EXTRA_SHARE);
+  return {
+    sample(bytes, milliseconds) {
+      if (bytes <= 0) return;
+      samples.push(milliseconds / bytes);
+      if (samples.length > MAX_SAMPLES) samples.shift();
+    },
+    slowAfter(bytes) {
+      if (samples.length < MIN_SAMPLES) return undefined;
+      const sorted = samples.toSorted((a, b) => a - b);
+      const usual = sorted[Math.ceil(sorted.length * USUAL_SHARE) - 1] ?? 0;
+      return Math.max(MIN_SLOW_MS, usual * bytes);
+    },
+    reserve(bytes) {
+      if (bytes > bytesLeft) return false;
+      bytesLeft -= bytes;
+      return true;
+    },
+    refund(bytes) {
+      bytesLeft += bytes;
+    },
+  };
+}
