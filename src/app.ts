@@ -88,7 +88,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     [{ state: 'in_use' }, pool.bytes.lent],
     [{ state: 'free' }, pool.bytes.free],
   ]);
-  const shelf = await openBlobPlaces(config.cache, { pool, metrics, log: deps.log });
+  const shelf = await openBlobPlaces(config.cache, {
+    pool,
+    metrics,
+    log: deps.log,
+    resumeLimits: deps.resumeLimits,
+  });
   const state = openSharedState(config.state, { metrics, log: deps.log });
   let ticketKeys = deps.ticketKeys;
   const serving = createServing(config, {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { BlobPlaces } from '../blob/blob-opener.ts';
 import { createFillBudget, FILL_LIMITS } from '../blob/fill/fill-deps.ts';
 import { createFills, type Fills } from '../blob/fill/fills.ts';
+import type { ResumeLimits } from '../blob/resume.ts';
 import { createStoredBlobs } from '../blob/stored-blob.ts';
 import type { BlobStore } from '../cache/blob-store.ts';
 import { openDiskStore } from '../cache/open-disk-store.ts';
@@ -20,9 +21,14 @@ export type BlobShelf = {
 /** @throws StoreLockError where another process has the directory, or it can not be used at all */
 export async function openBlobPlaces(
   config: CacheConfig,
-  deps: { readonly pool: BufferPool; readonly metrics: Metrics; readonly log: Logger },
+  deps: {
+    readonly pool: BufferPool;
+    readonly metrics: Metrics;
+    readonly log: Logger;
+    readonly resumeLimits?: Partial<ResumeLimits> | undefined;
+  },
 ): Promise<BlobShelf> {
-  const { pool, metrics, log } = deps;
+  const { pool, metrics, log, resumeLimits } = deps;
   const { directory, maxBytes, minFreeBytes, pieceBytes } = config;
   if (directory === null) return { places: {}, store: undefined, close: async () => undefined };
   const store = await openDiskStore({
@@ -41,7 +47,7 @@ export async function openBlobPlaces(
   function fillsOf(scope: string): Fills {
     const known = fillsByScope.get(scope);
     if (known !== undefined) return known;
-    const fills = createFills({ store, scope, pool, metrics, log, budget });
+    const fills = createFills({ store, scope, pool, metrics, log, budget, resumeLimits });
     fillsByScope.set(scope, fills);
     return fills;
   }

@@ -44,8 +44,8 @@ export type FillDeps = {
   readonly now: () => number;
   /** From 0 up to 1: spreads what would be asked again at the same moment. */
   readonly random: () => number;
-  /** How patient a fill is with each host; left out: `BODY_RESUME_LIMITS`. */
-  readonly resumeLimits?: ResumeLimits | undefined;
+  /** Replaces limits of patience with each host, for tests that have none. */
+  readonly resumeLimits?: Partial<ResumeLimits> | undefined;
   /** Calls back after so many milliseconds, unless it is cancelled by what it returns. */
   readonly setTimer: (milliseconds: number, fire: () => void) => () => void;
   readonly quarantine: Quarantine;

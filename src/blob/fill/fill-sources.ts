@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/digest.ts';
 import { UpstreamFailure } from '../../upstream/failure.ts';
+import type { Answer, BodyTag } from '../ask-source.ts';
 import type { BlobSource } from '../blob-source.ts';
-import type { Answer } from '../open-blob.ts';
 import { BODY_RESUME_LIMITS, type ResumeReason, resumeReason } from '../resume.ts';
 import type { FillDeps } from './fill-deps.ts';
 import { createFillHosts } from './fill-hosts.ts';
@@ -44,8 +44,8 @@ export type FillSources = {
   add(source: BlobSource): void;
   /** The best one now, if there is another, at another host than `avoided`. */
   pick(avoided?: string): SourcePick;
-  /** What to send the request to; with `If-Match` where its host has told a strong ETag. */
-  toAsk(source: FillSource): BlobSource;
+  /** What to send the request to, and what its host calls the body that was begun, where it has a strong name for it. */
+  toAsk(source: FillSource): { readonly source: BlobSource; readonly tag: BodyTag | undefined };
   /**
    * It has answered with content.
    * @throws UpstreamFailure where its host has another entity now than before
@@ -78,7 +78,7 @@ export function createFillSources(
   ready: () => void,
 ): FillSources {
   const { quarantine, now } = deps;
-  const limits = deps.resumeLimits ?? BODY_RESUME_LIMITS;
+  const limits = { ...BODY_RESUME_LIMITS, ...deps.resumeLimits };
   let entries: FillSource[] = [];
   let lastFailure: UpstreamFailure | undefined;
   const hosts = createFillHosts({ ...deps, limits }, ready);
@@ -148,12 +148,12 @@ export function createFillSources(
     },
     toAsk(entry) {
       const source = entry.resolved ?? entry.source;
-      const etag = hosts.etag(source.origin);
-      return etag === undefined ? source : withIfMatch(source, etag);
+      const { origin } = source;
+      const etag = hosts.etag(origin);
+      return { source, tag: etag === undefined ? undefined : { origin, etag } };
     },
     answered(entry, { source, headers, where }) {
-      // A source that was asked with If-Match is not the one to be kept.
-      entry.resolved = source.origin === originOf(entry) ? (entry.resolved ?? entry.source) : source;
+      entry.resolved = source;
       if (!hosts.sameEntity(source.origin, headers.etag)) {
         throw new UpstreamFailure('http_protocol_error', where, 'the ETag is another than before');
       }
@@ -196,15 +196,5 @@ export function createFillSources(
       hosts.stop();
       await renewal.stop();
     },
-  };
-}
-
-function withIfMatch(source: BlobSource, etag: string): BlobSource {
-  return {
-    where: source.where,
-    origin: source.origin,
-    start: (headers, handler) => source.start({ ...headers, 'if-match': etag }, handler),
-    // Another host has another ETag for the same bytes.
-    redirected: (location) => source.redirected(location),
   };
 }

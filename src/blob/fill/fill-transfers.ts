@@ -1,7 +1,6 @@
 import type { PartialBlob } from '../../cache/blob-store.ts';
 import type { UpstreamFailure } from '../../upstream/failure.ts';
-import type { BlobSource } from '../blob-source.ts';
-import type { Answer } from '../open-blob.ts';
+import type { Answer } from '../ask-source.ts';
 import type { FillDeps } from './fill-deps.ts';
 import { createFillHedge } from './fill-hedge.ts';
 import { FillRace } from './fill-race.ts';
@@ -189,7 +188,7 @@ export class FillTransfers implements TransferOwner {
     return true;
   }
 
-  sourceOf(transfer: PieceTransfer): BlobSource {
+  toAsk(transfer: PieceTransfer): ReturnType<FillSources['toAsk']> {
     return this.sources.toAsk(transfer.source);
   }
 

@@ -32,6 +32,8 @@ export class Fill {
   private readonly deps: FillDeps;
   private readonly readers: FillReaders;
   private readonly sources;
+  /** Whoever may be asked for the length, in this order. */
+  private readonly tickets: BlobSource[] = [];
   private readonly aborting = new AbortController();
   /** Of readers that have nothing yet. */
   private patience: ResumePolicy;
@@ -55,7 +57,7 @@ export class Fill {
     this.digest = digest;
     this.deps = deps;
     this.sources = createFillSources(digest, deps, () => this.transfers?.schedule());
-    this.patience = createResumePolicy({ ...deps, limits: OPENING_RESUME_LIMITS });
+    this.patience = this.openPatience();
     this.readers = createFillReaders({
       spool: () => this.spool(),
       hasEnded: () => this.hasEnded,
@@ -75,11 +77,12 @@ export class Fill {
   /** The first reader, whose source and length the fill begins with. */
   begin(port: OwnerPort, source: BlobSource, statedLength: number | undefined): void {
     this.join(port, source, statedLength);
-    this.opening = this.open(source, statedLength);
+    this.opening = this.open(statedLength);
   }
 
   join(port: OwnerPort, source: BlobSource, statedLength: number | undefined): void {
     this.sources.add(source);
+    if (this.stateNow === 'opening') this.tickets.push(source);
     this.readers.add(port, statedLength);
     this.endLinger();
     if (this.stateNow !== 'failed') return;
@@ -99,11 +102,11 @@ export class Fill {
     return this.stateNow === 'ending';
   }
 
-  private async open(source: BlobSource, statedLength: number | undefined): Promise<void> {
+  private async open(statedLength: number | undefined): Promise<void> {
     try {
       const reserve = (bytes: number): boolean => this.reserve(bytes);
       const found = await findSpool(
-        { digest: this.digest, source, statedLength, signal: this.aborting.signal },
+        { digest: this.digest, sources: this.tickets, statedLength, signal: this.aborting.signal },
         this.deps,
         reserve,
       );
@@ -244,8 +247,13 @@ export class Fill {
     const { pieces } = this;
     if (pieces === undefined) return;
     if (this.patience.next(failure, { bytes, renewable: true }).kind !== 'give_up') return;
-    this.patience = createResumePolicy({ ...this.deps, limits: OPENING_RESUME_LIMITS });
+    this.patience = this.openPatience();
     if (this.readers.refuseWaiting(pieces, { kind: 'failed', failure: toFacts(failure) })) this.failed();
+  }
+
+  private openPatience(): ResumePolicy {
+    const limits = { ...OPENING_RESUME_LIMITS, ...this.deps.resumeLimits };
+    return createResumePolicy({ ...this.deps, limits });
   }
 
   private failed(): void {

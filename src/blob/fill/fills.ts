@@ -3,7 +3,6 @@ import type { Digest } from '../../oci/digest.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
 import type { OpenRequest } from '../blob-opener.ts';
 import type { OpenResult } from '../open-blob.ts';
-import type { ResumeLimits } from '../resume.ts';
 import { WrongBlob } from '../wrong-content.ts';
 import { Fill } from './fill.ts';
 import {
@@ -50,7 +49,7 @@ export type FillsDeps = {
   /** Milliseconds. */
   readonly now?: () => number;
   readonly random?: () => number;
-  readonly resumeLimits?: ResumeLimits;
+  readonly resumeLimits?: FillDeps['resumeLimits'];
   readonly setTimer?: FillDeps['setTimer'];
   readonly openFile?: OpenSpoolFile;
 };

@@ -1,7 +1,8 @@
 import type { PartialBlob, StoredBlob } from '../../cache/blob-store.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { BlobSource } from '../blob-source.ts';
-import { learnLength } from '../open-blob.ts';
+import { askLength } from '../open-blob.ts';
 import type { FillDeps } from './fill-deps.ts';
 
 export type FoundSpool =
@@ -18,18 +19,38 @@ export type FoundSpool =
 export async function findSpool(
   blob: {
     readonly digest: Digest;
-    readonly source: BlobSource;
+    /** Whom to ask for the length, one after another; more may be added meanwhile. */
+    readonly sources: readonly BlobSource[];
     readonly statedLength: number | undefined;
     readonly signal: AbortSignal;
   },
-  { store, scope }: Pick<FillDeps, 'store' | 'scope'>,
+  deps: Pick<FillDeps, 'store' | 'scope' | 'metrics' | 'now' | 'random' | 'resumeLimits'>,
   reserve: (bytes: number) => boolean,
 ): Promise<FoundSpool | undefined> {
-  const { digest, source, statedLength, signal } = blob;
+  const { digest, sources, statedLength, signal } = blob;
+  const { store, scope } = deps;
   const stored = await store.open(digest);
   if (stored !== undefined) return { kind: 'stored', stored };
-  const length = statedLength ?? (await learnLength({ source, signal }));
+  const length = statedLength ?? (await askEach(sources, signal, deps));
   if (!reserve(length)) return undefined;
   const partial = await store.openPartial(digest, length, scope);
   return partial === undefined ? undefined : { kind: 'partial', partial };
+}
+
+async function askEach(
+  sources: readonly BlobSource[],
+  signal: AbortSignal,
+  { resumeLimits, ...deps }: Pick<FillDeps, 'metrics' | 'now' | 'random' | 'resumeLimits'>,
+): Promise<number> {
+  let failure = new UpstreamFailure('destination_unavailable', 'storage', 'the blob has no source');
+  // By index: tickets that come meanwhile count, too.
+  for (let index = 0; index < sources.length; index += 1) {
+    try {
+      return await askLength(sources[index] as BlobSource, signal, { ...deps, limits: resumeLimits });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof UpstreamFailure)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 }

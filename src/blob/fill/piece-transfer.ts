@@ -1,7 +1,7 @@
 import type { BufferPool, Slab } from '../../upstream/buffer-pool.ts';
 import { classifyFailure, UpstreamFailure } from '../../upstream/failure.ts';
+import { type Answer, ask, type BodyTag } from '../ask-source.ts';
 import type { BlobSource } from '../blob-source.ts';
-import { type Answer, ask } from '../open-blob.ts';
 import { readAnswer } from '../read-answer.ts';
 import type { FillSource } from './fill-sources.ts';
 
@@ -15,7 +15,7 @@ export type TransferOwner = {
    */
   leads(transfer: PieceTransfer): Promise<boolean>;
   /** What to ask. */
-  sourceOf(transfer: PieceTransfer): BlobSource;
+  toAsk(transfer: PieceTransfer): { readonly source: BlobSource; readonly tag: BodyTag | undefined };
   /** @throws UpstreamFailure where what the source says of itself is not what it said before */
   answered(transfer: PieceTransfer, answer: Answer): void;
   /**
@@ -122,8 +122,8 @@ export class PieceTransfer {
 
   private async open(): Promise<void> {
     const range = { firstPos: this.from, lastPos: this.to - 1 };
-    const source = this.owner.sourceOf(this);
-    const answer = await ask({ source, signal: this.ending.signal }, range);
+    const { source, tag } = this.owner.toAsk(this);
+    const answer = await ask({ source, signal: this.ending.signal }, range, tag);
     this.answer = answer;
     if (this.end !== undefined) {
       answer.cancel();
