@@ -26,6 +26,7 @@ USER 65532:65532
 RUN node --input-type=module --eval "await import('/berth/src/cli/create-program.ts'); await import('/berth/src/app.ts')" \
     && chmod -R a+rX /berth/compile-cache
 USER 0:0
+RUN chown -R 0:0 /berth
 
 FROM ${BASE}
 ARG VERSION=0.1.0
