@@ -28,11 +28,17 @@ export type Berth = {
 /** What `berth` runs. */
 export const BERTH_MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
+/** TCP port of the main Berth's console, on loopback. */
+export const CONSOLE_PORT = 9465;
 /** What a Berth of the run is given; its files are in the folder that it is started in. */
 export type BerthSetup = {
   /** One listener per host, each on its own address. */
   readonly doors: readonly { readonly name: string; readonly address: string }[];
   readonly metricsPort: number;
+  /** Further fields of each listener. */
+  readonly listener?: Readonly<Record<string, unknown>>;
+  /** Another Berth has made the ticket keys. */
+  readonly hasKeys?: boolean;
   /** As in the configuration; further top-level fields, too. */
   readonly config: { readonly registries: readonly unknown[] } & Readonly<Record<string, unknown>>;
 };
@@ -79,7 +85,11 @@ function mainSetup(authority: TestAuthority, directory: string): BerthSetup {
     HOSTS.passthrough,
   ];
   const cache = DISK_CACHE ? { cache: { directory: join(directory, 'cache'), maxBytes: '4GiB' } } : {};
-  return { doors, metricsPort: 9464, config: { log: { level: 'info' }, ...cache, registries } };
+  return {
+    doors,
+    metricsPort: 9464,
+    config: { log: { level: 'info' }, console: { port: CONSOLE_PORT }, ...cache, registries },
+  };
 }
 
 async function writeConfig(authority: TestAuthority, directory: string, setup: BerthSetup): Promise<string> {
@@ -87,7 +97,7 @@ async function writeConfig(authority: TestAuthority, directory: string, setup: B
   for (const { name, address } of setup.doors) {
     const leaf = await authority.issue([name]);
     const certificates = [{ cert: leaf.certFile, key: leaf.keyFile }];
-    listeners.push({ address, port: 443, tls: { certificates } });
+    listeners.push({ address, port: 443, tls: { certificates }, ...setup.listener });
   }
   const config = {
     listeners,
@@ -129,7 +139,7 @@ export async function startBerth(
   const env = { PATH: process.env['PATH'], NODE_ENV: 'production' };
   const berth = (args: readonly string[]) => run([process.execPath, BERTH_MAIN, ...args], { env });
   await berth(['check', configFile]);
-  await berth(['ticket-key', 'generate', '--config', configFile]);
+  if (setup.hasKeys !== true) await berth(['ticket-key', 'generate', '--config', configFile]);
   const logFile = join(directory, 'berth.log');
   const argv = [process.execPath, BERTH_MAIN, 'serve', '--config', configFile];
   const daemon = await startDaemon('berth', argv, { logFile, env });

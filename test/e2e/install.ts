@@ -12,6 +12,9 @@ const DEBIAN_PACKAGES: readonly { readonly name: string; readonly program: strin
   { name: 'iptables', program: '/usr/sbin/iptables' },
   { name: 'nftables', program: '/usr/sbin/nft' },
   { name: 'squid', program: '/usr/sbin/squid' },
+  { name: 'chromium', program: '/usr/bin/chromium' },
+  { name: 'haproxy', program: '/usr/sbin/haproxy' },
+  { name: 'redis-server', program: '/usr/bin/redis-server' },
   { name: 'iproute2', program: '/usr/sbin/ip' },
   { name: 'ca-certificates', program: '/usr/sbin/update-ca-certificates' },
 ];
@@ -47,9 +50,12 @@ export type Programs = {
   readonly ctr2: string;
   readonly skopeo: string;
   readonly podman: string;
+  readonly haproxy: string;
+  readonly redis: string;
   readonly registry: string;
   readonly crane: string;
   readonly conformance: string;
+  readonly chromium: string;
 };
 
 async function exists(path: string): Promise<boolean> {
@@ -102,6 +108,9 @@ export async function installPrograms(say: (text: string) => void): Promise<Prog
     ctr2: path('ctr'),
     skopeo: '/usr/bin/skopeo',
     podman: '/usr/bin/podman',
+    chromium: '/usr/bin/chromium',
+    haproxy: '/usr/sbin/haproxy',
+    redis: '/usr/bin/redis-server',
     registry: path('registry'),
     crane: path('crane'),
     conformance: path('conformance'),

@@ -14,7 +14,7 @@ import { createSpace } from './space.ts';
 // and takes everything down again, whatever happened to that process.
 //
 // npm run e2e -- dedicated private   only these scenarios: direct dedicated mirror other sidecar push blob-path
-//                                    private leaks firewall-formats closed hostile conformance process
+//                                    private leaks firewall-formats closed hostile console conformance process
 // BERTH_E2E_KEEP=1                   keeps the folder with all logs, as berth-e2e-kept-<pid> among the temporary ones
 // BERTH_E2E_VERBOSE=1                prints what the conformance program prints
 

@@ -9,6 +9,7 @@ import { startResolver } from './resolver.ts';
 import { blobPathScenario } from './scenario-blob-path.ts';
 import { closedScenario } from './scenario-closed.ts';
 import { berthConformanceScenario, directConformanceScenario } from './scenario-conformance.ts';
+import { consoleScenario } from './scenario-console.ts';
 import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
 import { directScenario } from './scenario-direct.ts';
 import { firewallFormatsScenario } from './scenario-firewall-formats.ts';
@@ -17,6 +18,7 @@ import { leaksScenario } from './scenario-leaks.ts';
 import { privateScenario } from './scenario-private.ts';
 import { processScenario } from './scenario-process.ts';
 import { pushScenario } from './scenario-push.ts';
+import { replicasScenario } from './scenario-replicas.ts';
 import { sidecarScenario } from './scenario-sidecar.ts';
 import { startStorage } from './storage.ts';
 import { startTokenService } from './token-service.ts';
@@ -96,6 +98,8 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('leaks')) await leaksScenario(world, berth);
   if (wanted('closed')) await closedScenario(world, berth);
   if (wanted('hostile')) await hostileScenario(world);
+  if (wanted('replicas')) await replicasScenario(world);
+  if (wanted('console')) await consoleScenario(world, berth);
 }
 
 /** Log lines in which Berth itself is unhappy. */
