@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { close as closeDebugger, url as debuggerUrl } from 'node:inspector';
 import { networkInterfaces } from 'node:os';
+import { styleText } from 'node:util';
 
 import type { CliDeps } from './cli/cli-deps.ts';
 import { createHeldCall } from './cli/held-call.ts';
@@ -24,6 +25,8 @@ const deps: CliDeps = {
   env: process.env,
   version: build.version,
   columns: process.stdout.columns ?? 100,
+  // Node knows the variables and the terminals.
+  colours: styleText('red', 'x', { stream: process.stdout }) !== 'x',
   progressColumns: process.stderr.isTTY ? process.stderr.columns : undefined,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 
 import { createCacheCommand } from './cache.ts';
 import { createCheckCommand } from './check.ts';
+import { createCheckHealthCommand } from './check-health.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
 import { createClientConfigCommand } from './client-config.ts';
@@ -30,6 +31,7 @@ export function createProgram(deps: CliDeps): Command {
     createFirewallRulesCommand,
     createTicketKeyCommand,
     createClientConfigCommand,
+    createCheckHealthCommand,
   ]) {
     program.addCommand(create(deps));
   }

@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 import type { Digest } from '../oci/digest.ts';
 import { formatReference } from '../oci/reference.ts';
-import { describeCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { formatOutput, OUTPUT_FORMATS, type OutputFormat } from './format-output.ts';
@@ -18,6 +16,7 @@ import { type ImageName, parseImageName } from './warm/image-name.ts';
 import { planImage } from './warm/plan-image.ts';
 import { collectPlatforms, defaultPlatform, type Platform } from './warm/platform.ts';
 import { readBlob } from './warm/read-blob.ts';
+import { readCredentials } from './warm/read-credentials.ts';
 import { createRegistryClient, type UserPassword } from './warm/registry-client.ts';
 
 type Options = {
@@ -217,19 +216,4 @@ function parseConnect(text: string): Connect {
     return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
   }
   throw new InvalidArgumentError('It must be host:port, such as 127.0.0.1:443.');
-}
-
-/** The password comes from a file: what stands on a command line, everybody on the machine can read. */
-async function readCredentials(path: string): Promise<UserPassword> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new CliError(
-      `--credentials ${path} can not be read (${describeCode(error)}): check its name, owner and mode`,
-    );
-  });
-  const [line = ''] = text.split(/\r?\n/, 1);
-  const colon = line.indexOf(':');
-  if (colon < 1 || colon === line.length - 1) {
-    throw new CliError(`--credentials ${path}: its first line must be username:password`);
-  }
-  return { username: line.slice(0, colon), password: line.slice(colon + 1) };
 }

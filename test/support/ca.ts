@@ -11,6 +11,9 @@ export type TestCertificate = {
   readonly keyFile: string;
 };
 
+/** Left out: from now, for a year. */
+export type CertificateLife = { readonly notBefore?: Date; readonly notAfter?: Date };
+
 export type TestAuthority = {
   /** PEM of the authority. */
   readonly cert: string;
@@ -18,7 +21,7 @@ export type TestAuthority = {
   /** Temporary; whoever needs a place for files of one test may use it. */
   readonly directory: string;
   /** A leaf for DNS names (wildcards included) and addresses; also good as a client certificate. */
-  issue(names: readonly [string, ...string[]]): Promise<TestCertificate>;
+  issue(names: readonly [string, ...string[]], life?: CertificateLife): Promise<TestCertificate>;
   /** Removes the directory. */
   remove(): Promise<void>;
 };
@@ -41,11 +44,13 @@ export async function createTestAuthority(value = 'Berth test authority'): Promi
     cert: authority.cert,
     caFile,
     directory,
-    async issue(names) {
+    async issue(names, { notBefore, notAfter } = {}) {
       const leaf = await generate([{ name: 'commonName', value: names[0] }], {
         keyType: 'ec',
         algorithm: 'sha256',
         ca: { key: authority.private, cert: authority.cert },
+        ...(notBefore !== undefined && { notBeforeDate: notBefore }),
+        ...(notAfter !== undefined && { notAfterDate: notAfter }),
         extensions: [
           { name: 'basicConstraints', cA: false, critical: true },
           { name: 'keyUsage', digitalSignature: true, critical: true },

@@ -1,5 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+
 import { describeCode } from '../../system/error-code.ts';
 import { CliError } from '../cli-error.ts';
 
@@ -19,8 +21,12 @@ const IDLE_MS = 120_000;
 export function createHttpGet(options: {
   readonly ca: string | undefined;
   readonly connect: Connect | undefined;
+  /** In place of the system's own resolver. */
+  readonly resolve?: (name: string) => Promise<readonly string[]>;
+  /** Milliseconds without a byte. */
+  readonly idleMs?: number;
 }): HttpGet {
-  const { ca, connect } = options;
+  const { ca, connect, resolve: resolveName, idleMs = IDLE_MS } = options;
   const plain = new HttpAgent({ keepAlive: true });
   const secure = new HttpsAgent({ keepAlive: true, ...(ca !== undefined && { ca }) });
 
@@ -36,7 +42,8 @@ export function createHttpGet(options: {
       ...(isSecure && !/^[\d.]+$|:/.test(name) && { servername: name }),
       path: `${url.pathname}${url.search}`,
       headers: { host: url.host, 'accept-encoding': 'identity', ...headers },
-      timeout: IDLE_MS,
+      timeout: idleMs,
+      ...(resolveName !== undefined && { lookup: lookupBy(resolveName) }),
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error('it is silent')));
     outgoing.on('error', (error) => {
@@ -55,6 +62,25 @@ export function createHttpGet(options: {
       plain.destroy();
       secure.destroy();
     },
+  };
+}
+
+/** As `net.connect` asks for it, on either form of its questions. */
+function lookupBy(resolve: (name: string) => Promise<readonly string[]>): LookupFunction {
+  return (name, options, callback) => {
+    async function answer(): Promise<void> {
+      let addresses: readonly string[];
+      try {
+        addresses = await resolve(name);
+      } catch (error) {
+        return callback(error instanceof Error ? error : new Error('it does not resolve'), []);
+      }
+      const all = addresses.map((address) => ({ address, family: isIP(address) }));
+      const [first] = all;
+      if (options.all === true || first === undefined) callback(null, all);
+      else callback(null, first.address, first.family);
+    }
+    void answer();
   };
 }
 

@@ -31,8 +31,10 @@ export function createRegistryClient(options: {
   readonly http: HttpGet;
   readonly credentials: UserPassword | undefined;
   readonly wait: (ms: number) => Promise<void>;
+  /** Also follows redirects to storage itself (delivery `passthrough`), as clients do. */
+  readonly followStorage?: boolean;
 }): RegistryClient {
-  const { origin, http, credentials, wait } = options;
+  const { origin, http, credentials, wait, followStorage = false } = options;
   const basic =
     credentials &&
     `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
@@ -67,7 +69,8 @@ export function createRegistryClient(options: {
       let redirectedRefusals = 0;
       for (let waits = 0; ; ) {
         const authorization = await authorizations.get(repository);
-        const response = await follow(http, new URL(`${origin}${path}`), headers, authorization);
+        const url = new URL(`${origin}${path}`);
+        const response = await follow(http, url, headers, { authorization, followStorage });
         const { answer, redirected } = response;
         const { statusCode: status = 0 } = answer;
         if (status === 200 || status === 206) return answer;
@@ -101,7 +104,10 @@ async function follow(
   http: HttpGet,
   url: URL,
   headers: Readonly<Record<string, string>>,
-  authorization: string | undefined,
+  {
+    authorization,
+    followStorage,
+  }: { readonly authorization: string | undefined; readonly followStorage: boolean },
 ): Promise<{ answer: IncomingMessage; redirected: boolean }> {
   const answer = await http.get(url, authorization === undefined ? headers : { ...headers, authorization });
   const { location } = answer.headers;
@@ -109,7 +115,7 @@ async function follow(
   if (!isRedirect(answer.statusCode) || location === undefined) return { answer, redirected: false };
   answer.resume();
   const next = URL.parse(location, url);
-  if (next === null || !isTicketLink(next, url)) {
+  if (next === null || !(followStorage || isTicketLink(next, url))) {
     throw new CliError(
       'its blobs come from storage itself and do not pass through Berth (delivery: passthrough), so there is nothing of them to warm; see "berth update --data-endpoint-enabled"',
     );
