@@ -1,6 +1,8 @@
 import type { ByteRange, RangeSpec } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { BufferPool } from '../upstream/buffer-pool.ts';
 import type { BlobSource } from './blob-source.ts';
+import { fallOver } from './fall-over.ts';
 import type { LazySource } from './lazy-source.ts';
 import { askLength, type OpenResult, openBlob } from './open-blob.ts';
 import type { ResumeDeps } from './resume-source.ts';
@@ -35,7 +37,11 @@ export type LengthRequest = Pick<OpenOrder, 'digest' | 'source' | 'signal'>;
 /** `cache`: published before. `fill`: shared with everybody who reads it now. `upstream`: a stream of its own. */
 export type BlobOrigin = 'cache' | 'fill' | 'upstream';
 
-export type Opening = { readonly from: BlobOrigin; readonly result: OpenResult };
+export type Opening = {
+  /** Where the bytes come from now. */
+  readonly from: () => BlobOrigin;
+  readonly result: OpenResult;
+};
 
 /** Where the bytes may be had without asking the source; each says undefined where they can not be had there now. */
 export type BlobPlaces = {
@@ -48,16 +54,42 @@ export type BlobPlaces = {
 };
 
 /** The published blob, else the fill under way or a new one, else a stream from the source. */
-export function createBlobOpener(places: BlobPlaces, resume: ResumeDeps): BlobOpener {
+export function createBlobOpener(
+  places: BlobPlaces,
+  deps: { readonly pool: BufferPool; readonly resume: ResumeDeps },
+): BlobOpener {
   const { stored, fills } = places;
+  const { pool, resume } = deps;
+
+  async function openElsewhere(
+    order: OpenOrder,
+  ): Promise<{ readonly place: BlobOrigin; readonly result: OpenResult }> {
+    const request = { ...order, source: await order.source() };
+    const shared = await fills?.join(request);
+    if (shared !== undefined) return { place: 'fill', result: shared };
+    return { place: 'upstream', result: await openBlob(request, resume) };
+  }
+
   return {
     async open(order) {
       const found = await stored?.open(order.digest, order.range);
-      if (found !== undefined) return { from: 'cache', result: found };
-      const request = { ...order, source: await order.source() };
-      const shared = await fills?.join(request);
-      if (shared !== undefined) return { from: 'fill', result: shared };
-      return { from: 'upstream', result: await openBlob(request, resume) };
+      if (found === undefined) {
+        const { place, result } = await openElsewhere(order);
+        return { from: () => place, result };
+      }
+      if (found.kind === 'unsatisfiable') return { from: () => 'cache', result: found };
+      let from: BlobOrigin = 'cache';
+      const result = fallOver(found, {
+        digest: order.digest,
+        pool,
+        async open(range) {
+          const knownLength = found.completeLength;
+          const rest = await openElsewhere({ ...order, range, throughTo: 0, knownLength });
+          from = rest.place;
+          return rest.result;
+        },
+      });
+      return { from: () => from, result };
     },
     async length({ digest, source, signal }) {
       const known = await stored?.length(digest);

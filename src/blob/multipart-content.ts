@@ -2,10 +2,9 @@ import type { MultipartByteranges } from '../http/multipart-byteranges.ts';
 import type { ByteRange } from '../http/range.ts';
 import type { BufferPool, Slab } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
-import { LocalFailure } from './local-failure.ts';
+import { asFailure } from './as-failure.ts';
 import type { BlobContent, BlobFailure, BlobSink, OpenedBlob, OpenResult } from './open-blob.ts';
 import type { Run } from './plan-runs.ts';
-import { WrongBlob, WrongContent } from './wrong-content.ts';
 
 export type MultipartOptions = {
   readonly ranges: readonly ByteRange[];
@@ -155,7 +154,7 @@ class MultipartContent implements BlobContent, BlobSink {
     const firstPos = ranges[this.index]?.firstPos ?? 0;
     open({ firstPos, lastPos: this.endOfRun() }, endOfAscent(ranges, this.index)).then(
       (opened) => this.opened(opened),
-      (error: unknown) => this.failed(asFailure(error)),
+      (error: unknown) => this.failed(asFailure(error, 'the next range could not be opened')),
     );
   }
 
@@ -185,12 +184,4 @@ class MultipartContent implements BlobContent, BlobSink {
     }
     throw new RangeError(`range ${this.index} belongs to no run`);
   }
-}
-
-/** Of `open`: whatever it is, the header section is out and the client has to see an end. */
-function asFailure(error: unknown): BlobFailure {
-  // So is what has been delivered of it.
-  if (error instanceof WrongBlob) return new WrongContent(error.message, { cause: error });
-  if (error instanceof UpstreamFailure || error instanceof LocalFailure) return error;
-  return new LocalFailure('the next range could not be opened', { cause: error });
 }

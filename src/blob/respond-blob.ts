@@ -71,7 +71,7 @@ export function createBlobResponder(deps: {
 }): BlobResponder {
   const { metrics, lengths, pool } = deps;
   const resume = { metrics, now: Date.now, random: Math.random, limits: deps.resumeLimits };
-  const opener = createBlobOpener(deps.places ?? {}, resume);
+  const opener = createBlobOpener(deps.places ?? {}, { pool, resume });
   const sent = {
     cache: metrics.blobTransmitBytes.handle({ source: 'cache' }),
     fill: metrics.blobTransmitBytes.handle({ source: 'fill' }),
@@ -206,7 +206,7 @@ export function createBlobResponder(deps: {
         signal,
       });
     const ascent = endOfAscent(ranges, 0);
-    const { from, result: first } = await open(firstRun, ascent);
+    let { from, result: first } = await open(firstRun, ascent);
     if (first.kind === 'unsatisfiable') throw rangeNotSatisfiable(first.completeLength, metrics);
     const goesBack = ascent !== ranges.at(-1)?.lastPos;
     if (first.completeLength !== length || (first.rangeIgnored === true && goesBack)) {
@@ -225,12 +225,16 @@ export function createBlobResponder(deps: {
       runs,
       frame,
       first,
-      open: async (range, throughTo) => (await open(range, throughTo)).result,
+      async open(range, throughTo) {
+        const next = await open(range, throughTo);
+        from = next.from;
+        return next.result;
+      },
       pool,
       where: blob.where,
     });
     await deliver(exchange, blob, content, {
-      from,
+      from: () => from(),
       askedAt,
       status: 206,
       headers: { ...contentHeaders(digest, frame.contentLength), 'content-type': frame.contentType },
@@ -243,7 +247,8 @@ export function createBlobResponder(deps: {
     { registry, digest }: BlobRequest,
     content: BlobContent,
     answer: {
-      readonly from: BlobOrigin;
+      /** Of the bytes that are delivered now. */
+      readonly from: () => BlobOrigin;
       /** `performance.now()` of the request. */
       readonly askedAt: number;
       readonly status: number;
@@ -252,7 +257,7 @@ export function createBlobResponder(deps: {
     },
   ): Promise<void> {
     if (deps.places?.stored !== undefined) {
-      metrics.blobCacheRequests.inc({ result: answer.from === 'cache' ? 'hit' : 'miss' });
+      metrics.blobCacheRequests.inc({ result: answer.from() === 'cache' ? 'hit' : 'miss' });
     }
     if (exchange.signal.aborted) {
       content.cancel();
@@ -261,10 +266,10 @@ export function createBlobResponder(deps: {
     await deliverBlob(content, write(exchange, answer.status, answer.headers), {
       verifier: answer.verifier,
       pool,
-      sent: sent[answer.from],
+      sent: { inc: (bytes) => sent[answer.from()].inc(bytes) },
       begun: () =>
         metrics.blobTimeToFirstByte.observe(
-          { source: answer.from },
+          { source: answer.from() },
           (performance.now() - answer.askedAt) / 1000,
         ),
       decided(outcome) {

@@ -7,11 +7,12 @@ import { createBlobResponder } from '../../src/blob/respond-blob.ts';
 import { createStoredBlobs } from '../../src/blob/stored-blob.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
-import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
+import { type BufferPool, createBufferPool } from '../../src/upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../../src/upstream/failure.ts';
 import { createTestClient } from '../support/http-client.ts';
 import { digestOf, pseudoRandomBytes } from '../support/image.ts';
 import { memoryBlob } from '../support/memory-blob.ts';
+import { createMemorySource, type MemorySource } from '../support/memory-source.ts';
 import { parseMultipart } from '../support/parse-multipart.ts';
 import { closeServer, listen } from '../support/server.ts';
 import { createStoredFile } from '../support/stored-file.ts';
@@ -33,8 +34,13 @@ const down: BlobSource = {
   },
 };
 
-/** A responder behind a server, whose source is down, so that only the places can have the blob. */
-async function openResponder(t: Test, makePlaces: (pool: ReturnType<typeof createBufferPool>) => BlobPlaces) {
+/** A responder behind a server. Without `makeSource` its source is down, so that only the places can have the blob. */
+async function openResponder(
+  t: Test,
+  makePlaces: (pool: BufferPool) => BlobPlaces,
+  makeSource?: (pool: BufferPool) => MemorySource,
+) {
+  const sources: MemorySource[] = [];
   const metrics = createMetrics();
   const pool = createBufferPool(8 * 1024 * 1024);
   const responder = createBlobResponder({
@@ -42,7 +48,14 @@ async function openResponder(t: Test, makePlaces: (pool: ReturnType<typeof creat
     metrics,
     lengths: createBlobLengths(),
     places: makePlaces(pool),
+    resumeLimits: { baseDelayMs: 1, maxDelayMs: 1 },
   });
+  const openSource = async () => {
+    if (makeSource === undefined) return down;
+    const source = makeSource(pool);
+    sources.push(source);
+    return source;
+  };
   const outcomes: string[] = [];
   const server = createServer((request, response) => {
     const exchange = {
@@ -57,7 +70,7 @@ async function openResponder(t: Test, makePlaces: (pool: ReturnType<typeof creat
       .respond(exchange, {
         registry: 'r',
         digest,
-        source: async () => down,
+        source: openSource,
         where: 'storage',
         statedLength: undefined,
       })
@@ -74,7 +87,8 @@ async function openResponder(t: Test, makePlaces: (pool: ReturnType<typeof creat
   });
   const send = (range?: string, method = 'GET') =>
     client.send(url, { method, headers: range === undefined ? {} : { range } });
-  return { metrics, pool, outcomes, send };
+  const asked = () => sources.flatMap(({ requests }) => requests);
+  return { metrics, pool, outcomes, send, asked };
 }
 
 const log = { warn: () => undefined };
@@ -107,7 +121,7 @@ t.test('a stored blob is answered while its source is down, in every form', asyn
   t.equal(pool.bytes.lent, 0);
 });
 
-t.test('a disk that fails: at once the source is asked, amid the blob the answer ends short', async (t) => {
+t.test('a disk that fails while the source is down: the answer ends short', async (t) => {
   const file = await createStoredFile(t, bytes);
   const { metrics, send, outcomes } = await openResponder(t, (pool) => ({
     stored: createStoredBlobs({ store: { open: () => file.open() }, pool, log }),
@@ -120,8 +134,47 @@ t.test('a disk that fails: at once the source is asked, amid the blob the answer
   t.equal(short.ended, 'short');
   t.ok(short.body.length > 0 && bytes.subarray(0, short.body.length).equals(short.body));
   t.strictSame(outcomes, ['upstream_failed']);
-  t.equal(await metrics.blobIncomplete.value({ reason: 'internal_error' }), 1);
+  t.equal(await metrics.blobIncomplete.value({ reason: 'connection_refused' }), 1);
   t.equal(file.opened(), 0);
+});
+
+t.test('D9 a disk that fails amid a blob: the rest comes from the source, and is proved', async (t) => {
+  const file = await createStoredFile(t, bytes);
+  file.fault.position = 1_000_000;
+  const wrong = Buffer.from(bytes);
+  wrong[1_999_999] = (wrong[1_999_999] ?? 0) ^ 1;
+  let has = bytes;
+  const { metrics, pool, send, outcomes, asked } = await openResponder(
+    t,
+    (pool) => ({ stored: createStoredBlobs({ store: { open: () => file.open() }, pool, log }) }),
+    (pool) => createMemorySource(has, { pool, chunkBytes: 60_000 }),
+  );
+  const whole = await send();
+  t.equal(whole.ended, 'complete');
+  t.ok(whole.body.equals(bytes));
+  const part = await send('bytes=900000-1500000');
+  t.ok(part.body.equals(bytes.subarray(900_000, 1_500_001)));
+  const several = await send('bytes=0-9,900000-1500000,5-20');
+  t.ok(several.body.includes(bytes.subarray(900_000, 1_500_001)));
+  const ranges = asked().map(({ firstPos, lastPos }) => lastPos - firstPos + 1);
+  t.equal(ranges[0], bytes.length, 'the whole is had anew');
+  t.ok(
+    ranges.slice(1).every((length) => length < 600_001),
+    'of a range only the rest',
+  );
+  const transmitted = async (source: 'cache' | 'upstream') =>
+    Number(new RegExp(`transmit_bytes_total\\{source="${source}"\\} (\\d+)`).exec(await metrics.text())?.[1]);
+  t.ok((await transmitted('cache')) >= 1_000_000);
+  t.ok((await transmitted('upstream')) >= 1_000_000, 'bytes are counted where they came from');
+
+  has = wrong;
+  const reset = await send();
+  t.not(reset.ended, 'complete');
+  t.ok(reset.body.length <= bytes.length - 65_536);
+  t.strictSame(outcomes, ['ok', 'ok', 'ok', 'digest_mismatch']);
+  t.equal(await metrics.blobDigestMismatches.value({ stage: 'blob' }), 1);
+  t.equal(file.opened(), 0);
+  t.equal(pool.bytes.lent, 0);
 });
 
 t.test('what a fill promises decides the end of a whole blob; ranges do not wait for it', async (t) => {

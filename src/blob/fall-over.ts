@@ -1,0 +1,157 @@
+import type { ByteRange, RangeSpec } from '../http/range.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BufferPool, Slab } from '../upstream/buffer-pool.ts';
+import { asFailure } from './as-failure.ts';
+import { createVerifier, type Verifier } from './hold-back.ts';
+import { LocalFailure } from './local-failure.ts';
+import type { BlobContent, BlobFailure, BlobSink, OpenedBlob, OpenResult, Verdict } from './open-blob.ts';
+
+export type FallOverOptions = {
+  readonly digest: Digest;
+  /** Opens the same blob elsewhere: the source has it, too. Called at most once. */
+  readonly open: (range: RangeSpec | undefined) => Promise<OpenResult>;
+  readonly pool: BufferPool;
+};
+
+/**
+ * A stored blob, or a range of it, whose rest comes from elsewhere where the disk fails amid it; the client sees one body.
+ *
+ * A range goes on at the byte where it stopped. The whole is had anew from its first byte, and what was sent already is
+ * dropped: what is to be complete must be proved, and the rest of it alone proves nothing (D9).
+ */
+export function fallOver(stored: OpenedBlob, options: FallOverOptions): OpenedBlob {
+  const { completeLength, range } = stored;
+  const isWhole = stored.length === completeLength;
+  const content = new FallOverContent(stored, options, isWhole);
+  const verdict: Verdict = isWhole
+    ? { kind: 'promised', matches: () => content.matches() }
+    : { kind: 'proved' };
+  return {
+    kind: 'content',
+    completeLength,
+    range,
+    length: stored.length,
+    verdict,
+    pipe: (sink) => content.pipe(sink),
+    pause: () => content.pause(),
+    resume: () => content.resume(),
+    cancel: () => content.cancel(),
+  };
+}
+
+class FallOverContent implements BlobContent, BlobSink {
+  readonly length: number;
+  private readonly stored: OpenedBlob;
+  private readonly options: FallOverOptions;
+  private readonly isWhole: boolean;
+  private sink: BlobSink | undefined;
+  /** What flows now; undefined between the two. */
+  private current: OpenedBlob | undefined;
+  private rest: OpenedBlob | undefined;
+  private verifier: Verifier | undefined;
+  private hasFallenOver = false;
+  private delivered = 0;
+  /** Bytes of the rest that were sent before. */
+  private skip = 0;
+  private paused = false;
+  private cancelled = false;
+
+  constructor(stored: OpenedBlob, options: FallOverOptions, isWhole: boolean) {
+    this.stored = stored;
+    this.current = stored;
+    this.options = options;
+    this.isWhole = isWhole;
+    this.length = stored.length;
+  }
+
+  pipe(sink: BlobSink): void {
+    this.sink = sink;
+    this.stored.pipe(this);
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.current?.pause();
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.current?.resume();
+  }
+
+  cancel(): void {
+    this.cancelled = true;
+    this.current?.cancel();
+  }
+
+  data(chunk: Buffer, slab: Slab | undefined): void {
+    this.verifier?.update(chunk);
+    const skipped = Math.min(this.skip, chunk.length);
+    this.skip -= skipped;
+    this.delivered += chunk.length - skipped;
+    if (skipped === chunk.length) this.options.pool.unpin(slab);
+    else this.sink?.data(skipped === 0 ? chunk : chunk.subarray(skipped), slab);
+  }
+
+  end(): void {
+    this.sink?.end();
+  }
+
+  failed(failure: BlobFailure): void {
+    if (this.cancelled) return;
+    // Only the disk: what went over once has no third place.
+    if (this.hasFallenOver || failure.kind !== 'internal_error') {
+      this.sink?.failed(failure);
+      return;
+    }
+    this.hasFallenOver = true;
+    this.current = undefined;
+    if (this.delivered === this.length) {
+      this.sink?.end();
+      return;
+    }
+    this.options.open(this.restRange()).then(
+      (opened) => this.goOn(opened),
+      (error: unknown) =>
+        this.sink?.failed(asFailure(error, 'the rest of a stored blob could not be opened')),
+    );
+  }
+
+  /** Of the whole alone. */
+  async matches(): Promise<boolean> {
+    if (this.rest === undefined || this.rest.verdict?.kind === 'proved') return true;
+    return this.verifier === undefined ? (this.rest.verdict?.matches() ?? false) : this.verifier.matches();
+  }
+
+  private restRange(): RangeSpec | undefined {
+    if (this.isWhole) return undefined;
+    const { firstPos, lastPos } = this.range();
+    return { kind: 'int', firstPos: firstPos + this.delivered, lastPos };
+  }
+
+  private range(): ByteRange {
+    return this.stored.range ?? { firstPos: 0, lastPos: this.stored.completeLength - 1 };
+  }
+
+  private goOn(opened: OpenResult): void {
+    const { completeLength } = this.stored;
+    if (this.cancelled) {
+      if (opened.kind === 'content') opened.cancel();
+      return;
+    }
+    const wanted = this.isWhole ? completeLength : this.length - this.delivered;
+    if (opened.kind !== 'content' || opened.completeLength !== completeLength || opened.length !== wanted) {
+      if (opened.kind === 'content') opened.cancel();
+      this.sink?.failed(new LocalFailure('the source has not as many bytes of the blob as were stored'));
+      return;
+    }
+    this.skip = this.isWhole ? this.delivered : 0;
+    if (this.isWhole && opened.verdict === undefined) {
+      this.verifier = createVerifier(this.options.digest, completeLength);
+    }
+    this.rest = opened;
+    this.current = opened;
+    opened.pipe(this);
+    if (this.paused) opened.pause();
+  }
+}

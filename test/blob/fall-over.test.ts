@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import t from 'tap';
+import { fallOver } from '../../src/blob/fall-over.ts';
+import { verifierOf } from '../../src/blob/hold-back.ts';
+import { LocalFailure } from '../../src/blob/local-failure.ts';
+import type { OpenedBlob, OpenResult } from '../../src/blob/open-blob.ts';
+import { WrongBlob } from '../../src/blob/wrong-content.ts';
+import { type ByteRange, type RangeSpec, resolveRange } from '../../src/http/range.ts';
+import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
+import { UpstreamFailure } from '../../src/upstream/failure.ts';
+import { contentOf } from '../support/contract/blob-store.ts';
+import { pseudoRandomBytes } from '../support/image.ts';
+import { type Behaviour, collect, memoryBlob } from '../support/memory-blob.ts';
+import { failureOf } from '../upstream/servers.ts';
+
+const SIZE = 10_000;
+const { bytes, digest } = contentOf(pseudoRandomBytes('fall over', SIZE));
+const WHOLE = { firstPos: 0, lastPos: SIZE - 1 };
+const diskFailure = new LocalFailure('EIO');
+
+/** What a store has, whose disk fails at `failsAt`, and what the source has. */
+function open(
+  wanted: ByteRange,
+  failsAt: number,
+  source: Partial<Behaviour> & { readonly bytes?: Buffer; readonly answer?: () => Promise<OpenResult> } = {},
+) {
+  const pool = createBufferPool(8 * 1024 * 1024);
+  const asked: (RangeSpec | undefined)[] = [];
+  const stored: OpenedBlob = {
+    ...memoryBlob(bytes, wanted, { chunkBytes: 700, failsAt, failure: diskFailure, pool }),
+    verdict: { kind: 'proved' },
+  };
+  const content = fallOver(stored, {
+    digest,
+    pool,
+    async open(range) {
+      asked.push(range);
+      if (source.answer !== undefined) return source.answer();
+      const has = source.bytes ?? bytes;
+      const found =
+        range === undefined ? { firstPos: 0, lastPos: has.length - 1 } : resolveRange(range, has.length);
+      if (found === undefined) return { kind: 'unsatisfiable', completeLength: has.length };
+      return { ...memoryBlob(has, found, { chunkBytes: 900, ...source, pool }) };
+    },
+  });
+  return { content, asked, pool };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('any range, wherever the disk fails: one body, and the right one', async (t) => {
+  const positions = fc.tuple(fc.nat(SIZE - 1), fc.nat(SIZE - 1), fc.nat(SIZE)).map(([a, b, at]) => ({
+    range: { firstPos: Math.min(a, b), lastPos: Math.max(a, b) },
+    failsAt: Math.max(at, Math.min(a, b) + 1),
+  }));
+  await fc.assert(
+    fc.asyncProperty(positions, fc.integer({ min: 1, max: 4 }), async ({ range, failsAt }, pauseEvery) => {
+      const { content, asked, pool } = open(range, failsAt);
+      const got = await collect(content, pool, { pauseEvery });
+      assert.ok(got.equals(bytes.subarray(range.firstPos, range.lastPos + 1)));
+      assert.equal(content.length, got.length);
+      const isWhole = got.length === SIZE;
+      if (failsAt > range.lastPos) assert.deepEqual(asked, []);
+      else if (isWhole) assert.deepEqual(asked, [undefined]);
+      else assert.deepEqual(asked, [{ kind: 'int', firstPos: failsAt, lastPos: range.lastPos }]);
+      assert.equal(await (verifierOf(content, digest)?.matches() ?? true), true);
+      await turn();
+      assert.equal(pool.bytes.lent, 0);
+    }),
+    { numRuns: 200 },
+  );
+  t.pass('holds');
+});
+
+t.test('the whole is proved anew, a range can not be', async (t) => {
+  const wrong = Buffer.from(bytes);
+  wrong[9000] = (wrong[9000] ?? 0) ^ 1;
+  const whole = open(WHOLE, 5000, { bytes: wrong });
+  const verifier = verifierOf(whole.content, digest);
+  t.equal(verifier?.holdBackFrom, 0, 'its end waits for the verdict');
+  t.equal((await collect(whole.content, whole.pool)).length, SIZE);
+  t.equal(await verifier?.matches(), false);
+
+  const before = open(WHOLE, 5000, { bytes: Buffer.concat([Buffer.alloc(10), bytes.subarray(10)]) });
+  await collect(before.content, before.pool);
+  t.equal(
+    await verifierOf(before.content, digest)?.matches(),
+    false,
+    'also where only what is dropped is wrong',
+  );
+
+  const part = open({ firstPos: 1, lastPos: 9500 }, 5000, { bytes: wrong });
+  t.equal(verifierOf(part.content, digest), undefined);
+  t.equal((await collect(part.content, part.pool)).length, 9500);
+});
+
+t.test('whoever fetches the rest answers for it', async (t) => {
+  for (const verdict of [true, false]) {
+    const pool = createBufferPool(0);
+    const rest: OpenedBlob = {
+      ...memoryBlob(bytes, WHOLE, { chunkBytes: 900, pool }),
+      verdict: { kind: 'promised', matches: () => Promise.resolve(verdict) },
+    };
+    const { content } = open(WHOLE, 5000, { answer: () => Promise.resolve(rest) });
+    await collect(content, pool);
+    t.equal(await verifierOf(content, digest)?.matches(), verdict);
+  }
+});
+
+t.test('where the rest can not be had, the body ends', async (t) => {
+  const refused = new UpstreamFailure('connection_refused', 'storage', 'down');
+  const down = open(WHOLE, 5000, { answer: () => Promise.reject(refused) });
+  t.equal(await failureOf(collect(down.content, down.pool)), refused);
+  const wrong = open(WHOLE, 5000, {
+    answer: () => Promise.reject(new WrongBlob('http_protocol_error', 'storage', 'quarantined')),
+  });
+  t.match(await failureOf(collect(wrong.content, wrong.pool)), { kind: 'digest_mismatch' });
+  const odd = open(WHOLE, 5000, { answer: () => Promise.reject(new TypeError('a defect')) });
+  t.match(await failureOf(collect(odd.content, odd.pool)), { kind: 'internal_error' });
+  for (const length of [5000, 9999, 20_000]) {
+    const other = open({ firstPos: 5, lastPos: 9990 }, 6000, { bytes: Buffer.alloc(length) });
+    t.match(await failureOf(collect(other.content, other.pool)), { kind: 'internal_error' }, `${length}`);
+    await turn();
+    t.equal(other.pool.bytes.lent, 0);
+  }
+  const twice = open(WHOLE, 5000, { failsAt: 7000, failure: diskFailure });
+  t.equal(await failureOf(collect(twice.content, twice.pool)), diskFailure, 'there is no third place');
+  t.equal(twice.asked.length, 1);
+});
+
+t.test('a client that leaves while the rest is being opened leaves nothing open', async (t) => {
+  const opening = Promise.withResolvers<OpenResult>();
+  const asked = Promise.withResolvers<void>();
+  const { content, pool } = open(WHOLE, 1, {
+    answer() {
+      asked.resolve();
+      return opening.promise;
+    },
+  });
+  let cancelled = 0;
+  content.pipe({
+    data: (_, slab) => pool.unpin(slab),
+    end: () => t.fail('the end'),
+    failed: () => t.fail('a failure'),
+  });
+  await asked.promise;
+  content.cancel();
+  opening.resolve({
+    ...memoryBlob(bytes, WHOLE, { chunkBytes: 900, pool }),
+    cancel: () => void (cancelled += 1),
+  });
+  await turn();
+  t.equal(cancelled, 1);
+  t.equal(pool.bytes.lent, 0);
+});
+
+t.test('what the client does not take is not read on, either', async (t) => {
+  const opening = Promise.withResolvers<OpenResult>();
+  const { content, pool } = open(WHOLE, 1, { answer: () => opening.promise });
+  const got: Buffer[] = [];
+  const done = Promise.withResolvers<void>();
+  content.pipe({
+    data(chunk, slab) {
+      got.push(Buffer.from(chunk));
+      pool.unpin(slab);
+    },
+    end: () => done.resolve(),
+    failed: done.reject,
+  });
+  await turn();
+  content.pause();
+  opening.resolve(memoryBlob(bytes, WHOLE, { chunkBytes: 900, pool }));
+  for (let turns = 0; turns < 10; turns += 1) await turn();
+  t.equal(Buffer.concat(got).length, 1);
+  content.resume();
+  await done.promise;
+  t.ok(Buffer.concat(got).equals(bytes));
+});
