@@ -16,6 +16,9 @@ export const HOSTS = {
   /** A registry that means harm. */
   hostile: { name: 'hostile.upstream.example', address: '10.213.7.13' },
   hostileLogin: { name: 'hostile.registry.example', address: '10.213.7.14' },
+  /** A balancer with three Berths behind it. */
+  replicasLogin: { name: 'replicas.registry.example', address: '10.213.7.15' },
+  replicasData: { name: 'replicas.westeurope.data.registry.example', address: '10.213.7.16' },
 } as const;
 
 /** The network of the run: both namespaces, nothing else. */

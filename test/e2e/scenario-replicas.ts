@@ -1,0 +1,162 @@
+import type { Berth } from './berth.ts';
+import { berthFiles } from './client-config.ts';
+import { CLIENTS } from './clients/all.ts';
+import type { Client, PullTarget } from './clients/client.ts';
+import { crane } from './clients/crane.ts';
+import { skopeoPush } from './clients/skopeo.ts';
+import { HOSTS } from './hosts-file.ts';
+import { waitUntil } from './process.ts';
+import { openReplicasScene, type ReplicasScene, sumOf } from './replicas/replicas-scene.ts';
+import { expect, expectEqual } from './report.ts';
+import { USERS } from './token-service.ts';
+import { bearer } from './upload-image.ts';
+import { type World, withClientSetup } from './world.ts';
+
+/** Bytes that the replica to be killed has sent of a running pull by then. */
+const UNDER_WAY = 20 * 1024 * 1024;
+const WAIT_MS = 120_000;
+/** They give up at the first body that ends early, whoever serves it; their user runs them again. */
+const WITHOUT_RETRIES = ['skopeo', 'crane'];
+const SENT = 'berth_blob_transmit_bytes_total{';
+
+/** Three Berths with shared keys and a Redis behind HAProxy, which deals connections out as they come. */
+export async function replicasScenario(world: World): Promise<void> {
+  const scene = await openReplicasScene(world);
+  const { report } = world;
+  try {
+    for (const client of CLIENTS) {
+      await report.check(`replicas: ${client.name} pulls through three of them`, () =>
+        pullCase(world, scene, client),
+      );
+    }
+    await report.check('replicas: what one was allowed is known to all', () => sharedCase(scene));
+    await report.check('replicas: pushed and deleted through one, seen through all at once', () =>
+      pushCase(world, scene),
+    );
+    await report.check('replicas: one is killed in the middle of five pulls, and all five end well', () =>
+      killCase(world, scene),
+    );
+    await report.check('replicas: Redis hangs, and is killed, and pulls go on', () =>
+      redisCase(world, scene),
+    );
+  } finally {
+    await scene.end();
+  }
+}
+
+function target(world: World, name: 'app' | 'big' | 'crowd'): PullTarget {
+  const image = world.images[name];
+  return { registry: HOSTS.replicasLogin.name, repository: `public/${name}`, tag: '1', image };
+}
+
+async function pull(world: World, scene: ReplicasScene, client: Client, wanted: PullTarget): Promise<void> {
+  const [any] = scene.berths;
+  if (any === undefined) throw new Error('there are three');
+  const files = await berthFiles(any, client.configuration, 'replicas', world.authority.caFile);
+  await withClientSetup(world, client.name, files, (setup) => client.pull(setup, wanted));
+}
+
+async function pullCase(world: World, scene: ReplicasScene, client: Client): Promise<string> {
+  const hosts = [HOSTS.replicasLogin.name, HOSTS.replicasData.name];
+  const seen = await world.observer.observe(hosts, () => pull(world, scene, client, target(world, 'app')));
+  expectEqual(seen, { connected: hosts.toSorted(), refused: [], asked: [] }, 'hosts');
+  return 'every byte verified';
+}
+
+async function sharedCase(scene: ReplicasScene): Promise<string> {
+  for (const berth of scene.berths) {
+    const served = sumOf(await berth.metrics(), 'berth_ticket_verifications_total{result="ok"}');
+    expect(served > 0, 'a replica has served no ticket');
+  }
+  const bad = await scene.sum('berth_ticket_verifications_total{result="unknown_key"}');
+  expectEqual(bad, 0, 'tickets of unknown keys');
+  const shared = await scene.sum('berth_authorization_decisions_total{result="shared"}');
+  expect(shared > 0, 'no decision was taken over');
+  return `${shared} decisions taken over`;
+}
+
+async function pushCase(world: World, scene: ReplicasScene): Promise<string> {
+  const credentials = ['pusher', USERS.pusher] as const;
+  const from = target(world, 'app');
+  const to = { ...from, repository: 'pushed/replicas', tag: '1', credentials };
+  const [any] = scene.berths;
+  if (any === undefined) throw new Error('there are three');
+  const files = await berthFiles(any, 'podman', 'replicas', world.authority.caFile);
+  await withClientSetup(world, 'skopeo', files, (setup) => skopeoPush(setup, from, to));
+  await withClientSetup(world, 'crane', new Map(), (setup) => crane.pull(setup, to));
+  const login = `https://${HOSTS.replicasLogin.name}`;
+  const scope = `repository:${to.repository}:pull,push,delete`;
+  const authorization = await bearer(
+    world.http,
+    `${login}/oauth2/token`,
+    world.tokens.service,
+    scope,
+    credentials,
+  );
+  const url = `${login}/v2/${to.repository}/manifests/${to.image.index.digest}`;
+  // The client keeps one connection, which is one replica; each of these is another one.
+  const ask = (method: string) =>
+    world.http.send(method, url, { headers: { authorization, connection: 'close' } });
+  for (let count = 0; count < 6; count += 1) expectEqual((await ask('GET')).status, 200, 'before');
+  expectEqual((await ask('DELETE')).status, 202, 'the delete');
+  for (let count = 0; count < 6; count += 1) expectEqual((await ask('GET')).status, 404, 'after');
+  return 'pulled at once; deleted, and gone at each';
+}
+
+async function killCase(world: World, scene: ReplicasScene): Promise<string> {
+  const before = await Promise.all(scene.berths.map(async (berth) => sumOf(await berth.metrics(), SENT)));
+  let killed: Berth | undefined;
+  const isUnderWay = async (): Promise<boolean> => {
+    for (const [index, berth] of scene.berths.entries()) {
+      const text = await berth.metrics();
+      const sent = sumOf(text, SENT) - (before[index] ?? 0);
+      const inFlight = sumOf(text, 'berth_http_requests_in_flight{server="data_endpoint"}');
+      if (sent > UNDER_WAY && inFlight > 0) {
+        killed = berth;
+        scene.kill(berth);
+        return true;
+      }
+    }
+    return false;
+  };
+  const again: string[] = [];
+  const pullOut = async (client: Client): Promise<void> => {
+    try {
+      await pull(world, scene, client, target(world, 'big'));
+    } catch (error) {
+      if (!WITHOUT_RETRIES.includes(client.name)) throw error;
+      again.push(client.name);
+      await pull(world, scene, client, target(world, 'big'));
+    }
+  };
+  const pulls = CLIENTS.map(pullOut);
+  const ended = Promise.allSettled(pulls);
+  await waitUntil('a replica in mid-pull', isUnderWay, { timeoutMs: WAIT_MS });
+  const failed = (await ended).flatMap((result, index) =>
+    result.status === 'rejected' ? [`${CLIENTS[index]?.name}: ${String(result.reason)}`] : [],
+  );
+  if (killed === undefined) throw new Error('none was killed');
+  await scene.restart(killed);
+  expectEqual(failed, [], 'pulls that failed');
+  const note = again.length === 0 ? '' : `; run again by their user: ${again.join(', ')}`;
+  return `${CLIENTS.length} clients, 300 MB each${note}`;
+}
+
+async function redisCase(world: World, scene: ReplicasScene): Promise<string> {
+  const { redis } = scene;
+  process.kill(redis.pid, 'SIGSTOP');
+  try {
+    await pull(world, scene, crane, target(world, 'crowd'));
+    const timeouts = await scene.sum('berth_state_operations_total{operation="look",result="timeout"}');
+    expect(timeouts > 0, 'nobody has noticed that Redis hangs');
+  } finally {
+    process.kill(redis.pid, 'SIGCONT');
+  }
+  const pulling = pull(world, scene, crane, target(world, 'big'));
+  await redis.end();
+  await pulling;
+  const isNoticed = async () => (await scene.sum('berth_state_available')) === 0;
+  await waitUntil('every replica by itself', isNoticed, { timeoutMs: WAIT_MS });
+  await pull(world, scene, crane, target(world, 'app'));
+  return 'crane, while it hung, as it ended, and without';
+}
