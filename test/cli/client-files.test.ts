@@ -1,6 +1,8 @@
 import t from 'tap';
+import { buildkitFiles } from '../../src/cli/buildkit-files.ts';
 import type { ClientFiles } from '../../src/cli/client-file.ts';
 import { containerdFiles } from '../../src/cli/containerd-files.ts';
+import { crioFiles } from '../../src/cli/crio-files.ts';
 import { dockerFiles } from '../../src/cli/docker-files.ts';
 import { podmanFiles } from '../../src/cli/podman-files.ts';
 import { loadedRegistry } from '../support/config-file.ts';
@@ -108,4 +110,49 @@ t.test('podman: http is said, and a mirror where the source may be asked', async
       '[[registry.mirror]]\nlocation = "localhost:5000"\ninsecure = true\n',
     ].join('\n'),
   );
+});
+
+t.test('buildkit: mirrors for every source, the authority for the login server', async (t) => {
+  const result = buildkitFiles({ registry: cloud, ca: CA, fallback: false });
+  t.same(asRecord(result), {
+    '/etc/buildkit/buildkitd.toml': [
+      '[registry."contoso.azurecr.io"]\n  mirrors = ["contoso.registry.example"]\n',
+      '[registry."old.example:5000"]\n  mirrors = ["contoso.registry.example"]\n',
+      '[registry."contoso.registry.example"]\n  ca = ["/etc/buildkit/berth-contoso.crt"]\n',
+    ].join('\n'),
+    '/etc/buildkit/berth-contoso.crt': CA,
+  });
+  t.match(result.notes, [
+    /restart buildkitd/,
+    /asks contoso\.azurecr\.io, old\.example:5000 itself when the mirror/,
+  ]);
+  const plain = buildkitFiles({ registry: sidecar, ca: CA, fallback: true });
+  t.same(asRecord(plain), {
+    '/etc/buildkit/buildkitd.toml': [
+      '[registry."docker.io"]\n  mirrors = ["localhost:5000"]\n',
+      '[registry."localhost:5000"]\n  http = true\n',
+      '[registry."127.0.0.1:5000"]\n  http = true\n',
+    ].join('\n'),
+  });
+  t.equal(plain.notes.length, 1);
+});
+
+t.test("CRI-O: podman's files, and what CRI-O does with them", async (t) => {
+  const input = { registry: cloud, ca: CA, fallback: false };
+  const result = crioFiles(input);
+  t.same(result.files, podmanFiles(input).files);
+  t.match(result.notes, [/SIGHUP/, /crio\.conf stays as it is/]);
+});
+
+t.test('a registry that stands for nothing but itself needs no file', async (t) => {
+  const alone = {
+    registry: loadedRegistry({
+      loginServer: 'contoso.azurecr.io',
+      dataEndpoint: '{registry}.{region}.data.x.example',
+    }),
+    ca: undefined,
+    fallback: false,
+  };
+  t.same(buildkitFiles(alone), { files: [], notes: ['buildkit needs no file'] });
+  t.same(crioFiles(alone), { files: [], notes: ['CRI-O needs no file'] });
 });

@@ -157,6 +157,8 @@ t.test('client-config prints or writes files', async (t) => {
       content: '-----BEGIN CERTIFICATE-----\nx\n',
     },
   ]);
+  const table = await run(['client-config', 'buildkit', ...base, ...ca, '-o', 'tsv']);
+  t.match(table.stdout, /^\/etc\/buildkit\/buildkitd\.toml\t\d+\n\/etc\/buildkit\/berth-contoso\.crt\t30\n$/);
   const root = join(directory, 'root');
   const written = join(root, 'etc/containers/registries.conf.d/50-berth-contoso.conf');
   const write = ['client-config', 'podman', ...base, '--root', root];
@@ -178,6 +180,11 @@ t.test('client-config prints or writes files', async (t) => {
   });
   t.match(await run(['client-config', 'docker', ...base, '--ca', join(directory, 'key.pem')]), {
     stderr: /holds a private key/,
+  });
+  const off = ['--config', writeConfig(t.testdir({}), { dataEndpointEnabled: false })];
+  t.match(await run(['client-config', 'crio', ...off]), {
+    exitCode: 0,
+    stderr: /data endpoints are off: clients fetch blobs from \*\.blob\.core\.windows\.net itself/,
   });
   mkdirSync(join(directory, 'blocked'));
   writeFileSync(join(directory, 'blocked', 'etc'), '');

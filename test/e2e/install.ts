@@ -9,18 +9,25 @@ const DEBIAN_PACKAGES: readonly { readonly name: string; readonly program: strin
   { name: 'runc', program: '/usr/sbin/runc' },
   { name: 'skopeo', program: '/usr/bin/skopeo' },
   { name: 'podman', program: '/usr/bin/podman' },
+  { name: 'zsh', program: '/usr/bin/zsh' },
+  { name: 'fish', program: '/usr/bin/fish' },
   { name: 'iptables', program: '/usr/sbin/iptables' },
   { name: 'nftables', program: '/usr/sbin/nft' },
   { name: 'squid', program: '/usr/sbin/squid' },
   { name: 'chromium', program: '/usr/bin/chromium' },
   { name: 'haproxy', program: '/usr/sbin/haproxy' },
   { name: 'redis-server', program: '/usr/bin/redis-server' },
+  { name: 'buildah', program: '/usr/bin/buildah' },
+  { name: 'debootstrap', program: '/usr/sbin/debootstrap' },
   { name: 'iproute2', program: '/usr/sbin/ip' },
   { name: 'ca-certificates', program: '/usr/sbin/update-ca-certificates' },
 ];
 
 /** containerd 2.2 is the first line with parallel layer fetches that `go install` builds: go.mod of 2.1 has an `exclude`. */
 const CONTAINERD_2 = { source: 'github.com/containerd/containerd/v2/cmd', version: 'v2.2.9' } as const;
+
+/** The last line of BuildKit that `go install` builds: go.mod of later ones has an `exclude`. */
+const BUILDKIT = { source: 'github.com/moby/buildkit/cmd', version: 'v0.17.3' } as const;
 
 /** Go programs at exact versions. The conformance program has no tags: the version is a commit of 2026-08-31. */
 const GO_PROGRAMS: readonly GoProgram[] = [
@@ -33,6 +40,8 @@ const GO_PROGRAMS: readonly GoProgram[] = [
   },
   { ...CONTAINERD_2, name: 'containerd', source: `${CONTAINERD_2.source}/containerd` },
   { ...CONTAINERD_2, name: 'ctr', source: `${CONTAINERD_2.source}/ctr` },
+  { ...BUILDKIT, name: 'buildkitd', source: `${BUILDKIT.source}/buildkitd` },
+  { ...BUILDKIT, name: 'buildctl', source: `${BUILDKIT.source}/buildctl` },
 ];
 
 /** Refuses every start of a service that a package's postinst asks for. */
@@ -50,6 +59,8 @@ export type Programs = {
   readonly ctr2: string;
   readonly skopeo: string;
   readonly podman: string;
+  readonly buildkitd: string;
+  readonly buildctl: string;
   readonly haproxy: string;
   readonly redis: string;
   readonly registry: string;
@@ -108,6 +119,8 @@ export async function installPrograms(say: (text: string) => void): Promise<Prog
     ctr2: path('ctr'),
     skopeo: '/usr/bin/skopeo',
     podman: '/usr/bin/podman',
+    buildkitd: path('buildkitd'),
+    buildctl: path('buildctl'),
     chromium: '/usr/bin/chromium',
     haproxy: '/usr/sbin/haproxy',
     redis: '/usr/bin/redis-server',

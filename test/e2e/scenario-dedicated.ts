@@ -1,9 +1,11 @@
 import type { Berth, RegistryName } from './berth.ts';
 import { berthFiles } from './client-config.ts';
 import { CLIENTS } from './clients/all.ts';
+import { buildkit } from './clients/buildkit.ts';
 import type { Client, PullTarget } from './clients/client.ts';
 import { containerd } from './clients/containerd.ts';
 import { crane } from './clients/crane.ts';
+import { crio } from './clients/crio.ts';
 import { dockerd } from './clients/dockerd.ts';
 import { podman } from './clients/podman.ts';
 import { skopeo } from './clients/skopeo.ts';
@@ -42,7 +44,7 @@ export async function dedicatedScenario(world: World, berth: Berth): Promise<voi
   const { loginServer, dataEndpoints } = await berth.endpoints('contoso');
   const hosts = [loginServer, ...dataEndpoints];
   const small = { registry: loginServer, repository: 'public/app', tag: '1', image: world.images.app };
-  for (const client of CLIENTS) {
+  for (const client of [...CLIENTS, buildkit, crio]) {
     const title = `dedicated: ${client.name} pulls through login server and data endpoint`;
     await pullCase(world, berth, { title, client, registry: 'contoso', target: small, hosts });
   }
@@ -62,6 +64,8 @@ export async function mirrorScenario(world: World, berth: Berth): Promise<void> 
     [podman, 'hub', dockerHub],
     [containerd, 'contoso', source],
     [skopeo, 'contoso', source],
+    [buildkit, 'contoso', source],
+    [crio, 'contoso', source],
   ] as const) {
     const { loginServer, dataEndpoints } = await berth.endpoints(registry);
     const title = `mirror: ${client.name} pulls from ${target.registry} through Berth`;

@@ -28,7 +28,7 @@ export type ClientSetup = {
 export type Client = {
   readonly name: string;
   /** Which of `berth client-config`'s forms it reads. */
-  readonly configuration: 'docker' | 'containerd' | 'podman' | 'none';
+  readonly configuration: 'docker' | 'containerd' | 'podman' | 'buildkit' | 'crio' | 'none';
   /** Pulls the image and verifies every byte of it; throws otherwise. */
   pull(setup: ClientSetup, target: PullTarget): Promise<void>;
 };

@@ -15,6 +15,11 @@ export async function handWrittenFiles(
       const hosts = `server = "https://${registry}"\n[host."https://${registry}"]\n  ca = "${caFile}"\n`;
       return new Map([[`containerd/certs.d/${registry}/hosts.toml`, hosts]]);
     }
+    case 'buildkit': {
+      const toml = `[registry."${registry}"]\n  ca = ["${caFile}"]\n`;
+      return new Map([['buildkit/buildkitd.toml', toml]]);
+    }
+    case 'crio':
     case 'podman':
       return new Map([[`containers/certs.d/${registry}/ca.crt`, ca]]);
     case 'none':
