@@ -37,7 +37,8 @@ export type RecoveryFacts = {
 export const EXPIRY_MARGIN_MS = 2_000;
 
 export function createResumeSource(source: BlobSource, deps: ResumeDeps, limits: ResumeLimits): ResumeSource {
-  const policy = createResumePolicy({ ...deps, limits: { ...limits, ...deps.limits } });
+  const inForce = { ...limits, ...deps.limits };
+  const policy = createResumePolicy({ ...deps, limits: inForce });
   let current = source;
   let isWithoutCredentials = false;
 
@@ -88,11 +89,20 @@ export function createResumeSource(source: BlobSource, deps: ResumeDeps, limits:
         await waitFor(step.afterMs, signal);
         if (step.kind === 'retry') return;
         moved = 0;
+        const { origin } = current;
+        const retryAfterMs = (failure.retryAfterSeconds ?? 0) * 1000;
         try {
-          if (await renew(signal)) return;
+          if (!(await renew(signal))) continue;
         } catch (error) {
           failure = error;
+          continue;
         }
+        // A fresh link to the same host is no way around what it has asked for.
+        if (current.origin === origin && retryAfterMs > 0) {
+          if (retryAfterMs > inForce.maxRetryAfterMs) throw failure;
+          await waitFor(retryAfterMs, signal);
+        }
+        return;
       }
     },
   };

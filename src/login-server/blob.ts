@@ -17,6 +17,7 @@ import type { Verdict } from './decisions.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import { redirectToDataEndpoint } from './redirect-blob.ts';
 import { sendAnswer, sendBounded } from './send-answer.ts';
+import { staleFields } from './stale-fields.ts';
 
 type BlobRoute = Extract<Route, { kind: 'blob' }>;
 type FoundBlob = Exclude<BlobLocation, { kind: 'status' }>;
@@ -35,18 +36,23 @@ export async function answerBlob(
     await passThrough(call, caller, deps);
     return;
   }
-  const location = await locate(call, route, caller, deps);
+  const verdict = await locate(call, route, caller, deps);
+  const location = verdict.value;
   if (location.kind === 'status') {
     refuseOddAnswer(location.status);
     await sendBounded(call, location, deps);
     return;
   }
-  if (isGet && delivery === 'dedicated' && redirectToDataEndpoint(call, route, location, caller, deps)) {
+  const staleSince = verdict.kind === 'allowed' ? verdict.staleSince : undefined;
+  const isPublic = verdict.kind === 'allowed' && verdict.isPublic === true;
+  // C13: what stands in is kept here, and maybe at no other replica that a ticket might come to.
+  const isRedirected = isGet && delivery === 'dedicated' && staleSince === undefined;
+  if (isRedirected && redirectToDataEndpoint(call, route, { location, isPublic }, caller, deps)) {
     count(call, 'dataEndpoint', deps);
     return;
   }
   if (isGet) metrics.redirects.inc({ delivery: 'inline' });
-  await deliverInline(call, route, location, caller, deps);
+  await deliverInline(call, route, { location, staleSince }, caller, deps);
 }
 
 /** A 204 or an unasked 304 is neither the blob nor a reason why there is none. @throws UpstreamFailure */
@@ -62,7 +68,8 @@ function refuseOddAnswer(status: number): void {
 
 /** B6: the answer that the upstream would have given without us, its redirect leading where it would have led. */
 async function passThrough(call: DoorRequest, caller: Caller, deps: LoginServerDeps): Promise<void> {
-  const request = upstreamRequest(call, caller.authorization);
+  const region = deps.clientRegions(call.context.clientAddress);
+  const request = { ...upstreamRequest(call, caller.authorization), region };
   const headers = forwardedHeaders(call.request.raw.headers, ['range', 'if-range', 'if-none-match']);
   const response = await deps.upstream.request({ ...request, headers });
   const { location } = response.headers;
@@ -86,24 +93,29 @@ async function locate(
   route: BlobRoute,
   caller: Caller,
   deps: LoginServerDeps,
-): Promise<BlobLocation> {
+): Promise<Verdict<BlobLocation>> {
   const { registry, upstream } = deps;
   const { repository, digest } = route;
   const client = limitKey(call.context.clientAddress);
+  const region = deps.clientRegions(call.context.clientAddress);
+  // X6: where it is for one client, or was before a region failed, is not where it is for another.
+  const order = upstream.regions?.order(region);
   const ask = async (
     authorization: string | undefined,
     signal: AbortSignal,
   ): Promise<Verdict<BlobLocation>> => {
-    const value = await upstream.locateBlob({ repository, digest, authorization, client, signal });
+    const value = await upstream.locateBlob({ repository, digest, authorization, client, region, signal });
     if (value.kind === 'status') return { kind: 'refused', status: value.status, value };
     const expiresAt = value.kind === 'storage' ? value.expiresAt : undefined;
     return { kind: 'allowed', value, ...(expiresAt !== undefined && { usableUntil: expiresAt * 1000 }) };
   };
-  const verdict = await deps.blobDecisions.decide(
+  const { staleIfErrorSeconds: seconds } = registry;
+  const isKept = seconds > 0 && (await deps.isBlobKept(digest));
+  return deps.blobDecisions.decide(
     {
       registry: registry.name,
       repository,
-      subject: `blob ${digest}`,
+      subject: order === undefined ? `blob ${digest}` : `blob ${digest} ${order}`,
       authorization: caller.authorization,
       ttlSeconds: registry.authorizationTtlSeconds,
       readOnly: !registry.push,
@@ -111,17 +123,17 @@ async function locate(
         ? async (signal) => ask(await upstream.anonymousAuthorization(repository, signal), signal)
         : undefined,
       ask: (signal) => ask(caller.authorization, signal),
+      stale: seconds === 0 ? undefined : { seconds, usable: () => isKept },
     },
     call.context.signal,
   );
-  return verdict.value;
 }
 
 /** B4, B5: HEAD in every delivery, and GET where the login server carries the bytes itself. */
 async function deliverInline(
   call: DoorRequest,
   route: BlobRoute,
-  location: FoundBlob,
+  { location, staleSince }: { readonly location: FoundBlob; readonly staleSince: number | undefined },
   caller: Caller,
   deps: LoginServerDeps,
 ): Promise<void> {
@@ -136,7 +148,7 @@ async function deliverInline(
     const path = `/v2/${repository}/blobs/${digest}`;
     const authorization =
       location.kind === 'registry'
-        ? (caller.authorization ?? (await deps.upstream.ownAuthorization(path, context.signal)))
+        ? (caller.authorization ?? (await deps.upstream.ownAuthorization(path, context.signal, location.url)))
         : undefined;
     const blob = { repository, digest, client: limitKey(context.clientAddress) };
     const renew = createRenewSource(blob, credentials, deps);
@@ -150,6 +162,7 @@ async function deliverInline(
       signal: context.signal,
       takeResponse: () => {
         call.reply.headers(API_VERSION_FIELD);
+        if (staleSince !== undefined) call.reply.headers(staleFields(staleSince, deps.now()));
         return takeResponse(call.reply);
       },
       ended: (outcome, failure) => Object.assign(context.access, { outcome, ...(failure && { failure }) }),

@@ -11,10 +11,12 @@ export type Verdict<T> =
   | {
       readonly kind: 'allowed';
       readonly value: T;
-      /** Unix milliseconds after which what came along (a location) is of no use. */
+      /** Unix milliseconds after which what came along (a location) is of no use; what is kept here needs none. */
       readonly usableUntil?: number;
       /** The upstream can not be asked; this is what it said at that time, Unix milliseconds (C10). */
       readonly staleSince?: number;
+      /** It was said to everybody (C8). */
+      readonly isPublic?: true;
     }
   /** `value` is the upstream's own answer, to pass on. */
   | { readonly kind: 'refused'; readonly status: number; readonly value: T };
@@ -141,8 +143,7 @@ export function createDecisions<T>(deps: {
     }
     if (verdict.kind === 'allowed') {
       if (question.stale === undefined) return;
-      const ends = [verdict.usableUntil, tokenExpiry(authorization)];
-      const usableUntil = Math.min(...ends.filter((end) => end !== undefined));
+      const usableUntil = tokenExpiry(authorization) ?? Number.POSITIVE_INFINITY;
       allowedBefore.allow(key, { value: verdict.value, askedAt, asked, usableUntil });
     } else if (!isOutageStatus(verdict.status)) {
       allowedBefore.refuse(key, asked);
@@ -292,7 +293,7 @@ export function createDecisions<T>(deps: {
       const open = lookUp(askerOf(question, 'public').key, of);
       if (question.probe !== undefined && open?.kind === 'allowed') {
         count('public');
-        return open;
+        return { ...open, isPublic: true };
       }
       if (look?.caller !== undefined) return takeOver(asker.key, look.caller);
       if (look?.open !== undefined) return takeOver(askerOf(question, 'public').key, look.open);
@@ -305,7 +306,7 @@ export function createDecisions<T>(deps: {
       signal.throwIfAborted();
       if (probed !== undefined) {
         count('public');
-        return probed;
+        return probed.kind === 'allowed' ? { ...probed, isPublic: true } : probed;
       }
       return askOrFindStale(question, of, asker, signal);
     },

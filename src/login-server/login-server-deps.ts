@@ -5,7 +5,9 @@ import type { ManifestStore } from '../cache/manifest-store.ts';
 import type { RegistryConfig } from '../config/config.ts';
 import type { Migration } from '../endpoints/migration.ts';
 import type { Settings } from '../endpoints/settings.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ClientPolicy } from '../policy/client-policy.ts';
+import type { ClientRegions } from '../policy/client-regions.ts';
 import type { RepositoryRules } from '../policy/repository-rules.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
 import type { Collapse } from '../upstream/collapse.ts';
@@ -17,10 +19,13 @@ import type { ManifestAnswer } from './manifest-answer.ts';
 /** What the login server of one registry works with. */
 export type LoginServerDeps = BlobSourceDeps & {
   readonly registry: RegistryConfig;
+  readonly clientRegions: ClientRegions;
   readonly upstream: UpstreamRegistry;
   readonly settings: Pick<Settings, 'deliveryFor'>;
   readonly migration: Pick<Migration, 'record'>;
   readonly blobDecisions: Decisions<BlobLocation>;
+  /** Whether the blob cache has it whole. */
+  readonly isBlobKept: (digest: Digest) => Promise<boolean>;
   /** Questions for fresh links that are under way, of this registry alone. */
   readonly renewals: Collapse<BlobLocation>;
   readonly manifestDecisions: Decisions<ManifestAnswer>;

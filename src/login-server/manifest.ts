@@ -11,6 +11,7 @@ import {
 import type { Caller } from './caller.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import { sendBounded } from './send-answer.ts';
+import { staleFields } from './stale-fields.ts';
 
 /** end-3, GET and HEAD (C1–C4): from memory where the upstream lets this caller have it, else from the upstream. */
 export async function answerManifest(
@@ -35,15 +36,6 @@ export async function answerManifest(
   const fetched = await fetchAllowed(call, route, answer, caller, deps);
   if (fetched.kind === 'answer') await sendBounded(call, fetched.answer, deps);
   else await sendManifest(call, describe(fetched.manifest), fetched.manifest.content);
-}
-
-/** RFC 9111 §5.1; and the distribution-spec's warnings, which clients show (code 299, agent `-`). */
-function staleFields(since: number, now: number): Record<string, string> {
-  const seconds = Math.max(0, Math.floor((now - since) / 1000));
-  return {
-    age: String(seconds),
-    warning: `299 - "The upstream registry does not answer; this is what it said ${seconds} seconds ago."`,
-  };
 }
 
 /** The fields are the upstream's for this repository, also where the content was kept for another one (C4). */

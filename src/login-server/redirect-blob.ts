@@ -8,10 +8,14 @@ import type { BlobLocation } from '../upstream/upstream-registry.ts';
 import type { Caller } from './caller.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 
+type FoundBlob = Exclude<BlobLocation, { kind: 'status' }>;
+
 /** Seconds before a signature's end at which its ticket ends: a request under way must still start in time. */
 const SOURCE_MARGIN_SECONDS = 60;
 /** Seconds for a source that does not say when it expires: the shortest lives seen are five minutes (S3). */
 const UNKNOWN_EXPIRY_SECONDS = 240;
+/** Seconds below which a link may end amid a large blob, 2 GiB at 20 Mbit/s. Azure Container Registry's live for 20 to 30 minutes. */
+const SHORT_SOURCE_SECONDS = 900;
 
 /**
  * B3: 307 to the data endpoint of the region that the location names, with a ticket. False where a ticket can not be made
@@ -20,17 +24,22 @@ const UNKNOWN_EXPIRY_SECONDS = 240;
 export function redirectToDataEndpoint(
   call: DoorRequest,
   { repository, digest }: Extract<Route, { kind: 'blob' }>,
-  location: Exclude<BlobLocation, { kind: 'status' }>,
+  { location, isPublic }: { readonly location: FoundBlob; readonly isPublic: boolean },
   caller: Caller,
   deps: LoginServerDeps,
 ): boolean {
   const { registry, metrics } = deps;
-  const credentials = sealableCredentials(location, caller);
-  if (credentials === 'not_sealable') return false;
-  const region = regionOf(location, deps);
-  const dataEndpoint = dataEndpointHost(registry, region);
   const nowSeconds = Math.floor(deps.now() / 1000);
   const sourceExpiry = location.kind === 'storage' ? location.expiresAt : Number.POSITIVE_INFINITY;
+  const bearer = bearerOf(caller);
+  const needsCaller = registry.upstream.auth === null && caller.authorization !== undefined;
+  // B7: Basic credentials never enter a link.
+  if (location.kind === 'registry' && needsCaller && bearer === undefined) return false;
+  const isShort = sourceExpiry === undefined || sourceExpiry - nowSeconds < SHORT_SOURCE_SECONDS;
+  // E5: what everybody may have is renewed without credentials.
+  const isSealed = needsCaller && (location.kind === 'registry' || (isShort && !isPublic));
+  const region = regionOf(location, call.context.clientAddress, deps);
+  const dataEndpoint = dataEndpointHost(registry, region);
   const ticket: Ticket = {
     registry: registry.name,
     loginServer: call.context.host ?? registry.loginServer,
@@ -43,7 +52,7 @@ export function redirectToDataEndpoint(
       location.kind === 'storage'
         ? { kind: 'storage', url: location.url, expiresAt: location.expiresAt }
         : { kind: 'registry', url: location.url },
-    bearer: credentials.bearer,
+    bearer: isSealed ? bearer : undefined,
     expiresAt: ticketExpiry(nowSeconds, deps.ticketLifetimeSeconds, sourceExpiry),
   };
   const query = seal(ticket, deps);
@@ -77,30 +86,31 @@ export function ticketExpiry(
   return nowSeconds + Math.min(lifetimeSeconds, Math.max(usable, 1));
 }
 
-/** B7: a source at the registry itself needs the caller's token at each request; Basic credentials never enter a link. */
-function sealableCredentials(
-  location: Exclude<BlobLocation, { kind: 'status' }>,
-  caller: Caller,
-): { readonly bearer: string | undefined } | 'not_sealable' {
-  if (location.kind === 'storage' || caller.authorization === undefined) return { bearer: undefined };
-  const bearer = /^Bearer +(\S+)$/i.exec(caller.authorization)?.[1];
-  return bearer === undefined ? 'not_sealable' : { bearer };
+/** The token alone, where it may be sealed. */
+function bearerOf({ authorization }: Caller): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
 }
 
-function regionOf(location: Exclude<BlobLocation, { kind: 'status' }>, deps: LoginServerDeps): string {
-  const { registry } = deps;
-  // The registry's own host names no region: the first is as good as any, and nothing was left unmapped.
-  const host = location.kind === 'storage' ? location.host : new URL(registry.upstream.url).host;
-  const region = regionForHost(registry, host);
-  if (!region.matched && location.kind === 'storage') deps.metrics.regionsUnmatched.inc({});
-  return region.name;
+/** B3, X5. */
+function regionOf(location: FoundBlob, clientAddress: string, deps: LoginServerDeps): string {
+  const { registry, upstream } = deps;
+  const named = regionForHost(registry, new URL(location.url).host);
+  if (named.matched) return named.name;
+  // The registry's own host names no region, and nothing was left unmapped.
+  if (location.kind === 'storage') deps.metrics.regionsUnmatched.inc({});
+  const isUsable = (region: string | undefined): region is string =>
+    region !== undefined && (upstream.regions?.isUsable(region) ?? true);
+  const asked = location.region === named.name ? undefined : location.region;
+  return [asked, deps.clientRegions(clientAddress), named.name].find(isUsable) ?? named.name;
 }
 
 function seal(ticket: Ticket, deps: LoginServerDeps): string | undefined {
   try {
     return sealTicket(deps.ticketKeys(), ticket);
   } catch (error) {
-    if (error instanceof TicketSealError) return undefined;
-    throw error;
+    if (!(error instanceof TicketSealError)) throw error;
+    // E5: storage asks for no token; without one in the ticket its link is only not renewed.
+    const isOnlyForRenewal = ticket.source.kind === 'storage' && ticket.bearer !== undefined;
+    return isOnlyForRenewal ? seal({ ...ticket, bearer: undefined }, deps) : undefined;
   }
 }

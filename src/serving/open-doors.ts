@@ -19,6 +19,7 @@ import { createLoginServer } from '../login-server/login-server.ts';
 import type { ManifestAnswer } from '../login-server/manifest-answer.ts';
 import type { SharedScope } from '../login-server/shared-decisions.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { clientNetwork } from '../policy/client-network.ts';
 import { type ClientPolicy, createClientPolicy } from '../policy/client-policy.ts';
@@ -222,6 +223,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       pool,
       metrics,
       settings: deps.settings,
+      isBlobKept: async (digest: Digest) => (await places.stored?.length(digest)) !== undefined,
       migration,
       manifests,
       manifestFetches: createCollapse<FetchedManifest>(),

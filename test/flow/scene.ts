@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import type { ResumeLimits } from '../../src/blob/resume.ts';
 import type { Config, RegistryConfig, UpstreamConfig } from '../../src/config/config.ts';
 import { startBerth, type TestBerth, testRegistry } from '../support/berth.ts';
 import { type BrokenUpstream, startBrokenUpstream } from '../support/broken-upstream.ts';
@@ -33,6 +34,8 @@ export type Scene = {
 };
 
 export type SceneOptions = {
+  /** Of what stands beside the scene; default: one of its own. */
+  readonly authority?: TestAuthority;
   readonly auth?: FixtureAuth;
   readonly registry?: Partial<Omit<RegistryConfig, 'upstream'>>;
   readonly upstream?: Partial<UpstreamConfig>;
@@ -47,6 +50,7 @@ export type SceneOptions = {
   readonly uploadLocation?: UploadLocation;
   readonly pageSize?: number;
   readonly lookup?: Lookup;
+  readonly resumeLimits?: Partial<ResumeLimits>;
   /** Client certificates of the scene's authority are asked for. */
   readonly clientCertificates?: boolean;
   /** Names allowed as realm, at the fixture registry's own port. */
@@ -56,8 +60,8 @@ export type SceneOptions = {
 export const REPOSITORY = 'team/app';
 
 export async function openScene(t: Test, options: SceneOptions = {}): Promise<Scene> {
-  const authority = await createTestAuthority();
-  t.teardown(() => authority.remove());
+  const authority = options.authority ?? (await createTestAuthority());
+  if (options.authority === undefined) t.teardown(() => authority.remove());
   const blob = options.blob ?? pseudoRandomBytes('scene', options.blobBytes ?? 300_000);
   const digest = digestOf(blob, options.algorithm);
   const storage = await startBrokenUpstream({
@@ -96,6 +100,7 @@ export async function openScene(t: Test, options: SceneOptions = {}): Promise<Sc
     ...(options.config && { config: options.config }),
     ...(options.tls !== undefined && { tls: options.tls }),
     ...(options.lookup && { lookup: options.lookup }),
+    ...(options.resumeLimits && { resumeLimits: options.resumeLimits }),
     ...(options.clientCertificates && { clientCertificates: options.clientCertificates }),
   });
   t.teardown(() => berth.close());
