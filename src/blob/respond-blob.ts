@@ -1,25 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { matchesEntityTag } from '../http/entity-tag.ts';
-import { multipartByteranges } from '../http/multipart-byteranges.ts';
-import type { ByteRange, RangeSpec } from '../http/range.ts';
-import { satisfiableRanges } from '../http/satisfiable-ranges.ts';
 import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
-import type { Digest } from '../oci/digest.ts';
-import { statusError } from '../oci/status-error.ts';
+import { OciError } from '../oci/error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
-import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
 import type { BeginTransfer } from './begin-transfer.ts';
+import { type BlobAnswer, type BlobRequest, createBlobAnswers } from './blob-answers.ts';
 import type { BlobLengths } from './blob-lengths.ts';
-import { asSpec, type BlobOrigin, type BlobPlaces, createBlobOpener } from './blob-opener.ts';
-import { BLOB_TYPE, contentHeaders, headersOf } from './content-headers.ts';
+import { type BlobOrigin, type BlobPlaces, createBlobOpener } from './blob-opener.ts';
+import { contentHeaders } from './content-headers.ts';
 import { type DeliveryOutcome, deliverBlob } from './deliver-blob.ts';
-import { type Verifier, verifierOf } from './hold-back.ts';
-import type { LazySource } from './lazy-source.ts';
-import { endOfAscent, multipartContent } from './multipart-content.ts';
-import type { BlobContent } from './open-blob.ts';
-import { planRuns } from './plan-runs.ts';
-import { requestedRanges } from './requested-ranges.ts';
+import { type RangeForm, requestedRanges } from './requested-ranges.ts';
 import type { ResumeLimits } from './resume.ts';
 
 /** What a door hands over of its request: enough to answer it, whichever door it came to. */
@@ -35,20 +26,7 @@ export type BlobExchange = {
   ended(outcome: BlobOutcome, failure: string | undefined): void;
 };
 
-/** 128 bits: whoever made the blob can not have put the boundary into it. */
-const BOUNDARY_BYTES = 16;
-
 export type BlobOutcome = 'ok' | 'client_closed' | 'digest_mismatch' | 'upstream_failed';
-
-export type BlobRequest = {
-  readonly registry: string;
-  readonly digest: Digest;
-  readonly source: LazySource;
-  /** What the source is, for failures. */
-  readonly where: UpstreamRole;
-  /** Bytes, where the registry or a ticket told. */
-  readonly statedLength: number | undefined;
-};
 
 export type BlobResponder = {
   /**
@@ -72,6 +50,7 @@ export function createBlobResponder(deps: {
   const { metrics, lengths, pool } = deps;
   const resume = { metrics, now: Date.now, random: Math.random, limits: deps.resumeLimits };
   const opener = createBlobOpener(deps.places ?? {}, { pool, resume });
+  const answers = createBlobAnswers({ opener, lengths, pool });
   const sent = {
     cache: metrics.blobTransmitBytes.handle({ source: 'cache' }),
     fill: metrics.blobTransmitBytes.handle({ source: 'fill' }),
@@ -79,199 +58,64 @@ export function createBlobResponder(deps: {
   };
 
   async function respond(exchange: BlobExchange, blob: BlobRequest): Promise<void> {
-    const { registry, digest, source } = blob;
+    const { registry, digest } = blob;
     const { headers, signal } = exchange;
     const tag = `"${digest}"`;
     if (headers['if-none-match'] !== undefined && matchesEntityTag(headers['if-none-match'], tag)) {
       write(exchange, 304, { etag: tag, 'docker-content-digest': digest }).end();
       return;
     }
-    const knownLength = blob.statedLength ?? lengths.get(registry, digest);
     if (exchange.method === 'HEAD') {
-      const length = knownLength ?? (await opener.length({ digest, source, signal }));
+      const length = await answers.length(blob, signal);
       lengths.set(registry, digest, length);
       write(exchange, 200, contentHeaders(digest, length)).end();
       return;
     }
     const endTransfer = deps.beginTransfer?.(exchange.clientAddress);
     try {
-      await transfer(exchange, blob, knownLength);
+      await transfer(exchange, blob);
     } finally {
       endTransfer?.();
     }
   }
 
-  async function transfer(
-    exchange: BlobExchange,
-    blob: BlobRequest,
-    knownLength: number | undefined,
-  ): Promise<void> {
-    const { digest, source } = blob;
-    const { headers, signal } = exchange;
-    const asked = requestedRanges(headers, `"${digest}"`, metrics.rangeRequests);
-    switch (asked.kind) {
-      case 'unsatisfiable':
-        throw rangeNotSatisfiable(knownLength ?? (await opener.length({ digest, source, signal })), metrics);
-      case 'several':
-        return transferSeveral(exchange, blob, asked.specs, knownLength);
-      case 'one':
-        return transferOne(exchange, blob, asked.spec, knownLength);
-      case 'whole':
-        return transferOne(exchange, blob, undefined, knownLength);
-    }
-  }
-
-  /** @param range undefined for the whole blob */
-  async function transferOne(
-    exchange: BlobExchange,
-    blob: BlobRequest,
-    range: RangeSpec | undefined,
-    knownLength: number | undefined,
-  ): Promise<void> {
+  async function transfer(exchange: BlobExchange, blob: BlobRequest): Promise<void> {
     const askedAt = performance.now();
-    const { registry, digest, source } = blob;
-    const { signal } = exchange;
-    let opening = await opener.open({ digest, scope: blob.registry, source, range, knownLength, signal });
-    if (opening.result.kind === 'unsatisfiable' && knownLength !== undefined) {
-      const length = await askLengthAgain(blob, knownLength, signal);
-      if (length !== knownLength) {
-        opening = await opener.open({
-          digest,
-          scope: blob.registry,
-          source,
-          range,
-          knownLength: length,
-          signal,
-        });
-      }
+    const asked = requestedRanges(exchange.headers, `"${blob.digest}"`);
+    let answer: BlobAnswer;
+    try {
+      answer = await answers.open(blob, asked, exchange.signal);
+    } catch (error) {
+      countRange(isUnsatisfiable(error) ? 'unsatisfiable' : asked.form, 'none');
+      throw error;
     }
-    const { from, result } = opening;
-    if (result.kind === 'unsatisfiable') {
-      // Not kept: what one wrong 416 said would be said to everybody.
-      throw rangeNotSatisfiable(result.completeLength, metrics);
-    }
-    lengths.set(registry, digest, result.completeLength);
-    await deliver(exchange, blob, result, {
-      from,
-      askedAt,
-      status: result.range === undefined ? 200 : 206,
-      headers: headersOf(result, digest),
-      verifier: verifierOf(result, digest),
-    });
+    countRange(asked.form, answer.from());
+    await deliver(exchange, blob, answer, askedAt);
   }
 
-  /** A remembered length is the word of one answer: before it refuses anything, the source is asked again. */
-  async function askLengthAgain(
-    { registry, digest, source, statedLength }: BlobRequest,
-    knownLength: number,
-    signal: AbortSignal,
-  ): Promise<number> {
-    if (statedLength !== undefined) return knownLength;
-    const length = await opener.length({ digest, source, signal });
-    lengths.set(registry, digest, length);
-    return length;
-  }
-
-  async function transferSeveral(
-    exchange: BlobExchange,
-    blob: BlobRequest,
-    specs: readonly RangeSpec[],
-    knownLength: number | undefined,
-  ): Promise<void> {
-    const askedAt = performance.now();
-    const { registry, digest, source } = blob;
-    const { signal } = exchange;
-    let length = knownLength ?? (await opener.length({ digest, source, signal }));
-    let ranges = satisfiableRanges(specs, length);
-    if (ranges.length === 0 && knownLength !== undefined) {
-      length = await askLengthAgain(blob, knownLength, signal);
-      ranges = satisfiableRanges(specs, length);
-    }
-    const [only, second] = ranges;
-    if (only === undefined) throw rangeNotSatisfiable(length, metrics);
-    if (second === undefined) return transferOne(exchange, blob, asSpec(only), length);
-    const runs = planRuns(ranges);
-    const firstRun = runs?.[0];
-    if (runs === undefined || firstRun === undefined) {
-      return transferOne(exchange, blob, undefined, length);
-    }
-    const open = (range: ByteRange, throughTo: number) =>
-      opener.open({
-        digest,
-        scope: blob.registry,
-        source,
-        range: asSpec(range),
-        throughTo,
-        knownLength: length,
-        signal,
-      });
-    const ascent = endOfAscent(ranges, 0);
-    let { from, result: first } = await open(firstRun, ascent);
-    if (first.kind === 'unsatisfiable') throw rangeNotSatisfiable(first.completeLength, metrics);
-    const goesBack = ascent !== ranges.at(-1)?.lastPos;
-    if (first.completeLength !== length || (first.rangeIgnored === true && goesBack)) {
-      // The length that the ranges were planned by is wrong; or a source sends the whole for each that goes back.
-      first.cancel();
-      return transferOne(exchange, blob, undefined, first.completeLength);
-    }
-    lengths.set(registry, digest, length);
-    const frame = multipartByteranges(ranges, {
-      completeLength: length,
-      partType: BLOB_TYPE,
-      boundary: randomBytes(BOUNDARY_BYTES).toString('hex'),
-    });
-    const content = multipartContent({
-      ranges,
-      runs,
-      frame,
-      first,
-      async open(range, throughTo) {
-        const next = await open(range, throughTo);
-        from = next.from;
-        return next.result;
-      },
-      pool,
-      where: blob.where,
-    });
-    await deliver(exchange, blob, content, {
-      from: () => from(),
-      askedAt,
-      status: 206,
-      headers: { ...contentHeaders(digest, frame.contentLength), 'content-type': frame.contentType },
-      verifier: undefined,
-    });
+  function countRange(type: RangeForm | undefined, source: BlobOrigin | 'none'): void {
+    if (type !== undefined) metrics.rangeRequests.inc({ type, source });
   }
 
   async function deliver(
     exchange: BlobExchange,
     { registry, digest }: BlobRequest,
-    content: BlobContent,
-    answer: {
-      /** Of the bytes that are delivered now. */
-      readonly from: () => BlobOrigin;
-      /** `performance.now()` of the request. */
-      readonly askedAt: number;
-      readonly status: number;
-      readonly headers: Record<string, string>;
-      readonly verifier: Verifier | undefined;
-    },
+    { status, headers, content, verifier, from }: BlobAnswer,
+    askedAt: number,
   ): Promise<void> {
     if (deps.places?.stored !== undefined) {
-      metrics.blobCacheRequests.inc({ result: answer.from() === 'cache' ? 'hit' : 'miss' });
+      metrics.blobCacheRequests.inc({ result: from() === 'cache' ? 'hit' : 'miss' });
     }
     if (exchange.signal.aborted) {
       content.cancel();
       throw exchange.signal.reason;
     }
-    await deliverBlob(content, write(exchange, answer.status, answer.headers), {
-      verifier: answer.verifier,
+    await deliverBlob(content, write(exchange, status, headers), {
+      verifier,
       pool,
-      sent: { inc: (bytes) => sent[answer.from()].inc(bytes) },
+      sent: { inc: (bytes) => sent[from()].inc(bytes) },
       begun: () =>
-        metrics.blobTimeToFirstByte.observe(
-          { source: answer.from() },
-          (performance.now() - answer.askedAt) / 1000,
-        ),
+        metrics.blobTimeToFirstByte.observe({ source: from() }, (performance.now() - askedAt) / 1000),
       decided(outcome) {
         if (isContradiction(outcome)) lengths.forget(registry, digest);
         report(exchange, outcome, metrics);
@@ -315,12 +159,8 @@ function report(exchange: BlobExchange, outcome: DeliveryOutcome, metrics: Metri
   }
 }
 
-function rangeNotSatisfiable(completeLength: number, metrics: Metrics): Error {
-  metrics.rangeRequests.inc({ type: 'unsatisfiable' });
-  return statusError(416, {
-    message: `The blob has ${completeLength} bytes; none of the ranges asked for lies within.`,
-    headers: { 'content-range': `bytes */${completeLength}` },
-  });
+function isUnsatisfiable(error: unknown): boolean {
+  return error instanceof OciError && error.status === 416;
 }
 
 function write(exchange: BlobExchange, status: number, headers: Record<string, string>): ServerResponse {

@@ -13,6 +13,7 @@ import {
   INCOMPLETE_REASONS,
   METHODS,
   REDIRECT_REFUSALS,
+  REGION_FAILOVERS,
   RELOAD_PARTS,
   RELOAD_RESULTS,
   RENEWAL_RESULTS,
@@ -36,6 +37,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Those of the configuration, which the operator wrote: bounded, but not known here. Each appears when it is set. */
 const REGISTRY_NAMES: readonly string[] = [];
+const REGION_NAMES: readonly string[] = [];
 
 /** From a cached answer to a blob of many gigabytes on a slow line: clients wait half an hour for those. */
 const DURATION_BUCKETS = [
@@ -146,8 +148,24 @@ export function createMetrics(build: { version: string; revision: string } = { v
     ),
     regionsUnmatched: make.counter(
       'berth_regions_unmatched_total',
-      "Redirects to a storage host that no region's `match` names; the first region was used.",
+      "Redirects to a storage host that no region's `match` names; the client's region or home was used.",
       {},
+    ),
+    regionHealthy: make.gauge(
+      'berth_region_healthy',
+      '1 while the region is used, 0 while it is left out; only where a region has an upstream of its own.',
+      { registry: REGISTRY_NAMES, region: REGION_NAMES },
+      Math.min,
+    ),
+    regionProbes: make.counter('berth_region_probes_total', 'Probes of regions, by result.', {
+      registry: REGISTRY_NAMES,
+      region: REGION_NAMES,
+      result: ['ok', 'failed'],
+    }),
+    regionFailovers: make.counter(
+      'berth_region_failovers_total',
+      'Questions for which the region was left for the next one, by reason.',
+      { registry: REGISTRY_NAMES, region: REGION_NAMES, reason: REGION_FAILOVERS },
     ),
     ticketsIssued: make.counter('berth_tickets_issued_total', 'Tickets sealed into a redirect.', {}),
     ticketVerifications: make.counter(
@@ -204,9 +222,14 @@ export function createMetrics(build: { version: string; revision: string } = { v
       'Blob requests that were not in the cache, by whether they shared a fill.',
       { result: ['started', 'joined', 'refused'] },
     ),
-    rangeRequests: make.counter('berth_range_requests_total', 'Blob requests with a Range field, by form.', {
-      type: ['int', 'open', 'suffix', 'multiple', 'unsatisfiable', 'ignored'],
-    }),
+    rangeRequests: make.counter(
+      'berth_range_requests_total',
+      'Blob requests with a Range field, by form, and where their bytes came from.',
+      {
+        type: ['int', 'open', 'suffix', 'multiple', 'unsatisfiable', 'ignored'],
+        source: ['cache', 'fill', 'upstream', 'none'],
+      },
+    ),
     bufferPoolBytes: make.gauge('berth_buffer_pool_bytes', 'Transfer buffers.', {
       state: ['in_use', 'free'],
     }),

@@ -115,6 +115,15 @@ t.test('a stored blob is answered while its source is down, in every form', asyn
   t.equal(none.status, 416);
   t.strictSame(outcomes, ['ok', 'ok', 'ok']);
   t.equal(await metrics.blobCacheRequests.value({ result: 'hit' }), 3);
+  t.equal(await metrics.rangeRequests.value({ type: 'suffix', source: 'cache' }), 1);
+  t.equal(await metrics.rangeRequests.value({ type: 'multiple', source: 'cache' }), 1);
+  t.equal(await metrics.rangeRequests.value({ type: 'unsatisfiable', source: 'none' }), 1);
+  const counted = [...(await metrics.text()).matchAll(/^berth_range_requests_total\{.*\} (\d+)$/gm)];
+  t.equal(
+    counted.reduce((sum, [, count]) => sum + Number(count), 0),
+    3,
+    'each once, and those without a Range not at all',
+  );
   t.equal(await metrics.blobTimeToFirstByte.count({ source: 'cache' }), 3);
   t.match(await metrics.text(), /^berth_blob_transmit_bytes_total\{source="cache"\} 300\d{4}$/m);
   t.equal(file.opened(), 0);
