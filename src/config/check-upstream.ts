@@ -22,7 +22,8 @@ export function checkUpstream(upstream: FileUpstream, path: ConfigPath): readonl
 /** Where a name leads is seen when connecting; what a literal address is, is known now. */
 export function checkReachable(
   upstream: Pick<FileUpstream, 'url' | 'allowedPrivateAddresses'>,
-  path: ConfigPath): readonly Finding[] {
+  path: ConfigPath,
+): readonly Finding[] {
   const hostname = URL.parse(upstream.url ?? '')?.hostname.replace(/^\[|\]$/g, '') ?? '';
   const address = hostname === 'localhost' ? '127.0.0.1' : hostname;
   if (isIP(address) === 0 || !createAddressSet(PRIVATE_NETWORKS).has(address)) return [];

@@ -133,7 +133,7 @@ async function authorizationFor(
   if (ticket.source.kind !== 'registry') return undefined;
   if (ticket.bearer !== undefined) return `Bearer ${ticket.bearer}`;
   const path = `/v2/${ticket.repository}/blobs/${ticket.digest}`;
-  return upstream.ownAuthorization(path, signal);
+  return upstream.ownAuthorization(path, signal, ticket.source.url);
 }
 
 /** With own credentials, else with the token in the ticket, else as everybody; undefined: there is nothing to ask with (E3). */

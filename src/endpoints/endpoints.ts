@@ -32,7 +32,7 @@ export function expandDataEndpoint(pattern: string, registryName: string, region
 }
 
 /**
- * The region whose `match` names this storage host. Where none does, the first region with `matched: false`, so that the
+ * The region whose `match` names this storage host. Where none does, the home region with `matched: false`, so that the
  * caller can count it: a redirect nobody mapped still has to be delivered.
  * A `match` without a port fits the host on any port: regions only sort, `redirectHosts` is what permits.
  * @throws TypeError where the registry has no regions; the loader refuses that for `dedicated`.
@@ -49,9 +49,19 @@ export function regionForHost(
       }
     }
   }
-  const first = registry.regions[0];
-  if (first === undefined) throw new TypeError(`registry ${registry.name} has no regions`);
-  return { name: first.name, matched: false };
+  const home = homeRegion(registry);
+  if (home === undefined) throw new TypeError(`registry ${registry.name} has no regions`);
+  return { name: home, matched: false };
+}
+
+/** The region that the registry's own upstream stands in; undefined where it has no regions. */
+export function homeRegion({ homeRegion: named, regions }: RegistryConfig): string | undefined {
+  return named ?? regions[0]?.name;
+}
+
+/** Whether this instance answers the data endpoint of the region. */
+export function servesRegion({ serveRegions }: RegistryConfig, region: string): boolean {
+  return serveRegions === 'all' || serveRegions.includes(region);
 }
 
 /**

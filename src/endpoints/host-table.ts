@@ -1,5 +1,5 @@
 import type { RegistryConfig } from '../config/config.ts';
-import { dataEndpointHost } from './endpoints.ts';
+import { dataEndpointHost, servesRegion } from './endpoints.ts';
 
 /** Which registry, and which of its two doors, a host stands for. */
 export type HostMatch =
@@ -38,6 +38,8 @@ export function createHostTable(registries: readonly RegistryConfig[]): HostTabl
     // Also while `passthrough`: tickets given out before the switch are served until they expire.
     if (registry.dataEndpoint !== null) {
       for (const { name } of registry.regions) {
+        // Its name leads to another instance, and a certificate for it is that one's business.
+        if (!servesRegion(registry, name)) continue;
         const host = dataEndpointHost(registry, name);
         add(host, { door: 'data_endpoint', registry, region: name, host });
       }

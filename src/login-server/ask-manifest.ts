@@ -37,7 +37,7 @@ export async function askManifest(
   const isTag = reference.kind === 'tag';
   const hasCopy = !isTag && isKept(reference.digest, deps);
   const byHead = isTag || hasCopy || call.request.raw.method === 'HEAD';
-  const question = manifestQuestion(call);
+  const question = manifestQuestion(call, deps);
   let content: Buffer | undefined;
   const ask = async (
     authorization: string | undefined,
@@ -99,7 +99,7 @@ export async function fetchAllowed(
   const { signal } = call.context;
   const fetch = (shared: AbortSignal): Promise<FetchedManifest> => {
     const { authorization } = caller;
-    return fetchManifest({ ...manifestQuestion(call), authorization, signal: shared }, reference, deps);
+    return fetchManifest({ ...manifestQuestion(call, deps), authorization, signal: shared }, reference, deps);
   };
   const key = JSON.stringify([repository, formatReference(reference), digest, acceptOf(call)]);
   const { value, collapsed } = await deps.manifestFetches.run(key, fetch, signal);
@@ -116,10 +116,11 @@ export function describe({ digest, mediaType, content }: StoredManifest): KnownM
  * callers, so nothing else may have a say in it (some registries take an API key in a field of its own). Uncoded, since the
  * digest is of those bytes.
  */
-function manifestQuestion(call: DoorRequest) {
+function manifestQuestion(call: DoorRequest, { clientRegions }: LoginServerDeps) {
   const { accept, 'user-agent': userAgent } = call.request.raw.headers;
   const headers = { accept, 'user-agent': userAgent, 'accept-encoding': 'identity' };
-  return { path: call.path, headers, client: limitKey(call.context.clientAddress) };
+  const { clientAddress } = call.context;
+  return { path: call.path, headers, client: limitKey(clientAddress), region: clientRegions(clientAddress) };
 }
 
 function acceptOf(call: DoorRequest): string {

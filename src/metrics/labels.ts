@@ -296,3 +296,10 @@ export const RESUME_REASONS = [
   'expired',
 ] as const;
 export const RENEWAL_RESULTS = ['ok', 'no_credentials', 'refused', 'failed'] as const;
+
+/**
+ * Why a region was left for the next. `unhealthy`: it was not asked. `outage`: it did not answer. `not_found`: it does not have
+ * it, or not yet. `storage`: what it names fails.
+ */
+export const REGION_FAILOVERS = ['unhealthy', 'outage', 'not_found', 'storage'] as const;
+export type FailoverReason = (typeof REGION_FAILOVERS)[number];

@@ -8,7 +8,7 @@ import type { BlobPlaces } from '../blob/blob-opener.ts';
 import { createBlobResponder } from '../blob/respond-blob.ts';
 import type { ResumeLimits } from '../blob/resume.ts';
 import { createManifestStore } from '../cache/manifest-store.ts';
-import type { Config, RegistryConfig } from '../config/config.ts';
+import type { Config, RegistryConfig, UpstreamAuth } from '../config/config.ts';
 import { createDataEndpoint } from '../data-endpoint/data-endpoint.ts';
 import type { Migration } from '../endpoints/migration.ts';
 import type { Settings } from '../endpoints/settings.ts';
@@ -23,6 +23,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { clientNetwork } from '../policy/client-network.ts';
 import { type ClientPolicy, createClientPolicy } from '../policy/client-policy.ts';
+import { createClientRegions } from '../policy/client-regions.ts';
 import { createNetworkRules, type NetworkRules } from '../policy/network-rules.ts';
 import { createRepositoryRules } from '../policy/repository-rules.ts';
 import type { SharedState } from '../state/shared-state.ts';
@@ -32,14 +33,10 @@ import { readAuthorities } from '../upstream/authorities.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { createCollapse } from '../upstream/collapse.ts';
 import { checkCredentialsFile } from '../upstream/credentials-file.ts';
-import { createSlabSocket } from '../upstream/slab-socket.ts';
-import type { UpstreamQueue } from '../upstream/upstream-queue.ts';
-import {
-  type BlobLocation,
-  createUpstreamRegistry,
-  type UpstreamRegistry,
-} from '../upstream/upstream-registry.ts';
+import type { RegionalUpstreamDeps } from '../upstream/regional/regional-upstream.ts';
+import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createLease, type Lease } from './lease.ts';
+import { type OpenedUpstream, openUpstream } from './open-upstream.ts';
 import type { ReloadOutcome, ReloadRecord } from './reload-record.ts';
 import { scopeDecisions } from './scope-decisions.ts';
 import { shareDecisions } from './share-decisions.ts';
@@ -59,7 +56,7 @@ export type Doors = {
 
 type Parts = {
   readonly registry: RegistryConfig;
-  readonly queue: UpstreamQueue;
+  readonly queue: Pick<OpenedUpstream, 'configure'>;
   /** Everything that the connections depend on. */
   readonly connectedBy: unknown;
   /** PEM; undefined: the well-known ones. */
@@ -86,6 +83,8 @@ export type DoorDeps = {
   readonly resumeLimits?: Partial<ResumeLimits> | undefined;
   /** What replicas share. */
   readonly state: SharedState;
+  /** For tests that have no patience. */
+  readonly regionTimings?: RegionalUpstreamDeps['timings'];
 };
 
 /** @param before the registry's doors in force, whose connections and decisions are taken over where they still fit */
@@ -149,9 +148,13 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   }
 
   /** Later the file is read for each token: one that is gone for a while is no reason to keep a change back. */
-  function checkCredentials({ upstream: { auth } }: RegistryConfig, before: Parts | undefined): void {
-    if (auth?.kind !== 'file' || isDeepStrictEqual(before?.registry.upstream.auth, auth)) return;
-    checkCredentialsFile(auth.file);
+  function checkCredentials(registry: RegistryConfig, before: Parts | undefined): void {
+    const known = before === undefined ? [] : credentialsOf(before.registry);
+    for (const auth of credentialsOf(registry)) {
+      if (auth.kind === 'file' && !known.some((one) => isDeepStrictEqual(one, auth))) {
+        checkCredentialsFile(auth.file);
+      }
+    }
   }
 
   function openClients(registry: RegistryConfig, before: Parts | undefined): ClientPolicy | undefined {
@@ -183,6 +186,9 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       authorities,
       limits: [limits.upstreamConnections, limits.tokenBytes],
       timeouts,
+      regions: registry.regions,
+      homeRegion: registry.homeRegion,
+      replicationSeconds: registry.replicationSeconds,
     };
     const clients = openClients(registry, before?.parts);
     const kept = before && isDeepStrictEqual(before.parts.connectedBy, connectedBy) ? before : undefined;
@@ -199,22 +205,13 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       rules: createHash('sha256').update(JSON.stringify(decidedBy)).digest('base64url'),
     };
 
-    function open(): { upstream: Lease<UpstreamRegistry>; queue: UpstreamQueue } {
-      const turns = queues.take(registry);
-      const opened = createUpstreamRegistry(registry, {
-        limits,
-        timeouts,
-        metrics,
-        authorities,
-        queue: turns.queue,
-        lookup: deps.lookup,
-        openStorageSocket: createSlabSocket(pool),
-      });
-      const lease: Lease<UpstreamRegistry> = createLease(opened, () => {
-        turns.release();
+    function open(): { upstream: Lease<UpstreamRegistry>; queue: Parts['queue'] } {
+      const opened = openUpstream(registry, next, authorities, { ...deps, queues });
+      const lease: Lease<UpstreamRegistry> = createLease(opened.upstream, () => {
+        opened.release();
         onClosed(lease);
       });
-      return { upstream: lease, queue: turns.queue };
+      return { upstream: lease, queue: opened };
     }
 
     const own = {
@@ -223,16 +220,17 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       pool,
       metrics,
       settings: deps.settings,
-      isBlobKept: async (digest: Digest) => (await places.stored?.length(digest)) !== undefined,
       migration,
       manifests,
       manifestFetches: createCollapse<FetchedManifest>(),
+      isBlobKept: async (digest: Digest) => (await places.stored?.length(digest)) !== undefined,
       renewals: createCollapse<BlobLocation>(),
       responder,
       beginTransfer,
       blobDecisions: scopeDecisions(blobDecisions, decisionScope, sharedScope),
       manifestDecisions: scopeDecisions(manifestDecisions, decisionScope, sharedScope),
       repositoryRules: createRepositoryRules(registry.rules.repositories),
+      clientRegions: createClientRegions(registry.regions),
       registry,
       upstream: upstream.value,
       clients,
@@ -250,6 +248,11 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       parts: { registry, queue, connectedBy, authorities, clients, decidedBy, decisionScope },
     };
   };
+}
+
+function credentialsOf({ upstream, regions }: RegistryConfig): readonly UpstreamAuth[] {
+  const all = [upstream.auth, ...regions.map((region) => region.upstream?.auth ?? null)];
+  return all.filter((auth) => auth !== null);
 }
 
 function messageOf(error: unknown): string {

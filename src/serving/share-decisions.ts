@@ -23,9 +23,10 @@ function parseLocation(value: unknown): BlobLocation | undefined {
   if (!isRecord(value) || typeof value['url'] !== 'string') return undefined;
   const { kind, url, host } = value;
   const size = numberOf(value['size']);
-  if (kind === 'registry') return { kind, url, size };
+  const region = typeof value['region'] === 'string' ? { region: value['region'] } : {};
+  if (kind === 'registry') return { kind, url, size, ...region };
   if (kind !== 'storage' || typeof host !== 'string') return undefined;
-  return { kind, url, host, expiresAt: numberOf(value['expiresAt']), size };
+  return { kind, url, host, expiresAt: numberOf(value['expiresAt']), size, ...region };
 }
 
 /** Only an answer that allows is shared, and that is a manifest. The seal says that one of the replicas wrote it. */

@@ -21,6 +21,8 @@ export type UpstreamRequest = {
   readonly repository?: RepositoryName | undefined;
   /** The client, for its turn in the queue; undefined: nobody's in particular. */
   readonly client?: string | undefined;
+  /** The region to ask first, where there are several; undefined: home. */
+  readonly region?: string | undefined;
   readonly signal: AbortSignal;
 };
 

@@ -21,9 +21,16 @@ export type BlobLocation =
       /** Unix seconds; undefined where the URL does not tell. */
       readonly expiresAt: number | undefined;
       readonly size: number | undefined;
+      /** Whose registry said so, where there are several. */
+      readonly region?: string | undefined;
     }
   /** At the registry itself, with the same credentials. */
-  | { readonly kind: 'registry'; readonly url: string; readonly size: number | undefined }
+  | {
+      readonly kind: 'registry';
+      readonly url: string;
+      readonly size: number | undefined;
+      readonly region?: string | undefined;
+    }
   /** Neither: the registry's own answer, to be passed on. */
   | {
       readonly kind: 'status';
@@ -38,6 +45,10 @@ export type BlobQuestion = {
   readonly authorization: string | undefined;
   /** The client, for its turn in the queue. */
   readonly client?: string | undefined;
+  /** The region to ask first, where there are several; undefined: home. */
+  readonly region?: string | undefined;
+  /** `scheme://host[:port]` that has just failed: another region's location is given where there is one. */
+  readonly avoid?: string | undefined;
   readonly signal: AbortSignal;
 };
 

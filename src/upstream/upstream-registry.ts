@@ -14,15 +14,18 @@ import {
 } from './check-location.ts';
 import type { OpenSocket } from './connector.ts';
 import { createCredentialsSource } from './credentials.ts';
+import { endBody } from './end-body.ts';
 import { createExchange, type ExchangeMetrics, type UpstreamResponse } from './exchange.ts';
 import { classifyFailure } from './failure.ts';
 import { createFollow } from './follow.ts';
 import { createLimitedExchange, isUpload } from './limited-exchange.ts';
 import { type BlobLocation, type BlobQuestion, createLocateBlob } from './locate-blob.ts';
+import { type Outcome, observeExchange } from './observe-exchange.ts';
 import { createOwnAuthorization } from './own-authorization.ts';
 import { createPools } from './pools.ts';
 import { parseRawUrl } from './raw-url.ts';
 import { createRealmSource, type Realm } from './realm.ts';
+import type { RegionStatus } from './regional/region-health.ts';
 import { createTokenRequest, type TokenAnswer, type TokenRequest } from './token-request.ts';
 import { tokenScope } from './token-scope.ts';
 import { createUpstreamQueue, type UpstreamQueue } from './upstream-queue.ts';
@@ -31,6 +34,7 @@ export type { UpstreamRequest } from './authorized-request.ts';
 export type { UpstreamResponse } from './exchange.ts';
 export type { BlobLocation, BlobQuestion } from './locate-blob.ts';
 export type { Realm } from './realm.ts';
+export type { RegionStatus } from './regional/region-health.ts';
 export type { TokenAnswer, TokenRequest } from './token-request.ts';
 
 /**
@@ -48,16 +52,33 @@ export type UpstreamRegistry = {
   locateBlob(question: BlobQuestion): Promise<BlobLocation>;
   realm(signal: AbortSignal): Promise<Realm>;
   tokenRequest(request: TokenRequest): Promise<TokenAnswer>;
+  /** `GET /v2/` out of turn, no credentials: whether the upstream is there. Gives the status. */
+  ping(signal: AbortSignal): Promise<number>;
   /** What an anonymous caller would send to pull from the repository; undefined: nothing, or no token is given out. */
   anonymousAuthorization(repository: RepositoryName, signal: AbortSignal): Promise<string | undefined>;
-  /** Berth's own Authorization for a GET of this path (`upstream.auth`), for transfers; undefined where there is none. */
-  ownAuthorization(path: string, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * Berth's own Authorization for a GET of this path (`upstream.auth`), for transfers; undefined where there is none.
+   *
+   * @param url where it is sent to, which names the region; left out: home
+   */
+  ownAuthorization(path: string, signal: AbortSignal, url?: string): Promise<string | undefined>;
   /** The rules of this registry, for whoever meets a redirect (a transfer from storage). */
   readonly checkLocation: CheckLocation;
   /** For blob bytes: the registry's own as well as storage's. */
   readonly storage: Dispatcher;
+  /** Left out: there is one upstream, whatever regions its storage is in. */
+  readonly regions?: RegionChoice | undefined;
   /** Ends every connection, also those in use. */
   close(): Promise<void>;
+};
+
+/** What is known of the regions behind one registry. */
+export type RegionChoice = {
+  /** Whether it is worth sending somebody there; of a region that nobody watches, true. */
+  isUsable(region: string): boolean;
+  /** In which order they are asked now: what was decided in another one may name a place that fails. */
+  order(first: string | undefined): string;
+  status(): readonly RegionStatus[];
 };
 
 export type UpstreamRegistryDeps = {
@@ -73,6 +94,8 @@ export type UpstreamRegistryDeps = {
   readonly queue?: UpstreamQueue | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
+  /** Told how each question to the registry itself has ended, whoever asked; not of what the client ended. */
+  readonly onOutcome?: ((outcome: Outcome) => void) | undefined;
 };
 
 /** Throws when `caFile` can not be read; connects to nothing yet. */
@@ -88,7 +111,10 @@ export function createUpstreamRegistry(
   const { origin, host } = target;
   const pools = createPools(upstream, deps);
   const exchanges = {
-    registry: createExchange(pools.registry, 'registry', { timeouts, metrics }),
+    registry: observeExchange(
+      createExchange(pools.registry, 'registry', { timeouts, metrics }),
+      deps.onOutcome,
+    ),
     uploads: createExchange(pools.uploads, 'registry', { timeouts, metrics }),
     tokenService: createExchange(pools.tokenService, 'token_service', { timeouts, metrics }),
     storage: createExchange(pools.storage, 'storage', { timeouts, metrics }),
@@ -147,6 +173,11 @@ export function createUpstreamRegistry(
     follow: createFollow({ origin, send, storage: exchanges.storage, check }),
     locateBlob: createLocateBlob({ origin, send, check }),
     realm: (signal) => realm(signal).catch(asRegistryFailure),
+    async ping(signal) {
+      const response = await exchanges.registry({ method: 'GET', origin, path: '/v2/', headers: {}, signal });
+      await endBody(response);
+      return response.status;
+    },
     tokenRequest: createTokenRequest(
       // Another host counts by itself, and by other rules.
       (request) => (request.origin === origin ? limitedTokens : exchanges.tokenService)(request),

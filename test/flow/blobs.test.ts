@@ -107,8 +107,8 @@ t.test(
   'B3 dedicated: a redirect to the region of the location, with a ticket and nothing of storage',
   async (t) => {
     const regions = [
-      { name: 'westus', match: ['wus*.blob.core.windows.net'] },
-      { name: 'eastus', match: ['eus*.blob.core.windows.net'] },
+      { name: 'westus', match: ['wus*.blob.core.windows.net'], upstream: null, clients: [] },
+      { name: 'eastus', match: ['eus*.blob.core.windows.net'], upstream: null, clients: [] },
     ];
     const scene = await openScene(t, { registry: { regions } });
     const redirect = await scene.send(scene.blobPath);
@@ -134,7 +134,7 @@ t.test(
     t.equal(await scene.berth.metric('berth_regions_unmatched_total'), 0);
 
     const unmapped = await openScene(t, {
-      registry: { regions: [{ name: 'home', match: ['other*.example'] }] },
+      registry: { regions: [{ name: 'home', match: ['other*.example'], upstream: null, clients: [] }] },
     });
     t.match(await unmapped.ticketUrl(), /^https:\/\/contoso\.home\.data\./, 'the first region');
     t.equal(await unmapped.berth.metric('berth_regions_unmatched_total'), 1);

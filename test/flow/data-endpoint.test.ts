@@ -33,8 +33,8 @@ t.test('D2 a ticket that is not good here is 403, never 401, and counted by reas
   const scene = await openScene(t, {
     registry: {
       regions: [
-        { name: 'eastus', match: ['eus*.blob.core.windows.net'] },
-        { name: 'westus', match: ['wus*.blob.core.windows.net'] },
+        { name: 'eastus', match: ['eus*.blob.core.windows.net'], upstream: null, clients: [] },
+        { name: 'westus', match: ['wus*.blob.core.windows.net'], upstream: null, clients: [] },
       ],
     },
   });

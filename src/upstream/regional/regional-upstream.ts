@@ -1,0 +1,321 @@
+import type { Logger } from 'pino';
+import type { RegistryConfig } from '../../config/config.ts';
+import { hostname, matchHostPattern } from '../../http/host.ts';
+import type { FailoverReason, Metrics } from '../../metrics/metrics.ts';
+import { parseRoute } from '../../oci/route.ts';
+import { endBody } from '../end-body.ts';
+import { isOutageStatus } from '../is-outage.ts';
+import type { Outcome } from '../observe-exchange.ts';
+import { parseRawUrl } from '../raw-url.ts';
+import type {
+  BlobLocation,
+  UpstreamRegistry,
+  UpstreamRequest,
+  UpstreamResponse,
+} from '../upstream-registry.ts';
+import { askInTurn, type Judgement } from './ask-in-turn.ts';
+import { observeStorage } from './observe-storage.ts';
+import { createProbe } from './probe.ts';
+import { createRecentWrites } from './recent-writes.ts';
+import { createRegionHealth, type RegionHealth } from './region-health.ts';
+import { PROBE_TIMINGS, type ProbeTimings, startProbes } from './start-probes.ts';
+
+/** One region's registry; the home one comes first. */
+export type RegionMember = { readonly region: string; readonly upstream: UpstreamRegistry };
+
+export type RegionalUpstreamDeps = {
+  readonly metrics: Pick<Metrics, 'regionHealthy' | 'regionProbes' | 'regionFailovers'>;
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** Replaces timings, for tests that have no patience. */
+  readonly timings?: Partial<ProbeTimings> | undefined;
+};
+
+/** Opens one region's registry; `onOutcome` as in `UpstreamRegistryDeps`. */
+export type OpenMember = (
+  region: RegistryConfig['regions'][number] | undefined,
+  onOutcome: (outcome: Outcome) => void,
+) => UpstreamRegistry;
+
+/** Whether there is more than one upstream, so that one can stand in for another. */
+export function isRegional({ regions }: RegistryConfig): boolean {
+  return regions.some(({ upstream }) => upstream !== null);
+}
+
+/**
+ * The upstreams of several regions as one (docs/request-handling.md X). What is written, logged in and listed is home's;
+ * manifests and blobs are asked for where the client is, and whatever can not be had in one region is asked for in the next.
+ *
+ * @param open called with undefined for the home region's, which is the registry's own upstream
+ */
+export function createRegionalUpstream(
+  registry: RegistryConfig,
+  open: OpenMember,
+  deps: RegionalUpstreamDeps,
+): UpstreamRegistry {
+  const { metrics, log, now } = deps;
+  const timings = { ...PROBE_TIMINGS, ...deps.timings };
+  const homeName = registry.homeRegion ?? registry.regions[0]?.name ?? 'home';
+  const healths = new Map<string, RegionHealth>();
+  for (const { name, upstream } of registry.regions) {
+    healths.set(name, openHealth(name, name === homeName ? registry.upstream.url : upstream?.url));
+  }
+  const home: RegionMember = {
+    region: homeName,
+    upstream: open(undefined, (outcome) => tell(homeName, 'registry', outcome)),
+  };
+  const members = [
+    home,
+    ...registry.regions.flatMap((region): RegionMember[] => {
+      if (region.upstream === null || region.name === homeName) return [];
+      const upstream = open(region, (outcome) => tell(region.name, 'registry', outcome));
+      return [{ region: region.name, upstream }];
+    }),
+  ];
+  const writes = createRecentWrites(registry.replicationSeconds, { now });
+  const storage = observeStorage(home.upstream.storage, (origin, outcome) => {
+    const at = memberAt(origin);
+    if (at !== undefined) tell(at.region, 'registry', outcome);
+    else tell(regionOfHost(origin), 'storage', outcome, origin);
+  });
+  const forget = metrics.regionHealthy.collect(() =>
+    [...healths].map(([region, health]) => [{ registry: registry.name, region }, health.isUsable ? 1 : 0]),
+  );
+  const stopProbes = startProbes(
+    [...healths.values()].map((health) => createProbe(health, memberOf(health.region), storage)),
+    {
+      timings,
+      random: deps.random,
+      onProbe: (region, result) => metrics.regionProbes.inc({ registry: registry.name, region, result }),
+    },
+  );
+
+  function openHealth(region: string, upstream: string | undefined): RegionHealth {
+    return createRegionHealth(region, {
+      isHome: region === homeName,
+      upstream,
+      now,
+      holdMs: timings.holdMs,
+      onState(part, state, reason) {
+        const fields = {
+          registry: registry.name,
+          region,
+          part,
+          state,
+          ...(reason !== undefined && { reason }),
+        };
+        if (state === 'failing') log.warn(fields, 'region is left out');
+        else log.info(fields, state === 'recovering' ? 'region is used again' : 'region is healthy again');
+      },
+    });
+  }
+
+  function tell(
+    region: string | undefined,
+    part: 'registry' | 'storage',
+    outcome: Outcome,
+    origin?: string,
+  ): void {
+    const health = region === undefined ? undefined : healths.get(region);
+    if (outcome.kind === 'ok') health?.succeeded(part, origin);
+    else health?.failed(part, outcome.reason, origin);
+  }
+
+  function memberOf(region: string): RegionMember | undefined {
+    return members.find((member) => member.region === region);
+  }
+
+  function memberAt(origin: string): RegionMember | undefined {
+    return members.find(({ upstream }) => upstream.origin === origin);
+  }
+
+  function regionOfHost(origin: string): string | undefined {
+    const host = parseRawUrl(origin)?.host ?? '';
+    const name = hostname(host);
+    return registry.regions.find(({ match }) =>
+      match.some((pattern) => matchHostPattern(pattern, host) || matchHostPattern(pattern, name)),
+    )?.name;
+  }
+
+  const isUsable = (region: string): boolean => healths.get(region)?.isUsable ?? true;
+
+  /** The region to be asked first, then home, then the others as the configuration has them; those that fail come last. */
+  function inOrder(first: string | undefined, avoided?: string): readonly RegionMember[] {
+    const preferred = first === undefined ? undefined : memberOf(first);
+    const all = preferred === undefined ? members : [preferred, ...members.filter((m) => m !== preferred)];
+    const isGood = ({ region }: RegionMember): boolean => isUsable(region) && region !== avoided;
+    return [...all.filter(isGood), ...all.filter((member) => !isGood(member))];
+  }
+
+  function countFailover(from: RegionMember, reason: FailoverReason): void {
+    metrics.regionFailovers.inc({ registry: registry.name, region: from.region, reason });
+  }
+
+  /** Right after a write only home is sure to have it. */
+  function orderFor(repository: string | undefined, first: string | undefined): readonly RegionMember[] {
+    const wanted = repository !== undefined && writes.isRecent(repository) ? undefined : first;
+    const order = inOrder(wanted);
+    const skipped = wanted === undefined ? home : (memberOf(wanted) ?? home);
+    if (order[0] !== skipped) countFailover(skipped, 'unhealthy');
+    return order;
+  }
+
+  function askForContent(
+    request: UpstreamRequest,
+    ask: (upstream: UpstreamRegistry, request: UpstreamRequest) => Promise<UpstreamResponse>,
+  ): Promise<UpstreamResponse> {
+    const repository = repositoryOf(request);
+    return askInTurn({
+      members: orderFor(repository, request.region),
+      isAuthority: (member) => member === home,
+      mayLag: () => repository !== undefined && writes.mayLag(repository),
+      ask: ({ upstream }, signal) => ask(upstream, { ...request, signal }),
+      judge: ({ status }): Judgement => judgeStatus(status),
+      drop: endBody,
+      onFailover: countFailover,
+      signal: request.signal,
+    });
+  }
+
+  /** What does not depend on a repository: home says it, and where it can not, the next. */
+  function askAny<Answer>(
+    ask: (upstream: UpstreamRegistry, signal: AbortSignal) => Promise<Answer>,
+    signal: AbortSignal,
+    isOutage: (answer: Answer) => boolean = () => false,
+  ): Promise<Answer> {
+    return askInTurn({
+      members: orderFor(undefined, undefined),
+      isAuthority: (member) => member === home,
+      mayLag: () => false,
+      ask: (member, patience) => ask(member.upstream, patience),
+      judge: (answer): Judgement => (isOutage(answer) ? 'outage' : 'final'),
+      drop: () => Promise.resolve(),
+      onFailover: countFailover,
+      signal,
+    });
+  }
+
+  async function write(request: UpstreamRequest): Promise<UpstreamResponse> {
+    const repository = repositoryOf(request);
+    const kind = writeOf(request);
+    const note = (): void => {
+      if (repository !== undefined && kind !== undefined) writes.note(repository, kind);
+    };
+    try {
+      const response = await home.upstream.request(request);
+      if (response.status < 400) note();
+      return response;
+    } catch (error) {
+      // It may have been carried out all the same.
+      note();
+      throw error;
+    }
+  }
+
+  function judgeLocation(location: BlobLocation, avoid: string | undefined): Judgement {
+    if (location.kind === 'status') return judgeStatus(location.status);
+    const origin = parseRawUrl(location.url)?.origin;
+    if (origin !== undefined && origin === avoid) return 'second_best';
+    const region = location.kind === 'storage' && origin !== undefined ? regionOfHost(origin) : undefined;
+    return region !== undefined && healths.get(region)?.isStorageUsable === false ? 'second_best' : 'final';
+  }
+
+  return {
+    origin: home.upstream.origin,
+    request: (request) => {
+      const reads = (request.method === 'GET' || request.method === 'HEAD') && request.body === undefined;
+      // The state of an upload is where the upload is.
+      if (!reads || parsedPath(request.path).kind === 'upload' || !request.path.startsWith('/v2/')) {
+        return write(request);
+      }
+      return askForContent(request, (upstream, asked) => upstream.request(asked));
+    },
+    follow: (request) => askForContent(request, (upstream, asked) => upstream.follow(asked)),
+    locateBlob({ avoid, region: first, ...question }) {
+      const { repository, signal } = question;
+      const avoided = avoid === undefined ? undefined : (memberAt(avoid)?.region ?? regionOfHost(avoid));
+      const members_ = avoided === undefined ? orderFor(repository, first) : inOrder(first, avoided);
+      return askInTurn({
+        members: members_,
+        isAuthority: (member) => member === home,
+        mayLag: () => writes.mayLag(repository),
+        async ask({ upstream, region }, patience) {
+          const location = await upstream.locateBlob({ ...question, signal: patience });
+          return location.kind === 'status' ? location : { ...location, region };
+        },
+        judge: (location): Judgement => judgeLocation(location, avoid),
+        drop: () => Promise.resolve(),
+        onFailover: countFailover,
+        signal,
+      });
+    },
+    realm: (signal) => askAny((upstream, patience) => upstream.realm(patience), signal),
+    ping: (signal) => home.upstream.ping(signal),
+    tokenRequest: (request) =>
+      askAny(
+        (upstream, signal) => upstream.tokenRequest({ ...request, signal }),
+        request.signal,
+        (answer) => answer.kind === 'answer' && isRegionOutageStatus(answer.status),
+      ),
+    anonymousAuthorization: (repository, signal) =>
+      askAny((upstream, patience) => upstream.anonymousAuthorization(repository, patience), signal),
+    ownAuthorization(path, signal, url) {
+      const origin = url === undefined ? undefined : parseRawUrl(url)?.origin;
+      const member = (origin === undefined ? undefined : memberAt(origin)) ?? home;
+      return member.upstream.ownAuthorization(path, signal);
+    },
+    checkLocation(location, base, hop) {
+      const target = typeof location === 'string' ? parseRawUrl(location)?.origin : undefined;
+      const from = parseRawUrl(String(base))?.origin;
+      const member =
+        (target === undefined ? undefined : memberAt(target)) ??
+        (from === undefined ? undefined : memberAt(from)) ??
+        home;
+      return member.upstream.checkLocation(location, base, hop);
+    },
+    storage,
+    regions: {
+      isUsable,
+      order: (first) => {
+        const order = inOrder(first).map(({ region }) => region);
+        const failing = [...healths.values()].filter((health) => !health.isUsable);
+        return [order.join(','), ...failing.map(({ region }) => `!${region}`)].join(' ');
+      },
+      status: () => [...healths.values()].map((health) => health.status()),
+    },
+    async close() {
+      stopProbes();
+      forget();
+      await Promise.all(members.map(({ upstream }) => upstream.close()));
+    },
+  };
+}
+
+function parsedPath(path: string): ReturnType<typeof parseRoute> {
+  return parseRoute(path.split('?', 1)[0] ?? '');
+}
+
+function repositoryOf({ path, repository }: UpstreamRequest): string | undefined {
+  const route = parsedPath(path);
+  return repository ?? ('repository' in route ? route.repository : undefined);
+}
+
+/** What of a repository is another one afterwards; undefined: nothing yet. */
+function writeOf({ method, path }: UpstreamRequest): 'pushed' | 'deleted' | undefined {
+  if (method === 'PUT' || method === 'POST') return 'pushed';
+  const { kind } = parsedPath(path);
+  return method === 'DELETE' && (kind === 'manifest' || kind === 'blob') ? 'deleted' : undefined;
+}
+
+function judgeStatus(status: number): Judgement {
+  if (status === 404) return 'not_found';
+  return isRegionOutageStatus(status) ? 'outage' : 'final';
+}
+
+/** A 429 is not got around by asking elsewhere. */
+function isRegionOutageStatus(status: number): boolean {
+  return status !== 429 && isOutageStatus(status);
+}
