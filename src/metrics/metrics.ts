@@ -212,6 +212,7 @@ export function createMetrics(build: { version: string; revision: string } = { v
       { stage: ['manifest', 'blob', 'fill'] },
     ),
     fills: make.counter('berth_fills_total', 'Fills that have ended, by outcome.', { result: FILL_RESULTS }),
+    fillsInFlight: make.gauge('berth_fills_in_flight', 'Fills under way.', {}),
     fillHedges: make.counter(
       'berth_fill_hedges_total',
       'Pieces that were slower than most of their fill and were asked for a second time, by outcome.',

@@ -42,6 +42,9 @@ export async function openBlobPlaces(
   });
   const budget = createFillBudget(FILL_LIMITS);
   const fillsByScope = new Map<string, Fills>();
+  const forgetMetric = metrics.fillsInFlight.collect(() => [
+    [{}, [...fillsByScope.values()].reduce((sum, { size }) => sum + size, 0)],
+  ]);
 
   /** One set per registry: what a source sent is not another registry's to believe before it is verified (K5). */
   function fillsOf(scope: string): Fills {
@@ -60,6 +63,7 @@ export async function openBlobPlaces(
     store,
     async close() {
       await Promise.all([...fillsByScope.values()].map((fills) => fills.close()));
+      forgetMetric();
       await store.close();
     },
   };

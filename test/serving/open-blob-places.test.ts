@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import t from 'tap';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { openBlobPlaces } from '../../src/serving/open-blob-places.ts';
+import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
+import { NO_BLOB_CACHE } from '../support/berth.ts';
+import { contentOf } from '../support/contract/blob-store.ts';
+import { pseudoRandomBytes } from '../support/image.ts';
+import { collect } from '../support/memory-blob.ts';
+import { createMemorySource } from '../support/memory-source.ts';
+
+t.test('fills are counted while they are under way', async (t) => {
+  const metrics = createMetrics();
+  const pool = createBufferPool(1024 * 1024);
+  const { bytes, digest } = contentOf(pseudoRandomBytes('places', 100_000));
+  const directory = join(t.testdir(), 'cache');
+  const config = { ...NO_BLOB_CACHE, memoryMaxBytes: 0, directory };
+  const shelf = await openBlobPlaces(config, { pool, metrics, log: pino({ level: 'silent' }) });
+  t.teardown(() => shelf.close());
+  t.match(await metrics.text(), /^berth_fills_in_flight 0$/m);
+  const gate = { end: 10 };
+  const opened = await shelf.places.fills?.join({
+    digest,
+    scope: 'contoso',
+    source: createMemorySource(bytes, { pool, gate }),
+    range: undefined,
+    knownLength: bytes.length,
+    signal: new AbortController().signal,
+  });
+  t.match(await metrics.text(), /^berth_fills_in_flight 1$/m);
+  gate.end = bytes.length;
+  if (opened?.kind !== 'content') throw new Error('no content');
+  t.ok((await collect(opened, pool)).equals(bytes));
+  await shelf.close();
+  t.notMatch(await metrics.text(), /^berth_fills_in_flight [1-9]/m);
+});
