@@ -41,3 +41,31 @@ await tap.test('a failing body fails the reader', async (t) => {
   );
   await t.rejects(readBounded(failing, 10), { message: 'cut' });
 });
+
+await tap.test('content that comes byte by byte has a time, whole, and not from byte to byte', async (t) => {
+  let sent = 0;
+  const trickling = Readable.from(
+    (async function* () {
+      for (;;) {
+        await new Promise((resolve) => setImmediate(resolve));
+        sent += 1;
+        yield Buffer.alloc(1);
+      }
+    })(),
+    { highWaterMark: 1 },
+  );
+  await t.rejects(readBounded(trickling, Number.MAX_SAFE_INTEGER, 20), {
+    name: 'ContentTooSlow',
+    code: 'content_too_slow',
+    message: 'Content was not whole within the 20 ms allowed here',
+  });
+  t.equal(trickling.destroyed, true);
+  t.ok(sent > 1, 'bytes came all the while');
+});
+
+await tap.test('content that was whole in time is not cut afterwards', async (t) => {
+  const whole = body();
+  t.equal((await readBounded(whole, 3, 1)).toString(), 'abc');
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  t.equal(whole.errored, null);
+});
