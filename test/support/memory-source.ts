@@ -12,11 +12,18 @@ export type SourceFault = {
   readonly refuses?: FailureKind;
   /** The body breaks off after so many bytes. */
   readonly cutAfter?: number;
+  /** As what the break is told; left out: a connection that was cut. */
+  readonly cutBy?: FailureKind;
   /** Nothing comes after so many bytes, until it is aborted. */
   readonly stallAfter?: number;
 };
 
-export type SourceRequest = { readonly index: number; readonly firstPos: number; readonly lastPos: number };
+export type SourceRequest = {
+  readonly index: number;
+  readonly firstPos: number;
+  readonly lastPos: number;
+  readonly ifMatch: string | undefined;
+};
 
 export type MemorySource = BlobSource & {
   /** Asked for, in order. */
@@ -38,6 +45,11 @@ export function createMemorySource(
     readonly fault?: (request: SourceRequest) => SourceFault | undefined;
     /** Nothing is sent beyond this position. */
     readonly gate?: { end: number };
+    /** What it calls the blob now; asked for another one, it answers 412. */
+    readonly etag?: () => string;
+    /** Unix milliseconds. */
+    readonly expiresAt?: number;
+    readonly renew?: BlobSource['renew'];
   },
 ): MemorySource {
   const { pool, origin = 'https://one.test', chunkBytes = 1024, ignoresRange = false, gate } = options;
@@ -49,7 +61,7 @@ export function createMemorySource(
     const [, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(headers['range'] ?? '') ?? [];
     const firstPos = Number(first);
     const lastPos = Math.min(last === '' ? bytes.length - 1 : Number(last), bytes.length - 1);
-    const request = { index: requests.length, firstPos, lastPos };
+    const request = { index: requests.length, firstPos, lastPos, ifMatch: headers['if-match'] };
     requests.push(request);
     open.count += 1;
     open.max = Math.max(open.max, open.count);
@@ -73,7 +85,7 @@ export function createMemorySource(
       if (isOver) return;
       const cut = begin + (fault.cutAfter ?? Number.POSITIVE_INFINITY);
       if (position >= cut) {
-        over(new UpstreamFailure('connection_terminated', 'storage', 'cut'));
+        over(new UpstreamFailure(fault.cutBy ?? 'connection_terminated', 'storage', 'cut'));
         return;
       }
       const stop = Math.min(
@@ -109,7 +121,10 @@ export function createMemorySource(
       const fields = isWhole
         ? { 'content-length': String(bytes.length) }
         : { 'content-range': `bytes ${firstPos}-${lastPos}/${bytes.length}` };
-      handler.start(fault.status ?? (isWhole ? 200 : 206), { ...fields, ...fault.headers });
+      const etag = options.etag?.();
+      const isOther = etag !== undefined && request.ifMatch !== undefined && request.ifMatch !== etag;
+      const status = isOther ? 412 : (fault.status ?? (isWhole ? 200 : 206));
+      handler.start(status, { ...fields, ...(etag !== undefined && { etag }), ...fault.headers });
       setImmediate(step);
     });
 
@@ -129,6 +144,8 @@ export function createMemorySource(
   return {
     where: 'storage',
     origin,
+    ...(options.expiresAt !== undefined && { expiresAt: options.expiresAt }),
+    ...(options.renew !== undefined && { renew: options.renew }),
     requests,
     sent,
     open,

@@ -27,19 +27,19 @@ const MIN_SLOW_MS = 200;
 export function createFillHedge(length: number): FillHedge {
   /** Milliseconds per byte. */
   const samples: number[] = [];
+  /** Milliseconds per byte. */
+  let usual: number | undefined;
   let bytesLeft = Math.floor(length * EXTRA_SHARE);
   return {
     sample(bytes, milliseconds) {
       if (bytes <= 0) return;
       samples.push(milliseconds / bytes);
       if (samples.length > MAX_SAMPLES) samples.shift();
-    },
-    slowAfter(bytes) {
-      if (samples.length < MIN_SAMPLES) return undefined;
+      if (samples.length < MIN_SAMPLES) return;
       const sorted = samples.toSorted((a, b) => a - b);
-      const usual = sorted[Math.ceil(sorted.length * USUAL_SHARE) - 1] ?? 0;
-      return Math.max(MIN_SLOW_MS, usual * bytes);
+      usual = sorted[Math.ceil(sorted.length * USUAL_SHARE) - 1];
     },
+    slowAfter: (bytes) => (usual === undefined ? undefined : Math.max(MIN_SLOW_MS, usual * bytes)),
     reserve(bytes) {
       if (bytes > bytesLeft) return false;
       bytesLeft -= bytes;

@@ -50,8 +50,8 @@ export type FillHosts = {
   stop(): void;
 };
 
-/** Contradictions in a row that show that a host will go on so: one may be a misrouted answer. */
-const MAX_CONTRADICTIONS = 2;
+/** Contradictions in a row that show that a host will go on so: one or two may be misrouted answers. */
+const MAX_CONTRADICTIONS = 3;
 
 /** @param ready a host has rested */
 export function createFillHosts(

@@ -32,11 +32,9 @@ export class FillRace {
     this.race = race;
   }
 
-  /** Sets the timer for the request that will be slow first. */
+  /** Sets the timer for the request that will be slow first, where none is set: those that begin later are slow later. */
   watch(): void {
-    this.cancelTimer?.();
-    this.cancelTimer = undefined;
-    if (this.isStopped) return;
+    if (this.isStopped || this.cancelTimer !== undefined) return;
     let wait: number | undefined;
     for (const [transfer, { startedAt }] of this.race.flights()) {
       const slowAfter = this.canHedge(transfer)

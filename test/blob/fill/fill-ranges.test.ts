@@ -84,7 +84,7 @@ t.test('the length is learnt where nobody told it', async (t) => {
   const source = scene.source(content);
   const reading = read(scene.pool, await mustOpen(scene.join(content, source, { length: undefined })));
   t.strictSame(await reading.ended, { kind: 'end', matches: true });
-  t.strictSame(source.requests[0], { index: 0, firstPos: 0, lastPos: 0 });
+  t.match(source.requests[0], { index: 0, firstPos: 0, lastPos: 0 });
   await nothingLeft(scene);
 });
 

@@ -26,6 +26,8 @@ export type FillScene = {
   /** Fires every timer that is set: lingering is over. */
   fireTimers(): void;
   readonly timers: Set<() => void>;
+  /** Milliseconds of each wait for something else, in order; they are over at once. */
+  readonly waits: number[];
   source(content: Content, options?: Omit<Parameters<typeof createMemorySource>[1], 'pool'>): MemorySource;
   join(content: Content, source: MemorySource, wanted?: Wanted): ReturnType<Fills['join']>;
 };
@@ -50,6 +52,7 @@ export async function openFillScene(
   const pool = createBufferPool(8 * 1024 * 1024);
   const files = { open: 0 };
   const timers = new Set<() => void>();
+  const waits: number[] = [];
   const fills = createFills({
     store,
     scope: 'contoso',
@@ -61,6 +64,7 @@ export async function openFillScene(
     setTimer(milliseconds, fire) {
       // Whoever waits for a source that rests waits for a turn of the event loop here.
       if (milliseconds !== LINGER_MS) {
+        waits.push(milliseconds);
         const turn = setImmediate(fire);
         return () => clearImmediate(turn);
       }
@@ -89,6 +93,7 @@ export async function openFillScene(
     metrics,
     files,
     timers,
+    waits,
     fireTimers() {
       const due = [...timers];
       timers.clear();
