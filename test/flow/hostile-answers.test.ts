@@ -142,15 +142,24 @@ t.test('C8 a public probe that fails is not tried again for each layer', async (
 t.test('P1 an upstream may take its time to commit an upload', async (t) => {
   const scene = await openScene(t, { config: SHORT });
   const start = await scene.send(`/v2/${REPOSITORY}/blobs/uploads/`, { method: 'POST' });
-  scene.registry.intercept = async ({ method }) => {
-    if (method === 'PUT') await new Promise((resolve) => setTimeout(resolve, 2500));
+  const committing = Promise.withResolvers<void>();
+  const commit = Promise.withResolvers<void>();
+  scene.registry.intercept = async ({ method }, endpoint) => {
+    if (endpoint === 'tags') return true;
+    if (method !== 'PUT') return false;
+    committing.resolve();
+    await commit.promise;
     return false;
   };
-  const put = await scene.send(`${start.headers.location}?digest=${scene.digest}`, {
+  const put = scene.send(`${start.headers.location}?digest=${scene.digest}`, {
     method: 'PUT',
     body: scene.blob,
   });
-  t.equal(put.status, 201, 'longer than the deadline for an answer to a question');
+  await committing.promise;
+  const question = await scene.send(`/v2/${REPOSITORY}/tags/list`);
+  t.equal(question.status, 504, 'asked later, and given up');
+  commit.resolve();
+  t.equal((await put).status, 201, 'longer than the deadline for an answer to a question');
 });
 
 t.test(

@@ -21,8 +21,6 @@ export type TestRequest = {
   readonly body?: Uint8Array | string;
   /** In place of `body`: sent chunk by chunk, as fast as the peer takes it. */
   readonly stream?: AsyncIterable<Uint8Array>;
-  /** Told once, when the peer has taken nothing of the `stream` for half a second. */
-  readonly onStalled?: () => void;
   /** Raw request target in place of the URL's own, for paths that a URL parser would tidy up. */
   readonly target?: string;
   /** Told once, with the header section. */
@@ -99,7 +97,7 @@ export function createTestClient(options: {
         });
         void wanted.hangUpWhen?.then(() => outgoing.destroy());
         if (wanted.stream === undefined) outgoing.end(wanted.body);
-        else sendStream(outgoing, wanted.stream, wanted.onStalled).catch(() => outgoing.destroy());
+        else sendStream(outgoing, wanted.stream).catch(() => outgoing.destroy());
       }),
     close() {
       agents['http:'].destroy();
@@ -108,18 +106,10 @@ export function createTestClient(options: {
   };
 }
 
-async function sendStream(
-  outgoing: ClientRequest,
-  stream: AsyncIterable<Uint8Array>,
-  onStalled: (() => void) | undefined,
-): Promise<void> {
+async function sendStream(outgoing: ClientRequest, stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of stream) {
     if (outgoing.destroyed) return;
-    if (outgoing.write(chunk)) continue;
-    // A quiet time is what a stall is; only a peer that takes nothing lets it pass.
-    const stalled = setTimeout(() => onStalled?.(), 500);
-    await once(outgoing, 'drain');
-    clearTimeout(stalled);
+    if (!outgoing.write(chunk)) await once(outgoing, 'drain');
   }
   outgoing.end();
 }
