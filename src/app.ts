@@ -26,10 +26,12 @@ import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import { createServing } from './serving/serving.ts';
 import { openSharedState } from './state/open-shared-state.ts';
+import { createStateSeal } from './ticket/state-seal.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { createBufferPool } from './upstream/buffer-pool.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import { failureToOciError } from './upstream/failure-to-oci-error.ts';
+import type { ProbeTimings } from './upstream/regional/start-probes.ts';
 
 export type AppDeps = {
   readonly log: Logger;
@@ -39,6 +41,8 @@ export type AppDeps = {
   readonly lookup?: typeof dnsLookup;
   /** Of transfers that break off; tests have less patience. */
   readonly resumeLimits?: Partial<ResumeLimits>;
+  /** Of probes of regions; tests have less patience. */
+  readonly regionTimings?: Partial<ProbeTimings>;
 };
 
 export type BoundAddress = { readonly address: string; readonly port: number };
@@ -88,14 +92,17 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     [{ state: 'in_use' }, pool.bytes.lent],
     [{ state: 'free' }, pool.bytes.free],
   ]);
+  let ticketKeys = deps.ticketKeys;
+  const state = openSharedState(config.state, { metrics, log: deps.log });
+  const seal = createStateSeal(() => ticketKeys);
   const shelf = await openBlobPlaces(config.cache, {
+    state,
+    seal,
     pool,
     metrics,
     log: deps.log,
     resumeLimits: deps.resumeLimits,
   });
-  const state = openSharedState(config.state, { metrics, log: deps.log });
-  let ticketKeys = deps.ticketKeys;
   const serving = createServing(config, {
     log: deps.log,
     metrics,
@@ -108,7 +115,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     pool,
     places: shelf.places,
     resumeLimits: deps.resumeLimits,
+    regionTimings: deps.regionTimings,
     state,
+    seal,
   });
   let draining = false;
 
@@ -212,6 +221,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           registries: () => serving.config.registries,
           settings,
           migration,
+          watchedRegions: ({ loginServer }) =>
+            serving.find(loginServer)?.doors.upstream.value.regions?.status(),
           ...(shelf.store !== undefined && { cache: shelf.store }),
           log: deps.log,
           now: Date.now,

@@ -74,7 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'data-endpoint': ['listener', 'blob', 'upstream', 'ticket', 'policy', 'config', 'metrics', 'oci', 'http'],
   admin: ['cache', 'endpoints', 'config', 'oci', 'http', 'system'],
   listener: ['audit', 'policy', 'config', 'metrics', 'oci', 'http', 'system'],
-  blob: ['upstream', 'cache', 'ticket', 'metrics', 'oci', 'http'],
+  blob: ['upstream', 'cache', 'state', 'ticket', 'metrics', 'oci', 'http'],
   // What replicas share: beside the cache, and as little the business of whoever decides.
   state: ['config', 'metrics', 'system'],
   upstream: ['config', 'metrics', 'oci', 'http', 'system'],
@@ -100,11 +100,18 @@ const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
   ajv: (file) => file.startsWith('config/'),
   fastify: (file) => file.startsWith('listener/') || file.startsWith('console/'),
+  '@azure/storage-blob': isObjectStore,
+  '@aws-sdk/client-s3': isObjectStore,
   redis: (file) => file.startsWith('state/redis/'),
   'node:fs': readsFiles,
   'node:fs/promises': readsFiles,
   'node:child_process': (file) => file === 'upstream/credentials-helper.ts',
 };
+
+/** Their libraries are heavy, and loaded where they are configured. */
+function isObjectStore(file: string): boolean {
+  return file.startsWith('cache/objects/');
+}
 
 /** Where files are the point: certificates, keys, passwords, credentials, authorities, the configuration itself. */
 function readsFiles(file: string): boolean {
@@ -119,6 +126,8 @@ function readsFiles(file: string): boolean {
     /^console\/console-assets\.ts$/,
     // The disk store.
     /^cache\/store-fs\.ts$/,
+    // Credentials and authorities of the shared blob store.
+    /^cache\/objects\/open-object-store\.ts$/,
     // Password and authorities.
     /^state\/redis\/connect-redis\.ts$/,
     /^ticket\/key-file\.ts$/,

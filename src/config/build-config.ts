@@ -3,6 +3,7 @@ import type {
   ClientsConfig,
   Config,
   ListenerConfig,
+  ObjectStoreConfig,
   RedirectHost,
   RegionConfig,
   RegistryConfig,
@@ -17,6 +18,7 @@ import {
   type FileLimits,
   type FileList,
   type FileListener,
+  type FileObjectStore,
   type FileRedirectHost,
   type FileRegion,
   type FileRegistry,
@@ -46,6 +48,7 @@ export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config 
     cache: {
       ...file.cache,
       directory: file.cache.directory === null ? null : resolvePath(file.cache.directory),
+      store: file.cache.store === null ? null : buildObjectStore(file.cache.store, resolvePath),
     },
     state: buildState(file.state, resolvePath),
     limits: { ...file.limits, transfersPerClient: transfersPerClient(file.limits) },
@@ -54,6 +57,19 @@ export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config 
     audit: { file: file.audit.file === null ? null : resolvePath(file.audit.file) },
     registries: all(file.registries).map((registry) => buildRegistry(registry, resolvePath)),
   };
+}
+
+function buildObjectStore(file: FileObjectStore, resolvePath: ResolvePath): ObjectStoreConfig {
+  const { prefix, timeoutSeconds, url, bucket, region } = file;
+  const common = {
+    prefix,
+    timeoutSeconds,
+    caFile: file.caFile === null ? null : resolvePath(file.caFile),
+    credentialsFile: file.credentialsFile === null ? null : resolvePath(file.credentialsFile),
+  };
+  if (present(file.kind) === 'azure-blob')
+    return { kind: 'azure-blob', url: present(url ?? undefined), ...common };
+  return { kind: 's3', url, bucket: present(bucket ?? undefined), region: region ?? 'us-east-1', ...common };
 }
 
 function buildState(file: FileConfig['state'], resolvePath: ResolvePath): StateConfig | null {

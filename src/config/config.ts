@@ -44,7 +44,28 @@ export type CacheConfig = {
   readonly minFreeBytes: number;
   /** Bytes of one piece of a fill. */
   readonly pieceBytes: number;
+  /** Blobs that replicas share, behind the directory of each; null: none. Never without a directory. */
+  readonly store: ObjectStoreConfig | null;
 };
+
+export type ObjectStoreConfig = {
+  /** What every object's name begins with. */
+  readonly prefix: string;
+  readonly caFile: string | null;
+  /** Longest wait for an answer's header section, and for each part of an upload. */
+  readonly timeoutSeconds: number;
+  /** Null: the identity of the machine or workload. */
+  readonly credentialsFile: string | null;
+} & (
+  | { readonly kind: 'azure-blob' /** Of the container, without a query. */; readonly url: string }
+  | {
+      readonly kind: 's3';
+      /** Origin; null: AWS's own. */
+      readonly url: string | null;
+      readonly bucket: string;
+      readonly region: string;
+    }
+);
 
 export type StateConfig = {
   /** `redis://` or `rediss://` with host, port, user and database; never with a password. */

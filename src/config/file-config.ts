@@ -27,13 +27,24 @@ export type FileConfig = {
   readonly stateDirectory: string | null;
   readonly admin: { readonly socket?: string } | null;
   readonly ticket: { readonly keyFile: string; readonly lifetimeSeconds: number };
-  readonly cache: CacheConfig;
+  readonly cache: Omit<CacheConfig, 'store'> & { readonly store: FileObjectStore | null };
   readonly state: string | FileState | null;
   readonly limits: FileLimits;
   readonly timeouts: Timeouts;
   readonly log: { readonly level: LogLevel };
   readonly audit: { readonly file: string | null };
   readonly registries?: FileList<FileRegistry>;
+};
+
+export type FileObjectStore = {
+  readonly kind?: 'azure-blob' | 's3';
+  readonly url: string | null;
+  readonly bucket: string | null;
+  readonly region: string | null;
+  readonly prefix: string;
+  readonly credentialsFile: string | null;
+  readonly caFile: string | null;
+  readonly timeoutSeconds: number;
 };
 
 export type FileState = Omit<StateConfig, 'url'> & { readonly url?: string };

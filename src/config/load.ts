@@ -4,6 +4,7 @@ import { applyPresets } from './apply-presets.ts';
 import { buildConfig } from './build-config.ts';
 import { checkHosts } from './check-hosts.ts';
 import { checkListeners } from './check-listeners.ts';
+import { checkObjectStore } from './check-object-store.ts';
 import { checkRegistry } from './check-registry.ts';
 import { checkSchema } from './check-schema.ts';
 import { checkState } from './check-state.ts';
@@ -70,6 +71,7 @@ function checkMeaning(config: FileConfig): readonly Finding[] {
     ...checkListeners(config),
     ...checkHosts(config),
     ...checkState(config.state),
+    ...checkObjectStore(config.cache),
     ...(config.registries ?? []).flatMap((registry, index) =>
       registry === undefined ? [] : checkRegistry(registry, config, ['registries', index]),
     ),

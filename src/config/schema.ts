@@ -2,6 +2,7 @@ import type { JsonSchema } from './json-schema.ts';
 import { CONSOLE_SCHEMA } from './schema-console.ts';
 import { LIMITS_SCHEMA, TIMEOUTS_SCHEMA } from './schema-limits.ts';
 import { LISTENER_SCHEMA } from './schema-listener.ts';
+import { OBJECT_STORE_SCHEMA } from './schema-object-store.ts';
 import { REGISTRY_SCHEMA } from './schema-registry.ts';
 import { STATE_SCHEMA } from './schema-state.ts';
 
@@ -126,6 +127,7 @@ export const CONFIG_SCHEMA: JsonSchema = {
           minimum: 65_536,
           maximum: 67_108_864,
         },
+        store: OBJECT_STORE_SCHEMA,
         memoryMaxBytes: {
           type: ['integer', 'string'],
           description:

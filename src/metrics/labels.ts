@@ -303,3 +303,16 @@ export const RENEWAL_RESULTS = ['ok', 'no_credentials', 'refused', 'failed'] as 
  */
 export const REGION_FAILOVERS = ['unhealthy', 'outage', 'not_found', 'storage'] as const;
 export type FailoverReason = (typeof REGION_FAILOVERS)[number];
+
+/** What the shared blob store (`cache.store`) was asked. */
+export const OBJECT_OPERATIONS = ['get', 'put', 'length', 'remove'] as const;
+export type ObjectOperation = (typeof OBJECT_OPERATIONS)[number];
+
+/** `away`: it failed a moment ago and was not asked. */
+export const OBJECT_RESULTS = ['ok', 'absent', 'exists', 'failed', 'away'] as const;
+
+/** Where a piece of a fill was had with a shared blob store: a whole blob there, another replica's piece, or none. */
+export const SHARED_READS = ['blob', 'piece', 'upstream'] as const;
+
+/** `elsewhere`: another replica does it; `dropped`: too many were waiting. */
+export const SHARED_UPLOADS = ['stored', 'exists', 'elsewhere', 'failed', 'dropped'] as const;

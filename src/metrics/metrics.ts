@@ -12,6 +12,8 @@ import {
   FILL_RESULTS,
   INCOMPLETE_REASONS,
   METHODS,
+  OBJECT_OPERATIONS,
+  OBJECT_RESULTS,
   REDIRECT_REFUSALS,
   REGION_FAILOVERS,
   RELOAD_PARTS,
@@ -21,6 +23,8 @@ import {
   RESUME_REASONS,
   ROUTES,
   SERVERS,
+  SHARED_READS,
+  SHARED_UPLOADS,
   STATE_OPERATIONS,
   STATE_RESULTS,
   TICKET_RESULTS,
@@ -279,6 +283,31 @@ export function createMetrics(build: { version: string; revision: string } = { v
     stateAvailable: make.gauge(
       'berth_state_available',
       '1 while the shared state can be asked, 0 while this instance works by itself.',
+      {},
+    ),
+    objectStoreOperations: make.counter(
+      'berth_object_store_operations_total',
+      'Requests to the shared blob store (`cache.store`), by outcome.',
+      { operation: OBJECT_OPERATIONS, result: OBJECT_RESULTS },
+    ),
+    objectStoreAway: make.gauge(
+      'berth_object_store_away',
+      '1 while the shared blob store is not asked since it failed a moment ago.',
+      {},
+    ),
+    sharedReads: make.counter(
+      'berth_shared_reads_total',
+      'Requests of fills, by where the shared blob store sent them.',
+      { from: SHARED_READS },
+    ),
+    sharedUploads: make.counter(
+      'berth_shared_uploads_total',
+      'Blobs for the shared blob store, by what became of them.',
+      { result: SHARED_UPLOADS },
+    ),
+    sharedUploadQueue: make.gauge(
+      'berth_shared_upload_queue_length',
+      'Blobs that are being given to the shared blob store, or wait for it.',
       {},
     ),
 

@@ -3,11 +3,16 @@ import type { BlobPlaces } from '../blob/blob-opener.ts';
 import { createFillBudget, FILL_LIMITS } from '../blob/fill/fill-deps.ts';
 import { createFills, type Fills } from '../blob/fill/fills.ts';
 import type { ResumeLimits } from '../blob/resume.ts';
+import { createSharedBlobs } from '../blob/shared/share-blobs.ts';
 import { createStoredBlobs } from '../blob/stored-blob.ts';
 import type { BlobStore } from '../cache/blob-store.ts';
+import { guardStore } from '../cache/objects/guard-store.ts';
+import { openObjectStore } from '../cache/objects/open-object-store.ts';
 import { openDiskStore } from '../cache/open-disk-store.ts';
 import type { CacheConfig } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { SharedState } from '../state/shared-state.ts';
+import type { StateSeal } from '../ticket/state-seal.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 
 /** The blob cache with what reads it and what fills it; without a directory there is neither. */
@@ -25,12 +30,16 @@ export async function openBlobPlaces(
     readonly pool: BufferPool;
     readonly metrics: Metrics;
     readonly log: Logger;
+    readonly state: SharedState;
+    readonly seal: StateSeal;
     readonly resumeLimits?: Partial<ResumeLimits> | undefined;
   },
 ): Promise<BlobShelf> {
-  const { pool, metrics, log, resumeLimits } = deps;
+  const { pool, metrics, log, state, seal, resumeLimits } = deps;
   const { directory, maxBytes, minFreeBytes, pieceBytes } = config;
   if (directory === null) return { places: {}, store: undefined, close: async () => undefined };
+  // First: a file of credentials that can not be read is said before the disk is locked.
+  const objects = config.store === null ? undefined : await openObjectStore(config.store);
   const store = await openDiskStore({
     directory,
     maxBytes,
@@ -40,6 +49,18 @@ export async function openBlobPlaces(
     log,
     now: Date.now,
   });
+  const shared =
+    objects === undefined
+      ? undefined
+      : createSharedBlobs({
+          objects: guardStore(objects, { metrics, log, now: () => performance.now() }),
+          state,
+          seal,
+          store,
+          pieceBytes,
+          metrics,
+          log,
+        });
   const budget = createFillBudget(FILL_LIMITS);
   const fillsByScope = new Map<string, Fills>();
   const forgetMetric = metrics.fillsInFlight.collect(() => [
@@ -50,7 +71,15 @@ export async function openBlobPlaces(
   function fillsOf(scope: string): Fills {
     const known = fillsByScope.get(scope);
     if (known !== undefined) return known;
-    const fills = createFills({ store, scope, pool, metrics, log, budget, resumeLimits });
+    const fills = createFills({
+      store: shared?.storeFor(scope) ?? store,
+      scope,
+      pool,
+      metrics,
+      log,
+      budget,
+      resumeLimits,
+    });
     fillsByScope.set(scope, fills);
     return fills;
   }
@@ -58,12 +87,18 @@ export async function openBlobPlaces(
   return {
     places: {
       stored: createStoredBlobs({ store, pool, log }),
-      fills: { join: (request) => fillsOf(request.scope).join(request) },
+      fills: {
+        join: (request) =>
+          fillsOf(request.scope).join(
+            shared === undefined ? request : { ...request, source: shared.source(request) },
+          ),
+      },
     },
     store,
     async close() {
       await Promise.all([...fillsByScope.values()].map((fills) => fills.close()));
       forgetMetric();
+      await shared?.close();
       await store.close();
     },
   };

@@ -27,7 +27,7 @@ import { createClientRegions } from '../policy/client-regions.ts';
 import { createNetworkRules, type NetworkRules } from '../policy/network-rules.ts';
 import { createRepositoryRules } from '../policy/repository-rules.ts';
 import type { SharedState } from '../state/shared-state.ts';
-import { createStateSeal } from '../ticket/state-seal.ts';
+import type { StateSeal } from '../ticket/state-seal.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
 import { readAuthorities } from '../upstream/authorities.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
@@ -83,6 +83,7 @@ export type DoorDeps = {
   readonly resumeLimits?: Partial<ResumeLimits> | undefined;
   /** What replicas share. */
   readonly state: SharedState;
+  readonly seal: StateSeal;
   /** For tests that have no patience. */
   readonly regionTimings?: RegionalUpstreamDeps['timings'];
 };
@@ -120,8 +121,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     beginTransfer,
     resumeLimits: deps.resumeLimits,
   });
-  const { state } = deps;
-  const seal = createStateSeal(deps.ticketKeys);
+  const { state, seal } = deps;
   const shared = state.kind === 'process' ? undefined : shareDecisions({ state, seal, now: Date.now });
   const blobDecisions = createDecisions<BlobLocation>({ metrics, shared: shared?.blobs });
   const manifestDecisions = createDecisions<ManifestAnswer>({ metrics, shared: shared?.manifests });

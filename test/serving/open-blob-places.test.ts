@@ -3,6 +3,9 @@ import { pino } from 'pino';
 import t from 'tap';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { openBlobPlaces } from '../../src/serving/open-blob-places.ts';
+import { createProcessState } from '../../src/state/create-process-state.ts';
+import { createStateSeal } from '../../src/ticket/state-seal.ts';
+import { generateTicketKeys } from '../../src/ticket/ticket-keys.ts';
 import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { contentOf } from '../support/contract/blob-store.ts';
@@ -16,7 +19,13 @@ t.test('fills are counted while they are under way', async (t) => {
   const { bytes, digest } = contentOf(pseudoRandomBytes('places', 100_000));
   const directory = join(t.testdir(), 'cache');
   const config = { ...NO_BLOB_CACHE, memoryMaxBytes: 0, directory };
-  const shelf = await openBlobPlaces(config, { pool, metrics, log: pino({ level: 'silent' }) });
+  const shelf = await openBlobPlaces(config, {
+    pool,
+    metrics,
+    log: pino({ level: 'silent' }),
+    state: createProcessState(),
+    seal: createStateSeal(generateTicketKeys),
+  });
   t.teardown(() => shelf.close());
   t.match(await metrics.text(), /^berth_fills_in_flight 0$/m);
   const gate = { end: 10 };

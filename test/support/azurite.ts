@@ -28,6 +28,7 @@ export type Azurite = {
   readonly accounts: readonly string[];
   /** `<account>.blob.core.windows.net:<port>`; the name resolves by `loopbackLookup` only. */
   host(account: string): string;
+  accountKey(account: string): string;
   put(where: AzuriteBlob, bytes: Uint8Array): Promise<void>;
   get(where: AzuriteBlob): Promise<Buffer>;
   createContainer(account: string, container: string): Promise<void>;
@@ -107,6 +108,7 @@ export async function startAzurite(
     accounts,
     host,
     createContainer,
+    accountKey: (account) => keys.get(account) ?? '',
     async put(where, bytes) {
       await createContainer(where.account, where.container);
       await client(where).uploadData(bytes);

@@ -4,7 +4,9 @@ import type { Config, RegistryConfig, UpstreamConfig } from '../../src/config/co
 import { dataEndpointHost } from '../../src/endpoints/endpoints.ts';
 import { createLogger } from '../../src/log.ts';
 import { generateTicketKeys, type TicketKeys } from '../../src/ticket/ticket-keys.ts';
+import type { ProbeTimings } from '../../src/upstream/regional/start-probes.ts';
 import type { TestAuthority } from './ca.ts';
+import { TEST_LIMITS, TEST_TIMEOUTS } from './config-defaults.ts';
 import { createTestClient, type TestClient } from './http-client.ts';
 import { type Lookup, loopbackLookup } from './lookup.ts';
 
@@ -43,6 +45,8 @@ export type TestBerthOptions = {
   readonly lookup?: Lookup;
   /** Default: as many tries as usual, with next to no waits. */
   readonly resumeLimits?: Partial<ResumeLimits>;
+  /** Of probes of regions. */
+  readonly regionTimings?: Partial<ProbeTimings>;
 };
 
 /** The fields of a cache that keeps no blobs. */
@@ -51,6 +55,7 @@ export const NO_BLOB_CACHE = {
   maxBytes: 1024 ** 3,
   minFreeBytes: 0,
   pieceBytes: 1024 * 1024,
+  store: null,
 };
 
 /** Starts the whole application in this process, on loopback, with a certificate for all of its names. */
@@ -83,25 +88,8 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     ticket: { keyFile: null, lifetimeSeconds: 1200 },
     cache: { memoryMaxBytes: 16 * 1024 * 1024, ...NO_BLOB_CACHE },
     state: null,
-    limits: {
-      connections: 1000,
-      headerBytes: 16 * 1024,
-      manifestBytes: 4 * 1024 * 1024,
-      tokenBytes: 64 * 1024,
-      bufferBytes: 64 * 1024 * 1024,
-      upstreamConnections: 64,
-      connectionsPerClient: null,
-      requestsPerClient: null,
-      transfersPerClient: null,
-    },
-    timeouts: {
-      connectSeconds: 5,
-      headersSeconds: 10,
-      commitSeconds: 30,
-      idleSeconds: 10,
-      requestHeadersSeconds: 5,
-      drainSeconds: 2,
-    },
+    limits: TEST_LIMITS,
+    timeouts: TEST_TIMEOUTS,
     log: { level: 'info' },
     audit: { file: null },
     registries,
@@ -115,6 +103,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     ticketKeys,
     lookup: options.lookup ?? loopbackLookup,
     resumeLimits: options.resumeLimits ?? { baseDelayMs: 2, maxDelayMs: 10 },
+    ...(options.regionTimings && { regionTimings: options.regionTimings }),
   });
   const started = await app.start();
   const port = started.listeners[0]?.port ?? 0;

@@ -1,0 +1,102 @@
+import { LRUCache } from 'lru-cache';
+import type { BlobStore } from '../../cache/blob-store.ts';
+import type { GuardedStore } from '../../cache/objects/guard-store.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { SharedState } from '../../state/shared-state.ts';
+import type { StateSeal } from '../../ticket/state-seal.ts';
+import type { OpenRequest } from '../blob-opener.ts';
+import type { BlobSource } from '../blob-source.ts';
+import { createSharedFill, type SharedFill } from './shared-fill.ts';
+import { sharedNames } from './shared-names.ts';
+import { createSharedSource } from './shared-source.ts';
+import { createUploads } from './uploads.ts';
+
+/** The blobs that replicas share in an object store, around each one's own disk and fills. */
+export type SharedBlobs = {
+  /** The ticket's source, with the store before it. */
+  source(request: Pick<OpenRequest, 'digest' | 'scope' | 'source'>): BlobSource;
+  /** The disk store as the fills of a scope see it: what they publish is given to the store. */
+  storeFor(scope: string): Pick<BlobStore, 'open' | 'openPartial'>;
+  /** Uploads under way are given up. */
+  close(): Promise<void>;
+};
+
+export type SharedBlobsDeps = {
+  readonly objects: GuardedStore;
+  readonly state: SharedState;
+  readonly seal: StateSeal;
+  readonly store: Pick<BlobStore, 'open' | 'openPartial'>;
+  readonly pieceBytes: number;
+  readonly metrics: Pick<Metrics, 'sharedReads' | 'sharedUploads' | 'sharedUploadQueue'>;
+  readonly log: { warn(facts: object, message: string): void };
+};
+
+/** Blobs of which it is known here who is at them. */
+const MAX_FILLS = 5_000;
+/** Milliseconds that a blob which was wrong in the store is not taken from there. */
+const DISTRUST_MS = 600_000;
+
+export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
+  const { objects, store, pieceBytes, log } = deps;
+  const now = (): number => performance.now();
+  const closing = new AbortController();
+  const fills = new LRUCache<string, SharedFill>({
+    max: MAX_FILLS,
+    dispose: (fill) => void fill.close(),
+  });
+  const distrusted = new LRUCache<Digest, number>({ max: MAX_FILLS });
+  const uploads = createUploads({ ...deps, signal: closing.signal });
+  const isDistrusted = (digest: Digest): boolean => (distrusted.get(digest) ?? 0) > now();
+
+  function fillOf(scope: string, digest: Digest): SharedFill {
+    const key = JSON.stringify([scope, digest]);
+    const known = fills.get(key);
+    if (known !== undefined) return known;
+    const fill = createSharedFill({ ...deps, names: sharedNames(scope, digest, pieceBytes), now });
+    fills.set(key, fill);
+    return fill;
+  }
+
+  /** Nobody is to meet it again: neither here nor elsewhere. */
+  async function distrust(scope: string, digest: Digest): Promise<void> {
+    distrusted.set(digest, now() + DISTRUST_MS);
+    fillOf(scope, digest).distrust();
+    fills.delete(JSON.stringify([scope, digest]));
+    log.warn(
+      { digest, store: objects.origin },
+      'a blob that was wrong is removed from the shared blob store',
+    );
+    await objects.remove(sharedNames(scope, digest, pieceBytes).blob, closing.signal).catch(() => undefined);
+  }
+
+  return {
+    source({ digest, scope, source }) {
+      return createSharedSource(source, {
+        origin: objects.origin,
+        isUsable: () => !objects.isAway && !closing.signal.aborted && !isDistrusted(digest),
+        find: (range, signal) => fillOf(scope, digest).find(range, signal),
+      });
+    },
+    storeFor: (scope) => ({
+      open: (digest) => store.open(digest),
+      async openPartial(digest, length, of) {
+        const partial = await store.openPartial(digest, length, of);
+        return (
+          partial &&
+          fillOf(scope, digest).watch(partial, {
+            published: () =>
+              uploads.add(digest, sharedNames(scope, digest, pieceBytes).blob, fillOf(scope, digest)),
+            wrong: () => void distrust(scope, digest),
+          })
+        );
+      },
+    }),
+    async close() {
+      closing.abort(new Error('Berth is stopping'));
+      await uploads.close();
+      await Promise.all([...fills.values()].map((fill) => fill.close()));
+      objects.close();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import type { Metrics, ObjectOperation } from '../../metrics/metrics.ts';
+import { type ObjectStore, ObjectStoreError } from './object-store.ts';
+
+export type GuardedStore = ObjectStore & {
+  /** It failed a moment ago, and is not to be asked now. */
+  readonly isAway: boolean;
+};
+
+type GuardDeps = {
+  readonly metrics: Pick<Metrics, 'objectStoreOperations' | 'objectStoreAway'>;
+  readonly log: { info(facts: object, message: string): void; warn(facts: object, message: string): void };
+  /** Milliseconds. */
+  readonly now: () => number;
+};
+
+/** Milliseconds that a store which failed is left alone, doubled with each further failure up to the longest. */
+const FIRST_AWAY_MS = 1_000;
+const LONGEST_AWAY_MS = 30_000;
+
+/** Counts what a store is asked, and keeps everybody off one that has failed for a while. */
+export function guardStore(store: ObjectStore, { metrics, log, now }: GuardDeps): GuardedStore {
+  let awayUntil = 0;
+  let awayMs = FIRST_AWAY_MS;
+  let isSaid = false;
+  const isAway = (): boolean => awayUntil > now();
+  const forgetMetric = metrics.objectStoreAway.collect(() => [[{}, isAway() ? 1 : 0]]);
+
+  async function run<T>(
+    operation: ObjectOperation,
+    signal: AbortSignal,
+    act: () => Promise<T>,
+    resultOf: (answer: T) => 'ok' | 'absent' | 'exists',
+  ): Promise<T> {
+    if (isAway()) {
+      metrics.objectStoreOperations.inc({ operation, result: 'away' });
+      throw new ObjectStoreError(`${store.origin}: it failed a moment ago`, undefined);
+    }
+    try {
+      const answer = await act();
+      metrics.objectStoreOperations.inc({ operation, result: resultOf(answer) });
+      awayMs = FIRST_AWAY_MS;
+      awayUntil = 0;
+      if (isSaid) log.info({ store: store.origin }, 'the shared blob store answers again');
+      isSaid = false;
+      return answer;
+    } catch (error) {
+      // Whoever asked has left: that says nothing of the store.
+      if (signal.aborted) throw error;
+      metrics.objectStoreOperations.inc({ operation, result: 'failed' });
+      awayUntil = now() + awayMs;
+      awayMs = Math.min(LONGEST_AWAY_MS, awayMs * 2);
+      const reason = error instanceof ObjectStoreError ? error.message : 'a blob could not be read for it';
+      if (!isSaid)
+        log.warn(
+          { store: store.origin, reason },
+          'the shared blob store fails: this instance works without it',
+        );
+      isSaid = true;
+      throw error;
+    }
+  }
+
+  return {
+    origin: store.origin,
+    get isAway() {
+      return isAway();
+    },
+    get: (name, range, signal) =>
+      run(
+        'get',
+        signal,
+        () => store.get(name, range, signal),
+        (part) => (part === undefined ? 'absent' : 'ok'),
+      ),
+    put: (name, content, signal) =>
+      run(
+        'put',
+        signal,
+        () => store.put(name, content, signal),
+        (answer) => (answer === 'stored' ? 'ok' : 'exists'),
+      ),
+    length: (name, signal) =>
+      run(
+        'length',
+        signal,
+        () => store.length(name, signal),
+        (length) => (length === undefined ? 'absent' : 'ok'),
+      ),
+    remove: (name, signal) =>
+      run(
+        'remove',
+        signal,
+        () => store.remove(name, signal),
+        () => 'ok',
+      ),
+    close() {
+      forgetMetric();
+      store.close();
+    },
+  };
+}
