@@ -1,23 +1,12 @@
 import type { Config, Limits } from '../../src/config/config.ts';
+import { TEST_LIMITS } from '../support/config-defaults.ts';
 import { REPOSITORY, type Scene } from './scene.ts';
-
-export const NO_LIMITS: Limits = {
-  connections: 1000,
-  headerBytes: 16 * 1024,
-  manifestBytes: 4 * 1024 * 1024,
-  tokenBytes: 64 * 1024,
-  bufferBytes: 64 * 1024 * 1024,
-  upstreamConnections: 64,
-  connectionsPerClient: null,
-  requestsPerClient: null,
-  transfersPerClient: null,
-};
 
 export const FREE = { concurrency: 100, requestsPerMinute: null, queueLength: 1000, queueSeconds: 10 };
 export const TAGS = `/v2/${REPOSITORY}/tags/list`;
 
 export function limited(limits: Partial<Limits>): Partial<Config> {
-  return { limits: { ...NO_LIMITS, ...limits } };
+  return { limits: { ...TEST_LIMITS, ...limits } };
 }
 
 /** As many clients as tests need, told apart by a field that this listener believes. */

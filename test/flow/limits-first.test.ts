@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
+import { limited } from './limiting.ts';
 import { openScene, type Scene } from './scene.ts';
 
 const HOST = 'Host: contoso.registry.example';
@@ -21,19 +22,7 @@ async function statusOf(scene: Scene, ...lines: readonly string[]): Promise<stri
 
 t.test('L2 also what no door is asked for: no audit event for what comes too often', async (t) => {
   const scene = await openScene(t, {
-    config: {
-      limits: {
-        connections: 1000,
-        headerBytes: 16 * 1024,
-        manifestBytes: 4 * 1024 * 1024,
-        tokenBytes: 64 * 1024,
-        bufferBytes: 64 * 1024 * 1024,
-        upstreamConnections: 64,
-        connectionsPerClient: null,
-        requestsPerClient: { perSecond: 1 / 3600, burst: 1 },
-        transfersPerClient: null,
-      },
-    },
+    config: limited({ requestsPerClient: { perSecond: 1 / 3600, burst: 1 } }),
     registry: { scheme: 'http' },
     tls: false,
   });

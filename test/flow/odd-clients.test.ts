@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
+import { TEST_TIMEOUTS } from '../support/config-defaults.ts';
 import { openScene, type Scene } from './scene.ts';
 
 const BLOB_BYTES = 8 * 1024 * 1024;
@@ -19,14 +20,7 @@ async function openInline(t: Test, { cached = false, idleSeconds = 10 } = {}): P
         memoryMaxBytes: 0,
         directory: cached ? join(t.testdir(), 'cache') : null,
       },
-      timeouts: {
-        connectSeconds: 5,
-        headersSeconds: 10,
-        commitSeconds: 30,
-        idleSeconds,
-        requestHeadersSeconds: 5,
-        drainSeconds: 2,
-      },
+      timeouts: { ...TEST_TIMEOUTS, idleSeconds },
     },
   });
   if (cached) {

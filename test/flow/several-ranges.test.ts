@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import t from 'tap';
 import { resolveRange } from '../../src/http/range.ts';
 import { satisfiableRanges } from '../../src/http/satisfiable-ranges.ts';
+import { TEST_LIMITS } from '../support/config-defaults.ts';
 import type { TestResponse } from '../support/http-client.ts';
 import { parseMultipart } from '../support/parse-multipart.ts';
 import { formatSpec, rangeSpecs } from '../support/range-specs.ts';
@@ -11,17 +12,7 @@ import { accessLine, errorOf, openScene, type Scene, stableHeaders } from './sce
 const SIZE = 1_000_000;
 
 /** A thousand ranges do not fit into the header section that tests allow; into the default one they do. */
-const LIMITS = {
-  connections: 1000,
-  headerBytes: 32 * 1024,
-  manifestBytes: 4 * 1024 * 1024,
-  tokenBytes: 64 * 1024,
-  bufferBytes: 64 * 1024 * 1024,
-  upstreamConnections: 64,
-  connectionsPerClient: null,
-  requestsPerClient: null,
-  transfersPerClient: null,
-};
+const LIMITS = { ...TEST_LIMITS, headerBytes: 32 * 1024 };
 
 /** The parts as `from-to`, after a look at every byte of theirs. */
 function partsOf(t: Pick<Tap, 'ok' | 'equal'>, scene: Scene, got: TestResponse): string[] {
