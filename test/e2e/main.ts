@@ -3,6 +3,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { prepare } from './deploy/prepare.ts';
 import { installPrograms, type Programs } from './install.ts';
 import { createNetwork, type Network, networkOf, removeLeftovers, removeNetwork } from './network.ts';
 import { CASES_FAILED, createReport } from './report.ts';
@@ -15,6 +16,7 @@ import { createSpace } from './space.ts';
 //
 // npm run e2e -- dedicated private   only these scenarios: direct dedicated mirror other sidecar push blob-path
 //                                    private leaks firewall-formats closed hostile console conformance process
+//                                    package image deploy observe
 // BERTH_E2E_KEEP=1                   keeps the folder with all logs, as berth-e2e-kept-<pid> among the temporary ones
 // BERTH_E2E_VERBOSE=1                prints what the conformance program prints
 
@@ -29,12 +31,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 /** Runs the inner half; gives its exit code once it has printed its closing line, else throws. */
 async function runInside(programs: Programs, network: Network, directory: string): Promise<number> {
+  const only = process.argv.slice(2);
+  const prepared = await prepare(directory, (name) => only.length === 0 || only.includes(name), say);
+  stop.signal.throwIfAborted();
   await createNetwork(network);
   const space = await createSpace(network.servers, join(directory, 'servers'), process.pid);
   const settingsFile = join(directory, 'settings.json');
-  await writeFile(settingsFile, JSON.stringify({ programs, network, directory, machinePid: process.pid }));
+  await writeFile(
+    settingsFile,
+    JSON.stringify({ programs, prepared, network, directory, machinePid: process.pid }),
+  );
   const script = fileURLToPath(new URL('run.ts', import.meta.url));
-  const [file = '', ...args] = space.argv([process.execPath, script, settingsFile, ...process.argv.slice(2)]);
+  const [file = '', ...args] = space.argv([process.execPath, script, settingsFile, ...only]);
   stop.signal.throwIfAborted();
   const child = spawn(file, args, {
     stdio: ['ignore', 'inherit', 'inherit'],

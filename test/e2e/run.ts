@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createTestAuthority } from '../support/ca.ts';
 import { type Berth, startBerth } from './berth.ts';
+import { imageScenario } from './deploy/scenario-image.ts';
+import { packageScenario } from './deploy/scenario-package.ts';
 import { startDistribution } from './distribution.ts';
 import { buildImages, pushImages } from './images.ts';
 import { createObserver } from './observe.ts';
@@ -92,6 +94,8 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('mirror')) await mirrorScenario(world, berth);
   if (wanted('other')) await otherDeliveriesScenario(world, berth);
   if (wanted('firewall-formats')) await firewallFormatsScenario(world, berth);
+  if (wanted('package')) await packageScenario(world);
+  if (wanted('image')) await imageScenario(world, berth);
   if (wanted('sidecar')) await sidecarScenario(world);
   if (wanted('push')) await pushScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { TestAuthority } from '../support/ca.ts';
 import type { TestImage } from '../support/image.ts';
 import type { ClientFiles, ClientSetup } from './clients/client.ts';
+import type { Prepared } from './deploy/prepare.ts';
 import type { Programs } from './install.ts';
 import type { Network } from './network.ts';
 import type { Observer } from './observe.ts';
@@ -16,6 +17,7 @@ import type { Http } from './upload-image.ts';
 /** What the outer half hands to the inner one, as JSON. */
 export type Settings = {
   readonly programs: Programs;
+  readonly prepared: Prepared;
   readonly network: Network;
   readonly directory: string;
   readonly machinePid: number;

@@ -18,14 +18,14 @@ const BUILD_TIMEOUT_MS = 900_000;
 const run = promisify(execFile);
 
 /** Outside the repository: a clean checkout must stay clean, and a second run must not build again. */
-function binDirectory(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth-e2e', 'bin');
+export function cacheDirectory(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth-e2e');
 }
 
 /** Builds a Go program at its exact version unless it is there; gives its path. Needs Go 1.25 or newer in PATH. */
 export async function installGoProgram(program: GoProgram, say: (text: string) => void): Promise<string> {
   const { name, source, version } = program;
-  const folder = join(binDirectory(), `${name}-${version}`);
+  const folder = join(cacheDirectory(), 'bin', `${name}-${version}`);
   const path = join(folder, name);
   const isThere = await access(path).then(
     () => true,
