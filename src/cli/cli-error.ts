@@ -1,3 +1,5 @@
+import { formatProblem, type Problem } from '../config/problem.ts';
+
 /** Exit codes of every command: 0 is done. */
 export const EXIT = { failed: 1, wrongUsage: 2 } as const;
 
@@ -13,4 +15,11 @@ export class CliError extends Error {
 }
 
 /** A configuration is wrong: one problem a line, each with its place in the file. */
-export class ConfigProblems extends CliError {}
+export class ConfigProblems extends CliError {
+  readonly problems: readonly Problem[];
+
+  constructor(fileName: string, problems: readonly Problem[]) {
+    super(problems.map((problem) => formatProblem(problem, fileName)).join('\n'));
+    this.problems = problems;
+  }
+}

@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 
 import type { Config, RegistryConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { formatProblem } from '../config/problem.ts';
+import { nearestName } from '../config/nearest-name.ts';
 import { describeCode, errorCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
 import { CliError, ConfigProblems, EXIT } from './cli-error.ts';
@@ -25,7 +25,7 @@ export async function readConfig(
   const text = await readText(fileName, file === undefined && deps.env['BERTH_CONFIG'] === undefined);
   const result = loadConfig({ text, fileName, env: deps.env });
   if (result.kind === 'ok') return { config: result.config, fileName };
-  throw new ConfigProblems(result.problems.map((problem) => formatProblem(problem, fileName)).join('\n'));
+  throw new ConfigProblems(fileName, result.problems);
 }
 
 /** The same for commands that can do without; undefined where nobody named one and there is none in its usual place. */
@@ -80,6 +80,11 @@ export function selectRegistry(config: Config, name: string | undefined): Regist
     throw new CliError(`there are several registries: choose one with --name (${names})`, EXIT.wrongUsage);
   }
   const found = config.registries.find((registry) => registry.name === name);
-  if (found === undefined) throw new CliError(`there is no registry "${name}": there is ${names}`);
-  return found;
+  if (found !== undefined) return found;
+  const nearest = nearestName(
+    name,
+    config.registries.map((registry) => registry.name),
+  );
+  const hint = nearest === undefined || others.length === 0 ? '' : `; did you mean ${nearest}?`;
+  throw new CliError(`there is no registry "${name}": there is ${names}${hint}`);
 }

@@ -39,12 +39,6 @@ type WarmedImage = {
   readonly bytes: number;
 };
 
-const EXAMPLES = `
-Examples:
-  berth warm contoso.registry.example/team/app:1.4 --platform linux/amd64 --platform linux/arm64
-  berth warm team/app:1.4 team/web:2.0 --name contoso --connect 127.0.0.1:443
-  berth warm localhost:5000/team/app:latest`;
-
 /** `berth warm`: pulls images through a running Berth and keeps nothing of them, so that Berth has them. */
 export function createWarmCommand(deps: CliDeps): Command {
   return new Command('warm')
@@ -80,7 +74,6 @@ export function createWarmCommand(deps: CliDeps): Command {
     .addOption(
       new Option('-o, --output <format>', 'form of the output').choices(OUTPUT_FORMATS).default('table'),
     )
-    .addHelpText('after', EXAMPLES)
     .action(async (names: string[], options: Options) => {
       const images = names.map(parseName);
       const config = await findConfig(options.config, deps);

@@ -17,6 +17,7 @@ export type Endpoints = {
 
 export type Berth = {
   readonly daemon: Daemon;
+  readonly configFile: string;
   /** The command line tool itself, with `--config` added. */
   command(args: readonly string[]): Promise<Output>;
   /** What `berth show-endpoints` prints. */
@@ -157,6 +158,7 @@ export async function startBerth(
   const command = (args: readonly string[]) => berth([...args, '--config', configFile]);
   return {
     daemon,
+    configFile,
     command,
     endpoints: async (name) =>
       readEndpoints((await command(['show-endpoints', '--name', name, '-o', 'json'])).stdout),

@@ -3,8 +3,8 @@ import { createProgram } from '../../src/cli/create-program.ts';
 import { testDeps } from './cli-deps.ts';
 
 /** The text of `docs/cli.md`: the help of every command. */
-export function cliMarkdown(): string {
-  const program = createProgram(testDeps({ columns: 100 }).deps);
+export async function cliMarkdown(): Promise<string> {
+  const program = await createProgram(testDeps({ columns: 100 }).deps);
   const parts = [
     '# Commands',
     '<!-- Generated from src/cli by "node test/support/write-generated.ts"; a test compares them. -->',

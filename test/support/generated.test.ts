@@ -7,5 +7,5 @@ const root = join(import.meta.dirname, '../..');
 
 for (const { path, content } of GENERATED) {
   const present = readFileSync(join(root, path), 'utf8');
-  t.equal(present, content(), `${path} is as "node test/support/write-generated.ts" writes it`);
+  t.equal(present, await content(), `${path} is as "node test/support/write-generated.ts" writes it`);
 }

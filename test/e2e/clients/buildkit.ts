@@ -34,8 +34,11 @@ export const buildkit: Client = {
       const ready = () => access(folder('buildkitd.sock')).then(() => true);
       await waitUntil('buildkitd', ready, { daemon, timeoutMs: START_TIMEOUT_MS });
       const build = [
-        ...['build', '--progress=plain', '--frontend=dockerfile.v0'],
-        ...[`--local=context=${folder('context')}`, `--local=dockerfile=${folder('context')}`],
+        'build',
+        '--progress=plain',
+        '--frontend=dockerfile.v0',
+        `--local=context=${folder('context')}`,
+        `--local=dockerfile=${folder('context')}`,
         `--output=type=oci,tar=false,dest=${folder('out')}`,
       ];
       await run(space.argv([setup.programs.buildctl, `--addr=${address}`, ...build]), { env });
