@@ -24,6 +24,11 @@ export function buildkitFiles({ registry, ca, fallback }: ClientFilesInput): Cli
   const notes = [
     'merge buildkitd.toml with the one that is there, then restart buildkitd; for a builder of buildx: docker buildx create --buildkitd-config FILE',
   ];
+  if (hasCa) {
+    notes.push(
+      `the client fetches the tokens: give buildctl --registry-auth-tlscontext host=${registry.loginServer},ca=${caFile}, or have its machine trust the authority`,
+    );
+  }
   if (sources.length > 0 && !fallback) {
     notes.push(
       `buildkit asks ${sources.join(', ')} itself when the mirror fails; only a firewall stops it, or ${registry.loginServer} in image names`,

@@ -30,11 +30,17 @@ export const buildkit: Client = {
     ];
     const argv = space.argv([setup.programs.buildkitd, ...flags]);
     const daemon = await startDaemon('buildkitd', argv, { logFile: folder('buildkitd.log'), env });
+    const tokenHosts = [target.registry, ...mirrorsOf(setup.files)].flatMap((host) => [
+      host,
+      `https://${host}`,
+    ]);
     try {
       const ready = () => access(folder('buildkitd.sock')).then(() => true);
       await waitUntil('buildkitd', ready, { daemon, timeoutMs: START_TIMEOUT_MS });
       const build = [
         'build',
+        // Tokens are fetched by the client, not by the daemon that has the file.
+        ...tokenHosts.map((host) => `--registry-auth-tlscontext=host=${host},ca=${setup.caFile}`),
         '--progress=plain',
         '--frontend=dockerfile.v0',
         `--local=context=${folder('context')}`,
@@ -55,6 +61,11 @@ export const buildkit: Client = {
     expectEqual(digests.length, layers.length + 1, 'layers in all');
   },
 };
+
+function mirrorsOf(files: ReadonlyMap<string, string>): readonly string[] {
+  const toml = files.get('buildkit/buildkitd.toml') ?? '';
+  return [...toml.matchAll(/mirrors = \["([^"]+)"\]/g)].map(([, host = '']) => host);
+}
 
 type Descriptors = {
   readonly manifests?: readonly { readonly digest: string }[];
