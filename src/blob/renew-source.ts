@@ -16,9 +16,10 @@ export type RenewedSource = {
 
 /**
  * Undefined: no credentials are left.
+ * @param avoid `scheme://host[:port]` of the source that failed
  * @throws UpstreamFailure where the upstream refuses, or can not be asked; the reason of `signal` when that aborts
  */
-export type RenewSource = (signal: AbortSignal) => Promise<RenewedSource | undefined>;
+export type RenewSource = (signal: AbortSignal, avoid?: string) => Promise<RenewedSource | undefined>;
 
 /** Whose right to the blob is asked about again. */
 export type RenewalCredentials =
@@ -64,11 +65,11 @@ export function createRenewSource(
     }
   }
 
-  async function renew(signal: AbortSignal): Promise<RenewedSource | undefined> {
+  async function renew(signal: AbortSignal, avoid: string | undefined): Promise<RenewedSource | undefined> {
     const authorization = await authorizationOf(signal);
-    const key = JSON.stringify([repository, digest, credentials.kind, fingerprint(authorization)]);
+    const key = JSON.stringify([repository, digest, credentials.kind, fingerprint(authorization), avoid]);
     const ask = (shared: AbortSignal): Promise<BlobLocation> =>
-      upstream.locateBlob({ repository, digest, authorization, client, signal: shared });
+      upstream.locateBlob({ repository, digest, authorization, client, avoid, signal: shared });
     const { value: location } = await renewals.run(key, ask, signal);
     if (location.kind === 'status') {
       // What nobody in particular may not have says nothing about the caller, whose credentials are not here.
@@ -78,14 +79,14 @@ export function createRenewSource(
     if (location.kind === 'storage') return { ref: asSourceRef(location), authorization: undefined };
     const sent =
       credentials.kind === 'own'
-        ? await upstream.ownAuthorization(`/v2/${repository}/blobs/${digest}`, signal)
+        ? await upstream.ownAuthorization(`/v2/${repository}/blobs/${digest}`, signal, location.url)
         : authorization;
     return { ref: asSourceRef(location), authorization: sent };
   }
 
-  return async (signal) => {
+  return async (signal, avoid) => {
     try {
-      const renewed = await renew(signal);
+      const renewed = await renew(signal, avoid);
       metrics.sourceRenewals.inc({ result: renewed === undefined ? 'no_credentials' : 'ok' });
       return renewed;
     } catch (error) {

@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
-import { createTestAuthority, type TestAuthority } from '../support/ca.ts';
+import { createTestAuthority, type TestAuthority, type TestCertificate } from '../support/ca.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { closeServer, listen } from '../support/server.ts';
 import { openScene, type Scene, type SceneOptions } from './scene.ts';
@@ -19,6 +20,11 @@ export type Act = {
   readonly ignoresRange?: boolean;
   /** 206 with another Content-Range than asked for. */
   readonly shifted?: boolean;
+  /** No answer at all. */
+  readonly silent?: boolean;
+  /** Says that the blob has so many bytes more, or fewer. */
+  readonly otherLength?: number;
+  readonly wrongByteAt?: number;
   /** Told when what is sent has been. */
   readonly sent?: () => void;
 };
@@ -37,6 +43,12 @@ export type ScriptedStorage = {
   /** Links with these signatures are refused, 403. */
   readonly refused: Set<string>;
   readonly requests: { readonly signature: string; readonly headers: IncomingHttpHeaders }[];
+  /** Closes the port and every connection. */
+  refuse(): Promise<void>;
+  accept(): Promise<void>;
+  /** Of connections from now on; the others are closed. */
+  present(certificate: TestCertificate): void;
+  dropConnections(): void;
 };
 
 /** A storage host of one blob that does what it is told, request by request, and knows If-Match. */
@@ -47,7 +59,9 @@ export async function startScriptedStorage(
   const { authority, name } = options;
   const server = createServer(await authority.issue([name, '127.0.0.1']));
   const port = await listen(server);
-  t.teardown(() => closeServer(server));
+  t.teardown(async () => {
+    if (server.listening) await closeServer(server);
+  });
   const storage: ScriptedStorage = {
     port,
     name,
@@ -61,6 +75,16 @@ export async function startScriptedStorage(
     bytes: options.bytes,
     refused: new Set(),
     requests: [],
+    refuse: () => closeServer(server),
+    async accept() {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+    },
+    present({ cert, key }) {
+      server.setSecureContext({ cert, key });
+      server.closeAllConnections();
+    },
+    dropConnections: () => server.closeAllConnections(),
   };
   server.on('request', (request, response) => {
     const signature = new URL(request.url ?? '', 'https://x').searchParams.get('sig') ?? '';
@@ -72,12 +96,13 @@ export async function startScriptedStorage(
 }
 
 function perform(
-  { bytes, etag }: ScriptedStorage,
+  { bytes: right, etag }: ScriptedStorage,
   act: Act,
   headers: IncomingHttpHeaders,
   response: ServerResponse,
   socket: Socket,
 ): void {
+  if (act.silent === true) return;
   if (act.status !== undefined) {
     response.writeHead(act.status, { 'content-length': 0, ...act.headers }).end();
     return;
@@ -90,6 +115,7 @@ function perform(
     response.writeHead(412, { 'content-length': 0 }).end();
     return;
   }
+  const bytes = broken(right, act);
   const match = act.ignoresRange === true ? null : /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '');
   const from = Number(match?.[1] ?? 0);
   const to = Math.min(bytes.length, match === null || match[2] === '' ? bytes.length : Number(match[2]) + 1);
@@ -109,6 +135,17 @@ function perform(
     if (stop === to) response.end();
     else end(socket, act.how ?? 'fin');
   });
+}
+
+function broken(right: Buffer, { otherLength, wrongByteAt }: Act): Buffer {
+  if (otherLength !== undefined) {
+    const longer = Buffer.concat([right, Buffer.alloc(Math.max(0, otherLength))]);
+    return longer.subarray(0, right.length + otherLength);
+  }
+  if (wrongByteAt === undefined) return right;
+  const wrong = Buffer.from(right);
+  wrong[wrongByteAt] = (wrong[wrongByteAt] ?? 0) ^ 0xff;
+  return wrong;
 }
 
 function end(socket: Socket, how: 'fin' | 'reset' | 'stall'): void {
