@@ -89,7 +89,13 @@ function mainSetup(authority: TestAuthority, directory: string): BerthSetup {
   return {
     doors,
     metricsPort: 9464,
-    config: { log: { level: 'info' }, console: { port: CONSOLE_PORT }, ...cache, registries },
+    config: {
+      log: { level: 'info' },
+      console: { port: CONSOLE_PORT },
+      admin: { socket: join(directory, 'admin.sock') },
+      ...cache,
+      registries,
+    },
   };
 }
 

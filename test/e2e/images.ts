@@ -21,6 +21,7 @@ export function buildImages(): Images {
       layerSizes: [40 * MIB, 17 * MIB, 3 * MIB, 200 * KIB],
       architectures: [native],
     }),
+    warm: small('warm'),
     alice: small('alice'),
     bob: small('bob'),
   };
@@ -34,6 +35,7 @@ export async function pushImages(http: Http, tokens: TokenService, images: Image
     ['public/big', 'big'],
     ['public/ranged', 'ranged'],
     ['public/crowd', 'crowd'],
+    ['public/warm', 'warm'],
     ['alice/secret', 'alice'],
     ['bob/secret', 'bob'],
   ];

@@ -24,6 +24,7 @@ import { pushScenario } from './scenario-push.ts';
 import { replicasScenario } from './scenario-replicas.ts';
 import { shellsScenario } from './scenario-shells.ts';
 import { sidecarScenario } from './scenario-sidecar.ts';
+import { warmScenario } from './scenario-warm.ts';
 import { startStorage } from './storage.ts';
 import { startTokenService } from './token-service.ts';
 import { createHttp } from './upload-image.ts';
@@ -92,6 +93,7 @@ function wanted(name: string): boolean {
 async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   // First, while nothing is in a cache.
   if (wanted('blob-path')) await blobPathScenario(world, berth);
+  if (wanted('warm')) await warmScenario(world, berth);
   if (wanted('dedicated')) await dedicatedScenario(world, berth);
   if (wanted('mirror')) await mirrorScenario(world, berth);
   if (wanted('other')) await otherDeliveriesScenario(world, berth);

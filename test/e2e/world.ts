@@ -31,6 +31,8 @@ export type Images = {
   /** At `public/ranged:1` and `public/crowd:1`: nothing asks for them but the cases that they are for. */
   readonly ranged: TestImage;
   readonly crowd: TestImage;
+  /** At `public/warm:1`, two platforms: what `berth warm` is the first to ask for. */
+  readonly warm: TestImage;
   /** Private ones, at `alice/secret:1` and `bob/secret:1`. */
   readonly alice: TestImage;
   readonly bob: TestImage;
