@@ -28,6 +28,7 @@ import { createServing } from './serving/serving.ts';
 import { openSharedState } from './state/open-shared-state.ts';
 import { createStateSeal } from './ticket/state-seal.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
+import { openTracing } from './trace/open-tracing.ts';
 import { createBufferPool } from './upstream/buffer-pool.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import { failureToOciError } from './upstream/failure-to-oci-error.ts';
@@ -37,6 +38,8 @@ export type AppDeps = {
   readonly log: Logger;
   readonly ticketKeys: TicketKeys;
   readonly build?: { readonly version: string; readonly revision: string };
+  /** For what is set by its own standard variables: `OTEL_…` (docs/tracing.md). Left out: none is set. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Resolves the names of upstreams and storage; tests bring their own. */
   readonly lookup?: typeof dnsLookup;
   /** Of transfers that break off; tests have less patience. */
@@ -73,7 +76,11 @@ export type App = {
  * @throws AuditFileError, CertificateError, HtpasswdFileError, SettingsError, or an Error that names the host that no certificate covers
  */
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
-  const metrics = createMetrics(deps.build);
+  const tracing = await openTracing(deps.env ?? {}, {
+    version: deps.build?.version ?? 'unknown',
+    log: deps.log,
+  });
+  const metrics = createMetrics(deps.build, () => tracing.current());
   const written = createAudit({ file: config.audit.file, log: deps.log, metrics });
   const audit: Audit = {
     ...written,
@@ -106,6 +113,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const serving = createServing(config, {
     log: deps.log,
     metrics,
+    tracing,
     settings,
     migration,
     clientLimits,
@@ -165,6 +173,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         ...config,
         log: deps.log,
         metrics,
+        tracing,
         audit,
         clientLimits,
         onCertificates: (reason) =>
@@ -263,6 +272,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       await serving.close();
       await state.close();
       await audit.close();
+      await tracing.close();
     },
     reload: createReload({
       serving,

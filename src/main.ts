@@ -32,7 +32,7 @@ const deps: CliDeps = {
   stderr: (text) => void process.stderr.write(text),
   createLogger: (level) => createLogger({ level }),
   // Only `serve` pays for loading the proxy itself.
-  createApp: async (config, appDeps) => (await import('./app.ts')).createApp(config, { ...appDeps, build }),
+  createApp: async (config, appDeps) => (await import('./app.ts')).createApp(config, { ...appDeps, build, env: process.env }),
   loopbackAddresses: () => ['127.0.0.1', ...(hasIpv6Loopback() ? ['::1'] : [])],
   resolveHost: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
   dnsServers: getServers,

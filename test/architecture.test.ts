@@ -9,6 +9,7 @@ import t from 'tap';
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['cli', 'app.ts', 'log.ts'],
   'app.ts': [
+    'trace',
     'admin',
     'login-server',
     'data-endpoint',
@@ -43,6 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'system',
   ],
   serving: [
+    'trace',
     'login-server',
     'data-endpoint',
     'listener',
@@ -73,11 +75,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'data-endpoint': ['listener', 'blob', 'upstream', 'ticket', 'policy', 'config', 'metrics', 'oci', 'http'],
   admin: ['cache', 'endpoints', 'config', 'oci', 'http', 'system'],
-  listener: ['audit', 'policy', 'config', 'metrics', 'oci', 'http', 'system'],
-  blob: ['upstream', 'cache', 'state', 'ticket', 'metrics', 'oci', 'http'],
+  listener: ['audit', 'trace', 'policy', 'config', 'metrics', 'oci', 'http', 'system'],
+  blob: ['upstream', 'trace', 'cache', 'state', 'ticket', 'metrics', 'oci', 'http'],
   // What replicas share: beside the cache, and as little the business of whoever decides.
   state: ['config', 'metrics', 'system'],
-  upstream: ['config', 'metrics', 'oci', 'http', 'system'],
+  // Looked into by everything that a request passes; it knows nobody.
+  trace: [],
+  upstream: ['config', 'trace', 'metrics', 'oci', 'http', 'system'],
   cache: ['metrics', 'oci', 'http', 'system'],
   ticket: ['oci', 'http', 'system'],
   policy: ['config', 'http', 'system'],
@@ -95,6 +99,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Modules that only these places may use. */
 const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
   undici: (file) => file.startsWith('upstream/'),
+  '@opentelemetry/api': (file) => file.startsWith('trace/'),
+  '@opentelemetry/core': (file) => file.startsWith('trace/'),
+  '@opentelemetry/sdk-trace-base': (file) => file.startsWith('trace/'),
   'prom-client': (file) => file.startsWith('metrics/'),
   commander: (file) => file.startsWith('cli/') || file === 'main.ts',
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),

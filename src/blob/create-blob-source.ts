@@ -1,5 +1,6 @@
 import type { Metrics, RedirectRefusal } from '../metrics/metrics.ts';
 import type { BlobSourceRef } from '../ticket/ticket.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { RawUrl } from '../upstream/raw-url.ts';
@@ -12,6 +13,8 @@ export type BlobSourceDeps = {
   readonly upstream: Pick<UpstreamRegistry, 'storage' | 'checkLocation' | 'origin'>;
   readonly pool: BufferPool;
   readonly metrics: Metrics;
+  /** Left out: off. */
+  readonly tracing?: Tracing;
   /** Milliseconds a transfer may wait for a connection to its host. */
   readonly startTimeoutMs: number;
   /** Unix milliseconds. */
@@ -42,10 +45,10 @@ export function createBlobSource(
     const source: BlobSource = {
       ...openRef(from, deps),
       expiresAt: expiryOf(from.ref),
-      async renew(signal) {
+      async renew(signal, hasFailed = false) {
         // Of one transfer's requests each may still have the first.
         if (latest.source !== source && deps.now() - latest.madeAt < FRESH_MS) return latest.source;
-        const renewed = await renew?.(signal);
+        const renewed = await renew?.(signal, hasFailed ? source.origin : undefined);
         return renewed && make(renewed);
       },
     };

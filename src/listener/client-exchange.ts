@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Audit } from '../audit/audit.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { codeLabel, methodLabel } from '../metrics/metrics.ts';
+import { NO_TRACING, type Tracing } from '../trace/tracing.ts';
 import type { AccessFields, Outcome, RequestContext } from './request-context.ts';
 import type { TimedResponse } from './timed-response.ts';
 
@@ -16,6 +17,8 @@ export type ClientExchange = {
   readonly context: RequestContext;
   readonly request: IncomingMessage;
   readonly response: TimedResponse;
+  /** Runs what answers it, as the step of its trace that everything else belongs to. */
+  run<T>(work: () => T): T;
   /** Ends it by closing the connection, and says why for log and metrics. */
   cut(reason: CutReason): void;
   /** The connection is closed; a pipelined response whose turn had not come hears nothing of that by itself. */
@@ -26,6 +29,8 @@ export type ExchangeDeps = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly audit: Audit;
+  /** Left out: off. */
+  readonly tracing?: Tracing | undefined;
   /** Called once, when the response is complete or cannot be any more. */
   readonly onEnd: (exchange: ClientExchange) => void;
 };
@@ -65,6 +70,8 @@ export function beginExchange(
   const bytesBefore = socket.bytesWritten;
   const requestId = selectRequestId(request.headers['x-request-id']);
   const client = new AbortController();
+  const tracing = deps.tracing ?? NO_TRACING;
+  const span = tracing.beginRequest(methodLabel(request.method), request.headers);
   let childLog: Logger | undefined;
   let ended = false;
   let refused = false;
@@ -100,6 +107,7 @@ export function beginExchange(
     context,
     request,
     response,
+    run: (work) => span.run(work),
     cut(reason) {
       cutReason ??= reason;
       response.destroy();
@@ -115,6 +123,11 @@ export function beginExchange(
   function finish(): void {
     if (ended) return;
     ended = true;
+    // Here, an event of the connection; its measurements belong to the request.
+    span.run(conclude);
+  }
+
+  function conclude(): void {
     const complete = response.writableFinished;
     if (!complete) client.abort();
     const end = complete ? undefined : (cutReason ?? (hasLeft(socket) ? 'client_closed' : 'cut'));
@@ -128,6 +141,7 @@ export function beginExchange(
       method: methodLabel(request.method),
       code: codeLabel(status),
     };
+    if (tracing.isOn) endSpan(labels, status, outcome);
     const { metrics } = deps;
     metrics.httpRequests.inc(labels);
     metrics.httpRequestDuration.observe(labels, durationMs / 1000);
@@ -145,6 +159,7 @@ export function beginExchange(
         method: request.method,
         status,
         outcome,
+        ...(tracing.isOn && { traceId: tracing.current()?.trace_id }),
         bytes: socket.bytesWritten - bytesBefore,
         durationMs: round(durationMs),
         ...(response.headAt === undefined ? {} : { ttfbMs: round(response.headAt - startedAt) }),
@@ -152,6 +167,32 @@ export function beginExchange(
       'request',
     );
     deps.onEnd(exchange);
+  }
+
+  /** Names by OpenTelemetry's semantic conventions for HTTP servers; no path and no query, which may hold a ticket. */
+  function endSpan(
+    labels: { readonly route: string; readonly method: string },
+    status: number,
+    outcome: Outcome,
+  ): void {
+    span.rename(`${labels.method} ${labels.route}`);
+    span.set({
+      'http.request.method': labels.method,
+      'http.route': labels.route,
+      'http.response.status_code': status,
+      'server.address': facts.host,
+      'client.address': facts.clientAddress,
+      'berth.request_id': requestId,
+      'berth.door': access.door,
+      'berth.registry': access.registry,
+      'berth.region': access.region,
+      'berth.repository': access.repository,
+      'berth.digest': access.digest,
+      'berth.cache': access.cache,
+      'berth.outcome': outcome,
+    });
+    const isFault = status >= 500 || outcome === 'failed' || outcome === 'digest_mismatch';
+    span.end(isFault ? (access.failure ?? outcome) : undefined);
   }
 }
 

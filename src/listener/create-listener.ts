@@ -11,6 +11,7 @@ import type { ConnectionRefusal, Metrics, ServerLabel } from '../metrics/metrics
 import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import { createCertificateStore } from './certificate-store.ts';
 import { isCertified } from './client-authorities.ts';
 import { type ClientErrorDeps, handleClientError, refuseConnect } from './client-error.ts';
@@ -32,6 +33,8 @@ export type ListenerDeps = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly audit: Audit;
+  /** Left out: off. */
+  readonly tracing?: Tracing;
   /** Counts the connections and requests of each client; left out: nobody does. */
   readonly clientLimits?: Pick<ClientLimits, 'beginConnection' | 'takeRequest'>;
   /** Told when changed certificates were taken up (undefined), or why they were not. */
@@ -182,7 +185,13 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
       clientCertificate,
       host,
     };
-    const exchange = beginExchange(request, response, facts, { log, metrics, audit, onEnd: connections.end });
+    const exchange = beginExchange(request, response, facts, {
+      log,
+      metrics,
+      audit,
+      tracing: deps.tracing,
+      onEnd: connections.end,
+    });
     connections.begin(exchange);
     return exchange;
   }

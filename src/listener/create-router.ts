@@ -143,7 +143,7 @@ export async function createRouter(
     const exchange = exchanges.get(request.raw);
     if (exchange === undefined) throw new Error('the request did not come through admit()');
     try {
-      await deps.handle(request, reply, exchange.context);
+      await exchange.run(() => deps.handle(request, reply, exchange.context));
       if (!reply.sent && !answered.has(request.raw)) throw new Error('the handler gave no answer');
     } catch (error) {
       reply.hijack();

@@ -38,9 +38,12 @@ export function createHealthListener(
   app.server.maxConnections = MAX_CONNECTIONS;
   app.setNotFoundHandler((_request, reply) => notFound(reply));
 
-  app.get('/metrics', async (_request, reply) =>
-    reply.header('content-type', metrics.contentType).send(await metrics.text()),
-  );
+  app.get('/metrics', async (request, reply) => {
+    // Prometheus names it first where it reads exemplars; whoever names nothing gets what everybody reads.
+    const wantsExemplars = /application\/openmetrics-text/.test(request.headers.accept ?? '');
+    const { contentType, text } = await metrics.exposition(wantsExemplars ? 'openmetrics' : 'prometheus');
+    return reply.header('content-type', contentType).send(text);
+  });
   app.get('/livez', async (_request, reply) => reply.type('text/plain').send('ok\n'));
   app.get('/readyz', async (_request, reply) => {
     const failing = Object.keys(checks).filter((name) => checks[name]?.() === false);

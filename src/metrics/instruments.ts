@@ -40,9 +40,14 @@ export type Description = {
   readonly labels: LabelSets;
 };
 
+/** `openmetrics` alone can carry exemplars; `prometheus` is what every scraper reads. */
+export type ExpositionFormat = 'prometheus' | 'openmetrics';
+
+/** What an exemplar says: the trace in which an observation was made. */
+export type ExemplarLabels = { readonly trace_id: string; readonly span_id: string };
+
 export type Instruments = {
-  readonly contentType: string;
-  text(): Promise<string>;
+  exposition(format: ExpositionFormat): Promise<{ readonly contentType: string; readonly text: string }>;
   readonly descriptions: readonly Description[];
   /** `initial` lists the series that start at 0; left out: every combination. */
   counter<const S extends LabelSets>(
@@ -70,14 +75,30 @@ export type Instruments = {
 };
 
 /** Makes instruments on a registry of their own, Node's and the process's metrics included. */
-export function createInstruments(): Instruments {
+export function createInstruments(exemplar: () => ExemplarLabels | undefined): Instruments {
   const registry = new prom.Registry();
+  // Its type is fixed to the format that it is made with; itself, it takes the other as well.
+  const formats = registry as unknown as Pick<prom.Registry<prom.RegistryContentType>, 'setContentType'>;
+  // Only then do histograms take exemplars.
+  formats.setContentType(prom.openMetricsContentType);
   prom.collectDefaultMetrics({ register: registry });
   const descriptions: Description[] = [];
 
+  // The registry has one content type at a time.
+  let exposing: Promise<unknown> = Promise.resolve();
+
   return {
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
+    exposition(format) {
+      const exposition = exposing.then(async () => {
+        formats.setContentType(
+          format === 'openmetrics' ? prom.openMetricsContentType : prom.prometheusContentType,
+        );
+        const text = await registry.metrics();
+        return { contentType: registry.contentType, text };
+      });
+      exposing = exposition.catch(() => undefined);
+      return exposition;
+    },
     descriptions,
     counter(name, help, labels, initial) {
       descriptions.push({ name, type: 'counter', help, labels });
@@ -94,10 +115,14 @@ export function createInstruments(): Instruments {
         help,
         labelNames: Object.keys(labels),
         buckets: [...buckets],
+        enableExemplars: true,
         registers: [registry],
       });
       return {
-        observe: (series, value) => metric.observe(series, value),
+        observe(series, value) {
+          const exemplarLabels = exemplar();
+          metric.observe({ labels: series, value, ...(exemplarLabels && { exemplarLabels }) });
+        },
         count: async (series) => {
           const { values } = await metric.get();
           return (
@@ -174,7 +199,10 @@ function createGauge<S extends LabelSets>(
     collect() {
       if (!collected) return;
       const said = [...readers].flatMap((read) => [...read()]);
-      for (const series of combinations(labels)) {
+      const closed = combinations(labels);
+      // Names of the configuration: those that are said now are all there are.
+      if (closed.length === 0) metric.reset();
+      for (const series of closed.length > 0 ? closed : said.map(([own]) => own)) {
         const values = said.filter(([own]) => sameLabels(own, series)).map(([, value]) => value);
         metric.set(series, values.length === 0 ? 0 : values.reduce((a, b) => combine(a, b)));
       }

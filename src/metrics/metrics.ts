@@ -1,4 +1,4 @@
-import type { Labels } from './instruments.ts';
+import type { ExemplarLabels, ExpositionFormat, Labels } from './instruments.ts';
 import { createInstruments } from './instruments.ts';
 import {
   AUDIT_REASONS,
@@ -55,13 +55,17 @@ const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
  * Every metric of Berth, on a registry of its own. docs/metrics.md says when each one moves; a test compares the two
  * both ways. `build` names the running program in `berth_build_info`.
  */
-export function createMetrics(build: { version: string; revision: string } = { version: '', revision: '' }) {
-  const make = createInstruments();
+export function createMetrics(
+  build: { version: string; revision: string } = { version: '', revision: '' },
+  exemplar: () => ExemplarLabels | undefined = () => undefined,
+) {
+  const make = createInstruments(exemplar);
   make.info('berth_build_info', 'Always 1; its labels name the running build.', build);
   return {
-    contentType: make.contentType,
-    /** The whole exposition, Prometheus text format. */
-    text: (): Promise<string> => make.text(),
+    /** The whole of it; exemplars only in `openmetrics`. */
+    exposition: (format: ExpositionFormat) => make.exposition(format),
+    /** In Prometheus' own format. */
+    text: async (): Promise<string> => (await make.exposition('prometheus')).text,
     descriptions: make.descriptions,
 
     // Clients
@@ -128,6 +132,14 @@ export function createMetrics(build: { version: string; revision: string } = { v
     tokenRequests: make.counter('berth_token_requests_total', 'Token requests of clients, by outcome.', {
       result: ['ok', 'refused', 'throttled', 'failed'],
     }),
+    identityRefreshes: make.counter(
+      'berth_identity_refreshes_total',
+      "Refreshes of Berth's own credentials by a cloud's identity (`upstream.auth`), by outcome.",
+      {
+        identity: ['azure_workload_identity', 'azure_managed_identity', 'aws_ecr'],
+        result: ['ok', 'failed'],
+      },
+    ),
     uploads: make.counter('berth_uploads_total', 'Upload requests, by outcome.', {
       result: ['started', 'continued', 'completed', 'mounted', 'cancelled', 'refused', 'failed'],
     }),

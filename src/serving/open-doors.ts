@@ -29,6 +29,7 @@ import { createRepositoryRules } from '../policy/repository-rules.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import { readAuthorities } from '../upstream/authorities.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { createCollapse } from '../upstream/collapse.ts';
@@ -40,6 +41,7 @@ import { type OpenedUpstream, openUpstream } from './open-upstream.ts';
 import type { ReloadOutcome, ReloadRecord } from './reload-record.ts';
 import { scopeDecisions } from './scope-decisions.ts';
 import { shareDecisions } from './share-decisions.ts';
+import { traceDecisions, tracePlaces } from './trace-places.ts';
 import { createUpstreamQueues } from './upstream-queues.ts';
 
 /** What answers for one registry. */
@@ -76,6 +78,7 @@ export type DoorDeps = {
   readonly ticketKeys: () => TicketKeys;
   readonly record: ReloadRecord;
   readonly lookup: typeof dnsLookup | undefined;
+  readonly tracing: Tracing;
   readonly pool: BufferPool;
   /** Where blobs may be had without a stream of their own. */
   readonly places: BlobPlaces;
@@ -109,7 +112,8 @@ export type DoorEvents = {
  */
 export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   const { metrics, migration, record } = deps;
-  const { pool, places } = deps;
+  const { pool, tracing } = deps;
+  const places = tracePlaces(deps.places, tracing);
   const manifests = createManifestStore(config.cache.memoryMaxBytes);
   metrics.manifestCacheSizeBytes.collect(() => [[{}, manifests.sizeBytes]]);
   const beginTransfer = createBeginTransfer((address) => deps.clientLimits.beginTransfer(address), metrics);
@@ -219,6 +223,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       startTimeoutMs: (timeouts.connectSeconds + timeouts.headersSeconds) * 1000,
       pool,
       metrics,
+      tracing,
       settings: deps.settings,
       migration,
       manifests,
@@ -227,8 +232,11 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       renewals: createCollapse<BlobLocation>(),
       responder,
       beginTransfer,
-      blobDecisions: scopeDecisions(blobDecisions, decisionScope, sharedScope),
-      manifestDecisions: scopeDecisions(manifestDecisions, decisionScope, sharedScope),
+      blobDecisions: traceDecisions(scopeDecisions(blobDecisions, decisionScope, sharedScope), tracing),
+      manifestDecisions: traceDecisions(
+        scopeDecisions(manifestDecisions, decisionScope, sharedScope),
+        tracing,
+      ),
       repositoryRules: createRepositoryRules(registry.rules.repositories),
       clientRegions: createClientRegions(registry.regions),
       registry,

@@ -2,6 +2,7 @@ import type { lookup as dnsLookup } from 'node:dns';
 import type { Logger } from 'pino';
 import type { Config, RegistryConfig, UpstreamLimits } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import {
   createRegionalUpstream,
@@ -22,6 +23,7 @@ export type OpenUpstreamDeps = {
   readonly metrics: Metrics;
   readonly pool: BufferPool;
   readonly lookup: typeof dnsLookup | undefined;
+  readonly tracing: Tracing;
   readonly regionTimings?: RegionalUpstreamDeps['timings'];
 };
 
@@ -57,6 +59,7 @@ export function openUpstream(
       authorities,
       queue: turns.queue,
       lookup: deps.lookup,
+      tracing: deps.tracing,
       openStorageSocket: createSlabSocket(deps.pool),
       onOutcome,
     });

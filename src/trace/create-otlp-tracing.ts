@@ -59,6 +59,7 @@ export function createOtlpTracing(options: {
   function wrap(span: OtelSpan, context: Context): Span {
     let isEnded = false;
     return {
+      rename: (name) => void span.updateName(name),
       set(attributes) {
         for (const [name, value] of Object.entries(attributes)) {
           if (value !== undefined) span.setAttribute(name, value);

@@ -3,6 +3,8 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean |
 
 /** One timed step of a request. */
 export type Span = {
+  /** Names are few: a method and a kind of route, never a path. */
+  rename(name: string): void;
   set(attributes: SpanAttributes): void;
   /** Once. `error`: a short word, from a closed set or a class; undefined: it went well. */
   end(error?: string): void;
@@ -34,7 +36,12 @@ export type Tracing = {
   close(): Promise<void>;
 };
 
-const NO_SPAN: Span = { set: () => undefined, end: () => undefined, run: (work) => work() };
+const NO_SPAN: Span = {
+  rename: () => undefined,
+  set: () => undefined,
+  end: () => undefined,
+  run: (work) => work(),
+};
 const NO_FIELDS: TraceFields = {};
 
 /** Tracing that is off. */

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Timeouts } from '../config/config.ts';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
+import { NO_TRACING, type Tracing, traced } from '../trace/tracing.ts';
 import { endBody } from './end-body.ts';
 import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.ts';
 
@@ -43,6 +44,8 @@ export function createExchange(
   deps: {
     timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'commitSeconds'>;
     metrics: ExchangeMetrics;
+    /** Left out: off. */
+    tracing?: Tracing | undefined;
   },
 ): Exchange {
   const { metrics } = deps;
@@ -79,13 +82,31 @@ export function createExchange(
     }
   }
 
-  return async (request) => {
+  async function askTwice(request: ExchangeRequest): Promise<UpstreamResponse> {
     try {
       return await attempt(request);
     } catch (error) {
       if (!mayRepeat(error, request)) throw error;
       return attempt(request);
     }
+  }
+
+  const { tracing = NO_TRACING } = deps;
+  if (!tracing.isOn) return askTwice;
+
+  return async (request) => {
+    const span = tracing.begin(`${request.method} ${where}`, 'client', {
+      'http.request.method': request.method,
+      'server.address': URL.parse(request.origin)?.host,
+      'berth.upstream': where,
+    });
+    return traced(span, async () => {
+      // Storage is told nothing of our traces; neither is a token service, which may be anybody's.
+      const headers = where === 'registry' ? { ...request.headers, ...tracing.fields() } : request.headers;
+      const response = await askTwice({ ...request, headers });
+      span.set({ 'http.response.status_code': response.status });
+      return response;
+    });
   };
 }
 

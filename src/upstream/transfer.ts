@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
+import { NO_TRACING, type Tracing } from '../trace/tracing.ts';
 import type { BufferPool, Slab } from './buffer-pool.ts';
 import { classifyFailure, type FailureKind, UpstreamFailure, type UpstreamRole } from './failure.ts';
 
@@ -40,13 +41,18 @@ export type TransferRequest = {
 export function startTransfer(
   dispatcher: Dispatcher,
   request: TransferRequest,
-  deps: { pool: BufferPool; metrics: Metrics; startTimeoutMs: number },
+  deps: { pool: BufferPool; metrics: Metrics; startTimeoutMs: number; tracing?: Tracing | undefined },
   handler: TransferHandler,
 ): Transfer {
-  const { pool, metrics } = deps;
+  const { pool, metrics, tracing = NO_TRACING } = deps;
   const upstream = request.where;
   const received = metrics.upstreamBytes.handle({ upstream });
   const startedAt = performance.now();
+  const span = tracing.begin(`GET ${upstream}`, 'client', {
+    'http.request.method': 'GET',
+    'server.address': tracing.isOn ? URL.parse(request.origin)?.host : undefined,
+    'berth.upstream': upstream,
+  });
   let controller: Dispatcher.DispatchController | undefined;
   let aborted = false;
   let done = false;
@@ -58,6 +64,7 @@ export function startTransfer(
   }, deps.startTimeoutMs);
 
   function giveUp(kind: FailureKind, what: string): void {
+    span.end(kind);
     abort();
     fail(new UpstreamFailure(kind, upstream, `${upstream}: ${what} within ${deps.startTimeoutMs} ms`));
   }
@@ -71,12 +78,14 @@ export function startTransfer(
     if (done) return;
     done = true;
     clearTimeout(deadline);
+    span.end(aborted ? undefined : failure.kind);
     handler.failed(failure);
   }
 
   function abort(): void {
     if (aborted) return;
     aborted = true;
+    span.set({ 'berth.aborted': true });
     controller?.abort(new TransferAborted());
   }
 
@@ -96,6 +105,7 @@ export function startTransfer(
       final = true;
       clearTimeout(deadline);
       started.pause();
+      span.set({ 'http.response.status_code': status });
       metrics.upstreamRequests.inc({ upstream, code: codeLabel(status) });
       metrics.upstreamRequestDuration.observe({ upstream }, (performance.now() - startedAt) / 1000);
       handler.start(status, headers);
@@ -106,6 +116,7 @@ export function startTransfer(
     },
     onResponseEnd() {
       done = true;
+      span.end();
       if (final) handler.end();
     },
     onResponseError(_, error) {
@@ -114,7 +125,16 @@ export function startTransfer(
   };
   try {
     dispatcher.dispatch(
-      { origin: request.origin, path: request.path, method: 'GET', headers: request.headers },
+      {
+        origin: request.origin,
+        path: request.path,
+        method: 'GET',
+        // Storage is told nothing of our traces.
+        headers:
+          upstream === 'registry' && tracing.isOn
+            ? { ...request.headers, ...span.run(() => tracing.fields()) }
+            : request.headers,
+      },
       events,
     );
   } catch (error) {

@@ -1,8 +1,9 @@
 import type { lookup as dnsLookup } from 'node:dns';
 import type { Dispatcher } from 'undici';
-import type { Limits, RegistryConfig, Timeouts } from '../config/config.ts';
+import type { Limits, RegistryConfig, Timeouts, UpstreamAuth } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import { createAuthorizedRequest, type UpstreamRequest } from './authorized-request.ts';
 import { createBearerTokens } from './bearer-tokens.ts';
 import {
@@ -13,11 +14,12 @@ import {
   MAX_HOPS,
 } from './check-location.ts';
 import type { OpenSocket } from './connector.ts';
-import { createCredentialsSource } from './credentials.ts';
+import { type CredentialsSource, createCredentialsSource } from './credentials.ts';
 import { endBody } from './end-body.ts';
 import { createExchange, type ExchangeMetrics, type UpstreamResponse } from './exchange.ts';
 import { classifyFailure } from './failure.ts';
 import { createFollow } from './follow.ts';
+import { createIdentityCredentials, isIdentity } from './identity/create-identity-credentials.ts';
 import { createLimitedExchange, isUpload } from './limited-exchange.ts';
 import { type BlobLocation, type BlobQuestion, createLocateBlob } from './locate-blob.ts';
 import { type Outcome, observeExchange } from './observe-exchange.ts';
@@ -85,13 +87,22 @@ export type UpstreamRegistryDeps = {
   readonly limits: Pick<Limits, 'upstreamConnections' | 'tokenBytes'>;
   readonly timeouts: Pick<Timeouts, 'connectSeconds' | 'headersSeconds' | 'commitSeconds' | 'idleSeconds'>;
   readonly metrics: ExchangeMetrics &
-    Pick<Metrics, 'redirectsRefused' | 'upstreamQueueLength' | 'upstreamQueueWait' | 'upstreamThrottled'>;
+    Pick<
+      Metrics,
+      | 'identityRefreshes'
+      | 'redirectsRefused'
+      | 'upstreamQueueLength'
+      | 'upstreamQueueWait'
+      | 'upstreamThrottled'
+    >;
   readonly lookup?: typeof dnsLookup | undefined;
   readonly openStorageSocket?: OpenSocket | undefined;
   /** PEM, where `caFile` has been read already. */
   readonly authorities?: string | undefined;
   /** Shared with what asks this registry by an earlier configuration, and not closed here; left out: one of its own. */
   readonly queue?: UpstreamQueue | undefined;
+  /** Left out: off. */
+  readonly tracing?: Tracing | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
   /** Told how each question to the registry itself has ended, whoever asked; not of what the client ended. */
@@ -104,7 +115,7 @@ export function createUpstreamRegistry(
   deps: UpstreamRegistryDeps,
 ): UpstreamRegistry {
   const { upstream } = registry;
-  const { metrics, timeouts } = deps;
+  const { metrics, timeouts, tracing } = deps;
   const now = deps.now ?? Date.now;
   const target = parseRawUrl(upstream.url);
   if (target === undefined) throw new Error(`upstream.url of registry ${registry.name} is no http(s) origin`);
@@ -112,12 +123,12 @@ export function createUpstreamRegistry(
   const pools = createPools(upstream, deps);
   const exchanges = {
     registry: observeExchange(
-      createExchange(pools.registry, 'registry', { timeouts, metrics }),
+      createExchange(pools.registry, 'registry', { timeouts, metrics, tracing }),
       deps.onOutcome,
     ),
-    uploads: createExchange(pools.uploads, 'registry', { timeouts, metrics }),
-    tokenService: createExchange(pools.tokenService, 'token_service', { timeouts, metrics }),
-    storage: createExchange(pools.storage, 'storage', { timeouts, metrics }),
+    uploads: createExchange(pools.uploads, 'registry', { timeouts, metrics, tracing }),
+    tokenService: createExchange(pools.tokenService, 'token_service', { timeouts, metrics, tracing }),
+    storage: createExchange(pools.storage, 'storage', { timeouts, metrics, tracing }),
   };
   // What Berth asks on its own has no client whose patience would bound it.
   const options = {
@@ -144,7 +155,14 @@ export function createUpstreamRegistry(
     return checked;
   };
   const anonymous = createBearerTokens(exchanges.tokenService, undefined, options);
-  const credentials = upstream.auth === null ? undefined : createCredentialsSource(upstream.auth, host, now);
+  const credentials = upstream.auth === null ? undefined : credentialsFrom(upstream.auth);
+
+  function credentialsFrom(auth: UpstreamAuth): CredentialsSource {
+    if (!isIdentity(auth)) return createCredentialsSource(auth, host, now);
+    const exchange = exchanges.tokenService;
+    return createIdentityCredentials(auth, { ...options, origin, host, exchange, metrics });
+  }
+
   const own =
     credentials &&
     createOwnAuthorization(
