@@ -9,10 +9,6 @@ import { ResumedBody } from './resume-body.ts';
 import { createResumeSource, type ResumeDeps } from './resume-source.ts';
 import type { WrongContent } from './wrong-content.ts';
 
-// Where the fill has them from.
-export { type Answer, ask } from './ask-source.ts';
-export { learnLength };
-
 /** Receives content bytes in order, then `end` or `failed`, once. */
 export type BlobSink = {
   /** `slab` is pinned for the sink, which owes one `pool.unpin(slab)`. */
