@@ -1,10 +1,8 @@
 import type { StoredBlob } from '../cache/blob-store.ts';
 import { type BufferPool, type Slab, SMALL_SLAB } from '../upstream/buffer-pool.ts';
+import { Pace } from '../upstream/pace.ts';
 import { LocalFailure } from './local-failure.ts';
 import type { BlobContent, BlobSink } from './open-blob.ts';
-
-/** Milliseconds. A client that takes a chunk in less gets a larger one next; one that does not holds a small one only. */
-const PROMPT_MS = 20;
 
 /**
  * Reads part of a stored blob into pooled slabs, one read at a time and none while the sink is paused; the blob is closed when the
@@ -21,9 +19,9 @@ export class StoredReader implements BlobContent {
   private slab: Slab | undefined;
   /** Bytes of `slab` that are read. */
   private filled = 0;
-  private previousBytes = 0;
-  private prompt = false;
-  private pausedAt: number | undefined;
+  /** Of the sink: it pauses until it has taken what it was given. */
+  private readonly pace = new Pace();
+  private paused = false;
   private reading = false;
   private closed = false;
 
@@ -59,13 +57,12 @@ export class StoredReader implements BlobContent {
   }
 
   pause(): void {
-    this.pausedAt ??= performance.now();
+    this.paused = true;
   }
 
   resume(): void {
-    if (this.pausedAt === undefined) return;
-    this.prompt = performance.now() - this.pausedAt < PROMPT_MS;
-    this.pausedAt = undefined;
+    if (!this.paused) return;
+    this.paused = false;
     this.readOn();
   }
 
@@ -76,7 +73,7 @@ export class StoredReader implements BlobContent {
   }
 
   private readOn(): void {
-    if (this.reading || this.closed || this.sink === undefined || this.pausedAt !== undefined) return;
+    if (this.reading || this.closed || this.sink === undefined || this.paused) return;
     this.reading = true;
     this.blob.read(this.position, this.target()).then(this.onRead, this.onReadFailed);
   }
@@ -106,10 +103,10 @@ export class StoredReader implements BlobContent {
     const chunk = slab.buffer.subarray(0, this.filled);
     this.slab = undefined;
     this.position += this.filled;
-    this.previousBytes = slab.buffer.length;
     const pinned = pool.pin(chunk);
     // Nobody else has it: the sink's unpin alone brings it back.
     pool.retire(slab, isDrained);
+    this.pace.note(this.filled, performance.now());
     const isLast = this.position === this.end;
     if (isLast) this.close();
     this.sink?.data(chunk, pinned);
@@ -129,7 +126,7 @@ export class StoredReader implements BlobContent {
 
   /** Where the next read goes; ends at a multiple of its size, so that the reads after it are aligned. */
   private target(): Uint8Array {
-    const slab = this.pool.take(this.previousBytes, this.prompt);
+    const slab = this.pool.take(this.pace.slabBytes(performance.now()));
     this.slab = slab;
     const size = slab.buffer.length;
     const ahead = this.position % Math.min(size, SMALL_SLAB);

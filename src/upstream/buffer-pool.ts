@@ -5,13 +5,14 @@
  * each one *pins* the slab until the write that sent it has called back. A slab goes back to the pool when its
  * connection has moved on, the connection's stream holds no byte of it, and nothing pins it.
  *
- * Bytes per read are the lever of a proxy's cost (one system call each), so a connection whose reads fill its slab
- * gets a larger one next time. The budget bounds what the pool holds; a connection is never left without a buffer
+ * Bytes per read are the lever of a proxy's cost (one system call each), so a fast connection gets a large slab; see `pace.ts`.
+ * The budget bounds what the pool holds; a connection is never left without a buffer
  * (it could not even notice its peer's end), so past the budget it reads through small unpooled ones, one at a time.
+ * Slabs that nobody needed for a while go back to the system.
  */
 export type BufferPool = {
-  /** A slab for a connection; `full` says that the last one was filled by a single read or few. */
-  take(previousBytes: number, full: boolean): Slab;
+  /** A slab of at most so many bytes, but never less than the smallest there is. */
+  take(wantedBytes: number): Slab;
   /** The slab that a chunk is a slice of, pinned; undefined for a chunk from elsewhere. */
   pin(chunk: Uint8Array): Slab | undefined;
   unpin(slab: Slab | undefined): void;
@@ -36,10 +37,22 @@ export const SMALL_SLAB = 64 * 1024;
 const LARGE_SLAB = 1024 * 1024;
 /** Bytes. What a connection reads through when the budget is spent: one TLS record. */
 const FALLBACK_BUFFER = 16 * 1024;
+/** Milliseconds. A slab that was free for so long was not needed; a herd of clients leaves many of them behind. */
+const TRIM_MS = 2000;
 
-/** @param maxBytes budget for pooled buffers, lent and free together. */
-export function createBufferPool(maxBytes: number): BufferPool {
-  const free = new Map<number, Slab[]>();
+type FreeSlabs = {
+  readonly slabs: Slab[];
+  /** The fewest there were since the last trim: so many were not needed. */
+  spare: number;
+};
+
+/**
+ * @param maxBytes budget for pooled buffers, lent and free together.
+ * @param setTimer calls back after so many milliseconds, without keeping the process alive.
+ */
+export function createBufferPool(maxBytes: number, setTimer: SetTimer = setUnrefTimer): BufferPool {
+  const free = new Map<number, FreeSlabs>();
+  let isTrimDue = false;
   const slabs = new WeakMap<ArrayBufferLike, Slab>();
   let lentBytes = 0;
   let freeBytes = 0;
@@ -51,22 +64,55 @@ export function createBufferPool(maxBytes: number): BufferPool {
     return slab;
   }
 
-  function makeRoom(size: number): boolean {
-    for (const list of free.values()) {
-      while (lentBytes + freeBytes + size > maxBytes) {
-        const dropped = list.pop();
-        if (dropped === undefined) break;
-        freeBytes -= dropped.buffer.length;
-      }
-    }
+  function hasRoom(size: number): boolean {
     return lentBytes + freeBytes + size <= maxBytes;
   }
 
+  function makeRoom(size: number): boolean {
+    for (const list of free.values()) {
+      while (!hasRoom(size) && drop(list));
+    }
+    return hasRoom(size);
+  }
+
+  function pop(list: FreeSlabs | undefined): Slab | undefined {
+    const slab = list?.slabs.pop();
+    if (list === undefined || slab === undefined) return undefined;
+    list.spare = Math.min(list.spare, list.slabs.length);
+    freeBytes -= slab.buffer.length;
+    return slab;
+  }
+
+  /** False: there is none. */
+  function drop(list: FreeSlabs): boolean {
+    const slab = pop(list);
+    if (slab === undefined) return false;
+    // Given back now: the collector, which knows of a small object only, would come for it whenever it likes.
+    if (slab.buffer.buffer instanceof ArrayBuffer) slab.buffer.buffer.transfer(0);
+    return true;
+  }
+
+  function trim(): void {
+    isTrimDue = false;
+    for (const list of free.values()) {
+      for (let spare = list.spare; spare > 0; spare -= 1) drop(list);
+      list.spare = list.slabs.length;
+    }
+    if (freeBytes > 0) trimLater();
+  }
+
+  function trimLater(): void {
+    if (isTrimDue) return;
+    isTrimDue = true;
+    setTimer(TRIM_MS, trim);
+  }
+
   function tryTake(size: number): Slab | undefined {
-    let slab = free.get(size)?.pop();
-    if (slab !== undefined) freeBytes -= size;
-    else if (makeRoom(size)) slab = allocate(size, true);
-    else return undefined;
+    let slab = pop(free.get(size));
+    if (slab === undefined) {
+      if (!makeRoom(size)) return undefined;
+      slab = allocate(size, true);
+    }
     slab.drained = undefined;
     lentBytes += size;
     return slab;
@@ -79,8 +125,9 @@ export function createBufferPool(maxBytes: number): BufferPool {
     lentBytes -= size;
     freeBytes += size;
     const list = free.get(size);
-    if (list === undefined) free.set(size, [slab]);
-    else list.push(slab);
+    if (list === undefined) free.set(size, { slabs: [slab], spare: 0 });
+    else list.slabs.push(slab);
+    trimLater();
   }
 
   function recycleIfIdle(slab: Slab): void {
@@ -88,10 +135,10 @@ export function createBufferPool(maxBytes: number): BufferPool {
   }
 
   return {
-    take(previousBytes, full) {
+    take(wantedBytes) {
       // Half of the budget is kept for small slabs: a few fast transfers shall not push the many slow ones to the fallback.
-      const wanted = full && lentBytes < maxBytes / 2 ? Math.min(previousBytes * 2, LARGE_SLAB) : SMALL_SLAB;
-      return tryTake(wanted) ?? tryTake(SMALL_SLAB) ?? allocate(FALLBACK_BUFFER, false);
+      const size = lentBytes < maxBytes / 2 ? sizeOf(wantedBytes) : SMALL_SLAB;
+      return tryTake(size) ?? tryTake(SMALL_SLAB) ?? allocate(FALLBACK_BUFFER, false);
     },
     pin(chunk) {
       const slab = slabs.get(chunk.buffer);
@@ -116,4 +163,17 @@ export function createBufferPool(maxBytes: number): BufferPool {
       return { lent: lentBytes, free: freeBytes };
     },
   };
+}
+
+/** The largest of the few sizes there are, each twice the one before, that is not above what is wanted. */
+function sizeOf(wantedBytes: number): number {
+  let size = SMALL_SLAB;
+  while (size < LARGE_SLAB && size * 2 <= wantedBytes) size *= 2;
+  return size;
+}
+
+type SetTimer = (milliseconds: number, fire: () => void) => void;
+
+function setUnrefTimer(milliseconds: number, fire: () => void): void {
+  setTimeout(fire, milliseconds).unref();
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { BufferPool, Slab } from './buffer-pool.ts';
+import { Pace } from './pace.ts';
 
 /**
  * Node's `onread` option for one socket: reads land in the pool's slabs and their slices are pushed into the socket's
@@ -13,19 +14,11 @@ export type SlabReader = {
 
 /** Bytes. Below this a read is not worth its system call, and the connection moves on to another slab. */
 const MIN_READ = 16 * 1024;
-/** A slab filled in at most this many reads counts as full: its connection could use a larger one. */
-const FAST_READS = 4;
-/**
- * Milliseconds that a slab may take from the first byte to the last. What stands still behind a slow client shall be little:
- * beyond this the connection begins again with a small one.
- */
-const SLOW_MS = 100;
-
 export function createSlabReader(pool: BufferPool): SlabReader {
   let slab: Slab | undefined;
   let used = 0;
-  let reads = 0;
-  let takenAt = 0;
+  // Of what passes: a connection behind a slow client is paused most of the time.
+  const pace = new Pace();
   let socket: Duplex | undefined;
   /** Bytes pushed into the stream so far; it gives them out in order. */
   let pushed = 0;
@@ -52,17 +45,14 @@ export function createSlabReader(pool: BufferPool): SlabReader {
   function buffer(): Buffer {
     offerAgain();
     if (slab === undefined) {
-      slab = pool.take(0, false);
-      takenAt = performance.now();
+      slab = pool.take(0);
     } else if (slab.buffer.length - used < Math.min(MIN_READ, slab.buffer.length)) {
       const previous = slab;
       const now = performance.now();
-      const isFast = reads <= FAST_READS && now - takenAt <= SLOW_MS;
-      slab = pool.take(previous.buffer.length, isFast);
-      takenAt = now;
+      pace.note(used, now);
+      slab = pool.take(pace.slabBytes(now));
       leave(previous);
       used = 0;
-      reads = 0;
     }
     return used === 0 ? slab.buffer : slab.buffer.subarray(used);
   }
@@ -72,7 +62,6 @@ export function createSlabReader(pool: BufferPool): SlabReader {
       buffer,
       callback(bytes, target) {
         used += bytes;
-        reads += 1;
         pushed += bytes;
         return (socket as Duplex).push(target.subarray(0, bytes));
       },

@@ -53,14 +53,15 @@ export function createFillHash(
   }
 
   async function catchUp(): Promise<void> {
-    let slabBytes = 0;
     for (;;) {
       const available = file.contiguousEnd(position) - position;
       if (isOver || available <= 0) return;
-      const slab = pool.take(slabBytes, slabBytes > 0);
-      slabBytes = slab.buffer.length;
+      const slab = pool.take(available);
       try {
-        const bytes = await file.read(position, slab.buffer.subarray(0, Math.min(slabBytes, available)));
+        const bytes = await file.read(
+          position,
+          slab.buffer.subarray(0, Math.min(slab.buffer.length, available)),
+        );
         if (isOver) return;
         if (bytes === 0) throw new Error('the spool file ends before the bytes that were written to it');
         hash.update(slab.buffer.subarray(0, bytes));

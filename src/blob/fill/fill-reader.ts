@@ -1,5 +1,6 @@
 import type { RangeSpec } from '../../http/range.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
+import { Pace } from '../../upstream/pace.ts';
 import { LocalFailure } from '../local-failure.ts';
 import type { BlobFailure, BlobSink, OpenedBlob, OpenResult } from '../open-blob.ts';
 import { WrongBlob, WrongContent } from '../wrong-content.ts';
@@ -33,8 +34,7 @@ export class FillReader {
   private doom: BlobFailure | undefined;
   private position = 0;
   private toldPosition = -1;
-  private slabBytes = 0;
-  private isSlabFull = false;
+  private readonly pace = new Pace();
   private isPaused = false;
   private isReading = false;
   /** Nothing more is told to the sink. */
@@ -208,10 +208,8 @@ export class FillReader {
   }
 
   private read(file: SpoolFile, available: number): void {
-    const slab = this.pool.take(this.slabBytes, this.isSlabFull);
+    const slab = this.pool.take(this.pace.slabBytes(performance.now()));
     const target = slab.buffer.subarray(0, Math.min(slab.buffer.length, available));
-    this.slabBytes = slab.buffer.length;
-    this.isSlabFull = target.length === slab.buffer.length;
     this.isReading = true;
     file.read(target, this.position, (error, bytes) => {
       this.isReading = false;
@@ -230,6 +228,7 @@ export class FillReader {
     const isNewPiece =
       Math.floor(this.position / pieceBytes) !== Math.floor((this.position + chunk.length) / pieceBytes);
     this.position += chunk.length;
+    this.pace.note(chunk.length, performance.now());
     if (isNewPiece) this.tellPosition();
     this.sink?.data(chunk, slab);
     this.pump();
