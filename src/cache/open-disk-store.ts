@@ -49,6 +49,8 @@ export type DiskStoreOptions = {
 
 /** Between two looks at what has to be done without anybody asking. */
 const TICK_MS = 10_000;
+/** Bytes that go before a full disk is tried again: a layer's worth. */
+const FULL_DISK_BYTES = 64 * 1024 * 1024;
 /** When a blob was last used may be forgotten for so long by a kill. */
 const SAVE_EVERY_MS = 60_000;
 /** Nobody resumes after that. */
@@ -89,6 +91,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       await makeDirectories(fs, layout);
       await lock.hold();
       await room.make();
+      // A disk that stays full must not keep for ever what was there when it became full.
+      if (health.degraded === 'no_room' && health.relapsed) await room.evict(FULL_DISK_BYTES);
       await writeProbe(fs, layout.probe);
     },
   });

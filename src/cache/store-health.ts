@@ -9,6 +9,8 @@ export type Degraded = NonNullable<StoreUsage['degraded']>;
 /** Whether the store may write; after a failure only once a probe has gone well. */
 export type StoreHealth = {
   readonly degraded: Degraded | undefined;
+  /** The last failure came soon after a probe that had gone well. */
+  readonly relapsed: boolean;
   failed(failure: StoreFailure): void;
   /** True: writing may be tried. Probes, where it is time to; whoever asks meanwhile gets false at once. */
   mayWrite(): Promise<boolean>;
@@ -40,6 +42,8 @@ export function createStoreHealth({
   let degraded: Degraded | undefined;
   let waitMs = FIRST_PROBE_MS;
   let failedAt = 0;
+  let recoveredAt = Number.NEGATIVE_INFINITY;
+  let relapsed = false;
   let probing = false;
 
   function become(next: Degraded | undefined): void {
@@ -55,7 +59,10 @@ export function createStoreHealth({
     // One file that somebody took away says nothing about the disk.
     if (kind === 'gone') return;
     if (degraded === undefined) {
-      waitMs = FIRST_PROBE_MS;
+      // A disk that takes the probe and nothing more must not be tried every second.
+      const wellFor = now() - recoveredAt;
+      relapsed = wellFor >= 0 && wellFor < LAST_PROBE_MS;
+      waitMs = relapsed ? Math.min(waitMs * 2, LAST_PROBE_MS) : FIRST_PROBE_MS;
       failedAt = now();
       log.error({ directory, reason: kind, error: failure.message }, 'cache writes stop: blobs are streamed');
     }
@@ -66,6 +73,7 @@ export function createStoreHealth({
     probing = true;
     try {
       await probe();
+      recoveredAt = now();
       become(undefined);
       log.info({ directory }, 'cache writes work again');
       return true;
@@ -91,6 +99,9 @@ export function createStoreHealth({
   return {
     get degraded() {
       return degraded;
+    },
+    get relapsed() {
+      return relapsed;
     },
     failed,
     async mayWrite() {

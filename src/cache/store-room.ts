@@ -15,6 +15,8 @@ export type StoreRoom = {
   removing(digest: Digest): Promise<void> | undefined;
   /** Down to `maxBytes`, and up to `minFreeBytes` on the disk. Returns the bytes freed. @throws StoreFailure no_room */
   make(): Promise<number>;
+  /** The disk is full, whatever the limits say: so many bytes go, where there are as many. */
+  evict(bytes: number): Promise<void>;
   /** So many bytes were written; room is made in the background where it is time to. */
   written(bytes: number): void;
   /** Partials that nobody has used since then go. Returns the bytes freed. */
@@ -129,6 +131,13 @@ export function createStoreRoom(deps: StoreRoomDeps): StoreRoom {
     remove,
     removing: (digest) => removals.get(digest),
     make,
+    async evict(wanted) {
+      for (let freed = 0; freed < wanted; ) {
+        const bytes = await evictOne('free_space');
+        if (bytes === 0) return;
+        freed += bytes;
+      }
+    },
     written(bytes) {
       sinceLook += bytes;
       if (catalog.bytes + shelf.bytes <= maxBytes && sinceLook < LOOK_BYTES) return;

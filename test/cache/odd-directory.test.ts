@@ -8,6 +8,7 @@ import { storeLayout } from '../../src/cache/store-layout.ts';
 import {
   CONTRACT_PIECE_BYTES,
   digestsOf,
+  mustOpenPartial,
   publishContent,
   randomContent,
   readStored,
@@ -181,4 +182,56 @@ t.test('a directory that can not be listed refuses the start, and says why', asy
     { code: 'store_unusable', message: /EACCES.*its owner and its mode/ },
   );
   await openTestStore(t, { directory });
+});
+
+t.test('a disk that stays full has the least recently used go', async (t) => {
+  const disk = createFailingDisk();
+  let now = 0;
+  const { store, metrics } = await openTestStore(t, { fs: disk.fs, now: () => now });
+  const [old, read] = [randomContent(4000), randomContent(4000)];
+  await publishContent(store, old);
+  await publishContent(store, read);
+  const reader = await store.open(read.digest);
+  for (const [evicted, wait] of [
+    [0, 1000],
+    [0, 2000],
+    [1, 1],
+  ] as const) {
+    const partial = await mustOpenPartial(store, randomContent(10));
+    t.equal((await metrics.cacheEvictions.value({ reason: 'free_space' })) > 0, evicted > 0);
+    disk.failure.code = 'ENOSPC';
+    await t.rejects(partial.write(0, Buffer.alloc(10)));
+    t.equal(store.usage.degraded, 'no_room');
+    disk.failure.code = undefined;
+    await partial.discard();
+    now += wait;
+  }
+  t.equal(await store.open(old.digest), undefined);
+  reader?.close();
+  t.same(await readStored(store, read.digest), read.bytes, 'but what is in use');
+});
+
+t.test('a disk that fails again at once is tried ever more seldom', async (t) => {
+  const disk = createFailingDisk();
+  let now = 10_000_000;
+  const { store } = await openTestStore(t, { fs: disk.fs, now: () => now });
+  const content = randomContent(100);
+  /** Milliseconds until it is tried again. */
+  const failOnce = async (): Promise<number> => {
+    const partial = await mustOpenPartial(store, content);
+    disk.failure.code = 'ENOSPC';
+    await t.rejects(partial.write(0, content.bytes));
+    disk.failure.code = undefined;
+    await partial.close();
+    const failedAt = now;
+    for (;;) {
+      now += 500;
+      const again = await store.openPartial(content.digest, 100, 'contoso');
+      await again?.close();
+      if (again !== undefined) return now - failedAt;
+    }
+  };
+  t.same([await failOnce(), await failOnce(), await failOnce()], [1000, 2000, 4000]);
+  now += 60_000;
+  t.equal(await failOnce(), 1000, 'once it has been well for a while');
 });
