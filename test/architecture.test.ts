@@ -109,6 +109,7 @@ const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
   fastify: (file) => file.startsWith('listener/') || file.startsWith('console/'),
   '@azure/storage-blob': isObjectStore,
   '@aws-sdk/client-s3': isObjectStore,
+  '@aws-sdk/client-ecr': (file) => file.startsWith('upstream/identity/'),
   redis: (file) => file.startsWith('state/redis/'),
   'node:fs': readsFiles,
   'node:fs/promises': readsFiles,

@@ -177,6 +177,18 @@ function buildUpstream(file: FileUpstream, resolvePath: ResolvePath): UpstreamCo
 function buildAuth({ auth }: Pick<FileUpstream, 'auth'>, resolvePath: ResolvePath): UpstreamAuth | null {
   if (auth === null) return null;
   if (auth.file !== undefined) return { kind: 'file', file: resolvePath(auth.file) };
+  const { azureWorkloadIdentity: workload, azureManagedIdentity: managed, awsEcr: ecr } = auth;
+  if (workload !== undefined) {
+    const { tokenFile, authority } = workload;
+    return {
+      kind: 'azureWorkloadIdentity',
+      ...workload,
+      tokenFile: tokenFile === null ? null : resolvePath(tokenFile),
+      authority: authority === null ? null : new URL(authority).origin,
+    };
+  }
+  if (managed !== undefined) return { kind: 'azureManagedIdentity', ...managed };
+  if (ecr !== undefined) return { kind: 'awsEcr', region: present(ecr.region), registryId: ecr.registryId };
   const { command, timeoutSeconds } = present(auth.exec);
   return { kind: 'exec', command: all(command), timeoutSeconds };
 }

@@ -97,9 +97,21 @@ function checkUrl(text: string, path: ConfigPath, example: string): readonly Fin
   return [];
 }
 
+const WAYS = 'file, exec, azureWorkloadIdentity, azureManagedIdentity and awsEcr';
+
 export function checkAuth(auth: FileAuth, path: ConfigPath): readonly Finding[] {
-  const ways = Object.keys(auth).length;
-  if (ways === 1) return [];
-  const message = ways === 0 ? 'names no credentials' : 'names both file and exec';
-  return [{ path, message, hint: 'keep exactly one of file and exec, or write auth: null' }];
+  const ways = Object.keys(auth);
+  if (ways.length !== 1) {
+    const message = ways.length === 0 ? 'names no credentials' : `names ${ways.join(' and ')}`;
+    return [{ path, message, hint: `keep exactly one of ${WAYS}, or write auth: null` }];
+  }
+  const authority = auth.azureWorkloadIdentity?.authority ?? null;
+  if (authority === null) return [];
+  const at = [...path, 'azureWorkloadIdentity', 'authority'];
+  const url = URL.parse(authority);
+  const isOrigin = url?.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
+  if (isOrigin && url.protocol === 'https:') return [];
+  // The federated token is sent to it.
+  const hint = 'write it like https://login.microsoftonline.com; the tenant goes into tenantId';
+  return [{ path: at, message: 'is not the origin of an https URL', hint }];
 }

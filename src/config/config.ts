@@ -251,7 +251,21 @@ export type UpstreamAuth =
   /** A file with `username:password` on its first line; read again when it changes. */
   | { readonly kind: 'file'; readonly file: string }
   /** A docker credential helper: `<command> get`, the registry's host on stdin, `{"Username","Secret"}` on stdout. */
-  | { readonly kind: 'exec'; readonly command: readonly string[]; readonly timeoutSeconds: number };
+  | { readonly kind: 'exec'; readonly command: readonly string[]; readonly timeoutSeconds: number }
+  | IdentityAuth;
+
+/** A cloud's identity, refreshed through its own SDK; null: as its environment says. */
+export type IdentityAuth =
+  | {
+      readonly kind: 'azureWorkloadIdentity';
+      readonly clientId: string | null;
+      readonly tenantId: string | null;
+      readonly tokenFile: string | null;
+      /** Origin, without a trailing slash. */
+      readonly authority: string | null;
+    }
+  | { readonly kind: 'azureManagedIdentity'; readonly clientId: string | null }
+  | { readonly kind: 'awsEcr'; readonly region: string; readonly registryId: string | null };
 
 export type RedirectHost = {
   /** Host[:port]; `*` stands for one or more characters other than a dot. */

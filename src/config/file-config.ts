@@ -125,6 +125,14 @@ export type FileUpstream = {
 export type FileAuth = {
   readonly file?: string;
   readonly exec?: { readonly command?: FileList<string>; readonly timeoutSeconds: number };
+  readonly azureWorkloadIdentity?: {
+    readonly clientId: string | null;
+    readonly tenantId: string | null;
+    readonly tokenFile: string | null;
+    readonly authority: string | null;
+  };
+  readonly azureManagedIdentity?: { readonly clientId: string | null };
+  readonly awsEcr?: { readonly region?: string; readonly registryId: string | null };
 };
 
 export type FileClients = {

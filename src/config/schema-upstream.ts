@@ -39,7 +39,7 @@ export const UPSTREAM_SCHEMA: JsonSchema = {
     auth: {
       ...AUTH_SCHEMA,
       description:
-        "Berth's own credentials, used instead of the client's: either `file` or `exec`. Needs `clients`. null: the client's own go through.",
+        "Berth's own credentials, used instead of the client's: exactly one of the ways below. Needs `clients`. null: the client's own go through.",
     },
     allowedPrivateAddresses: {
       type: 'array',

@@ -1,4 +1,4 @@
-import type { UpstreamAuth } from '../config/config.ts';
+import type { IdentityAuth, UpstreamAuth } from '../config/config.ts';
 import { readCredentialsFile } from './credentials-file.ts';
 import { runCredentialHelper } from './credentials-helper.ts';
 
@@ -20,7 +20,7 @@ const HELPER_KEEP_MS = 5 * 60_000;
 
 /** @param host the upstream's `host[:port]`, which a helper is asked about */
 export function createCredentialsSource(
-  auth: UpstreamAuth,
+  auth: Exclude<UpstreamAuth, IdentityAuth>,
   host: string,
   now: () => number = Date.now,
 ): CredentialsSource {

@@ -124,6 +124,7 @@ t.test('buildkit: mirrors for every source, the authority for the login server',
   });
   t.match(result.notes, [
     /restart buildkitd/,
+    /--registry-auth-tlscontext host=contoso\.registry\.example/,
     /asks contoso\.azurecr\.io, old\.example:5000 itself when the mirror/,
   ]);
   const plain = buildkitFiles({ registry: sidecar, ca: CA, fallback: true });

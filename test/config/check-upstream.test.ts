@@ -52,8 +52,24 @@ t.test('token hosts, proxy, credentials', async (t) => {
   const clients = { anonymous: true };
   const auth = (value: unknown) =>
     problemLines(configFile({ clients, upstream: { url: 'https://a.example', auth: value } }));
-  t.match(auth({}), [/auth: names no credentials; keep exactly one of file and exec/]);
-  t.match(auth({ file: 'x', exec: { command: ['y'] } }), [/auth: names both file and exec/]);
+  t.match(auth({}), [/auth: names no credentials; keep exactly one of file, exec, azureWorkloadIdentity/]);
+  t.match(auth({ file: 'x', exec: { command: ['y'] } }), [
+    /auth: names file and exec; keep exactly one of file, exec, azure/,
+  ]);
   t.match(auth({ exec: { command: [] } }), [/auth\.exec\.command: has no entries/]);
   t.same(auth({ exec: { command: ['docker-credential-x'] } }), []);
+
+  t.same(auth({ azureWorkloadIdentity: {} }), []);
+  t.same(auth({ azureManagedIdentity: { clientId: 'x' } }), []);
+  t.same(auth({ awsEcr: { region: 'eu-west-1', registryId: '123456789012' } }), []);
+  t.match(auth({ awsEcr: {} }), [/auth\.awsEcr\.?r?e?g?i?o?n?: .*required|region/]);
+  t.match(auth({ awsEcr: { region: 'EU West' } }), [/auth\.awsEcr\.region: /]);
+  t.match(auth({ azureWorkloadIdentity: { authority: 'http://login.example' } }), [
+    /azureWorkloadIdentity\.authority: is not the origin of an https URL; write it like https:\/\/login\.microsoftonline\.com/,
+  ]);
+  t.same(auth({ azureWorkloadIdentity: { authority: 'https://login.microsoftonline.us/' } }), []);
+  t.match(
+    problemLines(configFile({ upstream: { url: 'https://a.example', auth: { azureWorkloadIdentity: {} } } })),
+    [/would let in everybody who reaches a listener; add clients/],
+  );
 });

@@ -28,7 +28,7 @@ export async function healthScenario(world: World, berth: Berth): Promise<void> 
       `--ca=${world.authority.caFile}`,
       '--image=public/app:1',
       '--timeout=2',
-      '-o=json',
+      '--output=json',
     ];
     const argv = space.argv([process.execPath, BERTH_MAIN, ...words]);
     const { code, stdout } = await run(argv, { allowCodes: [0, 1] });
@@ -75,7 +75,7 @@ export async function healthScenario(world: World, berth: Berth): Promise<void> 
       '--name=contoso',
       `--ca=${world.authority.caFile}`,
       '--image=public/app:1',
-      '-o=json',
+      '--output=json',
     ]);
     const findings: readonly Finding[] = JSON.parse(stdout);
     expectEqual(

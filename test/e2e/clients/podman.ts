@@ -13,9 +13,9 @@ export const podman: Client = {
     const space = await createSpace(setup.namespace, join(setup.directory, 'space'), setup.machinePid);
     for (const [path, text] of setup.files) await space.write(path, text);
     const folder = (name: string) => join(setup.directory, name);
-    for (const name of ['home', 'root', 'runroot', 'tmp']) await mkdir(folder(name), { recursive: true });
+    for (const name of ['home', 'root', 'run', 'tmp']) await mkdir(folder(name), { recursive: true });
     const env = { PATH: process.env['PATH'], HOME: folder('home'), TMPDIR: folder('tmp') };
-    const storage = ['--root', folder('root'), '--runroot', folder('runroot'), '--storage-driver', 'vfs'];
+    const storage = ['--root', folder('root'), '--runroot', folder('run'), '--storage-driver', 'vfs'];
     const system = ['--tmpdir', folder('tmp'), '--cgroup-manager', 'cgroupfs', '--events-backend', 'none'];
     const argv = (args: readonly string[]) =>
       space.argv([setup.programs.podman, ...storage, ...system, ...args]);
