@@ -102,7 +102,7 @@ export function createMemorySource(
     }
 
     function send(length: number): void {
-      const slab = pool.take(0, false);
+      const slab = pool.take(0);
       const count = bytes.copy(slab.buffer, 0, position, position + Math.min(length, slab.buffer.length));
       const chunk = slab.buffer.subarray(0, count);
       position += count;

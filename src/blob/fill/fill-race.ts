@@ -23,8 +23,8 @@ export class FillRace {
   private readonly hedges = new Map<number, { readonly hedge: PieceTransfer; readonly reserved: number }>();
   /** Hedges that bring their piece now. */
   private readonly winners = new Map<PieceTransfer, number>();
-  /** First requests that were slow and could not be helped. */
-  private readonly hopeless = new WeakSet<PieceTransfer>();
+  /** Milliseconds: when a request that could not be helped is looked at again. */
+  private readonly lookAgainAt = new WeakMap<PieceTransfer, number>();
   private cancelTimer: (() => void) | undefined;
   private isStopped = false;
 
@@ -36,12 +36,10 @@ export class FillRace {
   watch(): void {
     if (this.isStopped || this.cancelTimer !== undefined) return;
     let wait: number | undefined;
-    for (const [transfer, { startedAt }] of this.race.flights()) {
-      const slowAfter = this.canHedge(transfer)
-        ? this.race.hedge.slowAfter(transfer.to - transfer.from)
-        : undefined;
-      if (slowAfter === undefined) continue;
-      const left = Math.max(0, startedAt + slowAfter - this.race.deps.now());
+    for (const flight of this.race.flights()) {
+      const dueAt = this.dueAt(flight);
+      if (dueAt === undefined) continue;
+      const left = Math.max(0, dueAt - this.race.deps.now());
       wait = Math.min(wait ?? left, left);
     }
     if (wait === undefined) return;
@@ -95,34 +93,37 @@ export class FillRace {
       !transfer.isLeading &&
       // All of it has come, and waits for the disk.
       transfer.nextByte < transfer.to &&
-      !this.hopeless.has(transfer) &&
       !this.hedges.has(transfer.piece)
     );
   }
 
+  /** Undefined: it needs no other request, or nobody knows yet what is slow. */
+  private dueAt([transfer, { startedAt }]: [PieceTransfer, Flight]): number | undefined {
+    const slowAfter = this.canHedge(transfer) ? this.slowAfter(transfer) : undefined;
+    return slowAfter && Math.max(startedAt + slowAfter, this.lookAgainAt.get(transfer) ?? 0);
+  }
+
+  private slowAfter({ from, to }: PieceTransfer): number | undefined {
+    return this.race.hedge.slowAfter(to - from);
+  }
+
   private look(): void {
-    const { hedge, deps } = this.race;
-    const isSlow = ([transfer, { startedAt }]: [PieceTransfer, Flight]): boolean => {
-      const slowAfter = this.canHedge(transfer) ? hedge.slowAfter(transfer.to - transfer.from) : undefined;
-      return slowAfter !== undefined && deps.now() - startedAt >= slowAfter;
-    };
+    const now = this.race.deps.now();
+    const isDue = (flight: [PieceTransfer, Flight]): boolean => (this.dueAt(flight) ?? now + 1) <= now;
     // Those that are started below are none of them.
-    const slow = Array.from(this.race.flights()).filter(isSlow);
-    for (const [transfer] of slow) this.help(transfer);
+    const due = Array.from(this.race.flights()).filter(isDue);
+    for (const [transfer] of due) this.help(transfer);
     this.watch();
   }
 
   private help(slow: PieceTransfer): void {
     const { piece, nextByte, to, origin } = slow;
     const reserved = to - nextByte;
-    if (!this.race.hedge.reserve(reserved)) {
-      this.hopeless.add(slow);
-      return;
-    }
+    // Also where it can be helped: should that break off, it is not done again at once.
+    this.lookAgainAt.set(slow, this.race.deps.now() + (this.slowAfter(slow) ?? 0));
+    if (!this.race.hedge.reserve(reserved)) return;
     const hedge = this.race.start(piece, nextByte, to, origin);
-    if (hedge === undefined) {
-      this.race.hedge.refund(reserved);
-      this.hopeless.add(slow);
-    } else this.hedges.set(piece, { hedge, reserved });
+    if (hedge === undefined) this.race.hedge.refund(reserved);
+    else this.hedges.set(piece, { hedge, reserved });
   }
 }
