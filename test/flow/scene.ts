@@ -50,6 +50,7 @@ export type SceneOptions = {
   readonly uploadLocation?: UploadLocation;
   readonly pageSize?: number;
   readonly lookup?: Lookup;
+  readonly env?: NodeJS.ProcessEnv;
   readonly resumeLimits?: Partial<ResumeLimits>;
   /** Client certificates of the scene's authority are asked for. */
   readonly clientCertificates?: boolean;
@@ -100,6 +101,7 @@ export async function openScene(t: Test, options: SceneOptions = {}): Promise<Sc
     ...(options.config && { config: options.config }),
     ...(options.tls !== undefined && { tls: options.tls }),
     ...(options.lookup && { lookup: options.lookup }),
+    ...(options.env && { env: options.env }),
     ...(options.resumeLimits && { resumeLimits: options.resumeLimits }),
     ...(options.clientCertificates && { clientCertificates: options.clientCertificates }),
   });

@@ -7,7 +7,7 @@ import { generateTicketKeys, type TicketKeys } from '../../src/ticket/ticket-key
 import type { ProbeTimings } from '../../src/upstream/regional/start-probes.ts';
 import type { TestAuthority } from './ca.ts';
 import { TEST_LIMITS, TEST_TIMEOUTS } from './config-defaults.ts';
-import { createTestClient, type TestClient } from './http-client.ts';
+import { createTestClient, type TestClient, type TestResponse } from './http-client.ts';
 import { type Lookup, loopbackLookup } from './lookup.ts';
 
 export type TestBerth = {
@@ -22,6 +22,8 @@ export type TestBerth = {
   readonly client: TestClient;
   /** Every log line so far, parsed. */
   readonly log: Record<string, unknown>[];
+  /** `/metrics` as it is answered to these fields. */
+  scrape(headers?: Record<string, string>): Promise<TestResponse>;
   /** The whole of `/metrics`. */
   metrics(): Promise<string>;
   /** Sum of a metric's series with these labels; 0 where there is none. */
@@ -43,6 +45,8 @@ export type TestBerthOptions = {
   /** Shared by replicas; default: keys of its own. */
   readonly ticketKeys?: TicketKeys;
   readonly lookup?: Lookup;
+  /** See `AppDeps.env`. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Default: as many tries as usual, with next to no waits. */
   readonly resumeLimits?: Partial<ResumeLimits>;
   /** Of probes of regions. */
@@ -103,6 +107,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     ticketKeys,
     lookup: options.lookup ?? loopbackLookup,
     resumeLimits: options.resumeLimits ?? { baseDelayMs: 2, maxDelayMs: 10 },
+    ...(options.env && { env: options.env }),
     ...(options.regionTimings && { regionTimings: options.regionTimings }),
   });
   const started = await app.start();
@@ -112,11 +117,11 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     ca: authority.cert,
     route: (hostname, wanted) => ({ address: '127.0.0.1', port: owns(hostname) ? port : wanted }),
   });
-  const metrics = async (): Promise<string> => {
+  const scrape = async (headers = {}): Promise<TestResponse> => {
     if (!started.metrics) throw new Error('this Berth was started without its metrics listener');
-    const { body } = await client.send(`http://127.0.0.1:${started.metrics.port}/metrics`);
-    return body.toString();
+    return client.send(`http://127.0.0.1:${started.metrics.port}/metrics`, { headers });
   };
+  const metrics = async (): Promise<string> => (await scrape()).body.toString();
   return {
     app,
     config,
@@ -126,6 +131,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     client,
     log,
     owns,
+    scrape,
     metrics,
     metric: async (name, labels = {}) => sumOfSeries(await metrics(), name, labels),
     async close() {
