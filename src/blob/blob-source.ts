@@ -19,7 +19,8 @@ export type BlobSource = {
   /**
    * A fresh source of the same blob, by another decision of the upstream: a link signed anew, maybe at another host or in
    * another region. Undefined: no credentials are left to ask with. Left out: there never were.
+   * @param hasFailed its host could not be used, so that one in another region is better (X9); left out: it only expires
    * @throws UpstreamFailure where the upstream refuses, or can not be asked; the reason of `signal` when that aborts
    */
-  renew?(signal: AbortSignal): Promise<BlobSource | undefined>;
+  renew?(signal: AbortSignal, hasFailed?: boolean): Promise<BlobSource | undefined>;
 };

@@ -43,8 +43,8 @@ export function createResumeSource(source: BlobSource, deps: ResumeDeps, limits:
   let isWithoutCredentials = false;
 
   /** False where no credentials are left. @throws as `BlobSource.renew` */
-  async function renew(signal: AbortSignal): Promise<boolean> {
-    const renewed = await current.renew?.(signal);
+  async function renew(signal: AbortSignal, hasFailed: boolean): Promise<boolean> {
+    const renewed = await current.renew?.(signal, hasFailed);
     if (renewed === undefined) {
       isWithoutCredentials = true;
       return false;
@@ -65,7 +65,7 @@ export function createResumeSource(source: BlobSource, deps: ResumeDeps, limits:
       // Twice: the first may be what another request has had for a while.
       for (let tries = 0; tries < 2 && isExpiring() && isRenewable(); tries += 1) {
         try {
-          await renew(signal);
+          await renew(signal, false);
         } catch {
           // It is not refused before it is: a clock may be wrong, and the failure would be told as the source's.
           signal.throwIfAborted();
@@ -92,7 +92,7 @@ export function createResumeSource(source: BlobSource, deps: ResumeDeps, limits:
         const { origin } = current;
         const retryAfterMs = (failure.retryAfterSeconds ?? 0) * 1000;
         try {
-          if (!(await renew(signal))) continue;
+          if (!(await renew(signal, step.reason !== 'expired'))) continue;
         } catch (error) {
           failure = error;
           continue;

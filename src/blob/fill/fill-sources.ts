@@ -102,6 +102,7 @@ export function createFillSources(
   const ignoresRange = (entry: FillSource): boolean => originsOf(entry).some(hosts.ignoresRange);
   const isLiar = (entry: FillSource): boolean =>
     originsOf(entry).some((origin) => quarantine.isLiar(digest, origin));
+  const isAtGoneHost = (entry: FillSource): boolean => originsOf(entry).some(hosts.isGone);
   const isOver = ({ source, canRenew }: FillSource): boolean =>
     canRenew && source.expiresAt !== undefined && source.expiresAt <= now();
 
@@ -129,11 +130,9 @@ export function createFillSources(
       take(source);
     },
     pick(avoided) {
-      const usable = entries.filter(
-        (entry) => entry.isUsable && !isOver(entry) && !originsOf(entry).some(hosts.isGone),
-      );
+      const usable = entries.filter((entry) => entry.isUsable && !isOver(entry) && !isAtGoneHost(entry));
       // While one of them lasts there is no hurry.
-      if (usable.every(isDue)) renewal.start(0);
+      if (usable.every(isDue)) renewal.start(0, entries.some(isAtGoneHost));
       if (usable.length === 0) return { kind: renewal.isUnderWay ? 'wait' : 'none' };
       const atHand = usable.filter((entry) => originsOf(entry).every(hosts.isReady));
       if (atHand.length === 0) return { kind: 'wait' };
@@ -184,7 +183,7 @@ export function createFillSources(
         return reason;
       }
       const end = hosts.failed(origins, failure, { mark, renewable: renewal.isPossible });
-      if (end.kind === 'renew') renewal.start(end.afterMs);
+      if (end.kind === 'renew') renewal.start(end.afterMs, true);
       // Nobody is to rest until the end of what never begins.
       if (!renewal.isUnderWay) hosts.endRenewal();
       return reason;

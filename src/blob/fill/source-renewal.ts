@@ -10,8 +10,8 @@ export type RenewableSource = { readonly source: BlobSource; canRenew: boolean }
 export type SourceRenewal = {
   readonly isPossible: boolean;
   readonly isUnderWay: boolean;
-  /** Does nothing where one is under way, or none is possible. */
-  start(afterMs: number): void;
+  /** Does nothing where one is under way, or none is possible. `hasFailed`: see `BlobSource.renew`. */
+  start(afterMs: number, hasFailed: boolean): void;
   /** Bytes have come: the last renewal was worth it. */
   progressed(): void;
   stop(): Promise<void>;
@@ -53,9 +53,9 @@ export function createSourceRenewal(
     wake = undefined;
   }
 
-  async function ask(candidate: RenewableSource): Promise<void> {
+  async function ask(candidate: RenewableSource, hasFailed: boolean): Promise<void> {
     try {
-      const fresh = await candidate.source.renew?.(stopping.signal);
+      const fresh = await candidate.source.renew?.(stopping.signal, hasFailed);
       candidate.canRenew = false;
       if (fresh === undefined || stopping.signal.aborted) return;
       fruitless += 1;
@@ -72,13 +72,13 @@ export function createSourceRenewal(
     }
   }
 
-  async function run(afterMs: number): Promise<void> {
+  async function run(afterMs: number, hasFailed: boolean): Promise<void> {
     await wait(afterMs);
     const before = fruitless;
     while (!stopping.signal.aborted && fruitless === before) {
       const candidate = events.candidates()[0];
       if (candidate === undefined) break;
-      await ask(candidate);
+      await ask(candidate, hasFailed);
     }
   }
 
@@ -89,9 +89,9 @@ export function createSourceRenewal(
     get isUnderWay() {
       return running !== undefined;
     },
-    start(afterMs) {
+    start(afterMs, hasFailed) {
       if (running !== undefined || !isPossible()) return;
-      running = run(afterMs).finally(() => {
+      running = run(afterMs, hasFailed).finally(() => {
         running = undefined;
         if (!stopping.signal.aborted) events.ended();
       });

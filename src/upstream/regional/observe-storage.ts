@@ -17,15 +17,17 @@ export function observeStorage(
       onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
       onResponseStart(controller, status, headers, text) {
         if (status >= 200) outcome = outcomeOfStatus(status);
+        // Nobody reads what comes with it.
+        if (outcome?.kind === 'failed') onOutcome(origin, outcome);
         handler.onResponseStart?.(controller, status, headers, text);
       },
       onResponseData: (controller, chunk) => handler.onResponseData?.(controller, chunk),
       onResponseEnd(controller, trailers) {
-        if (outcome !== undefined) onOutcome(origin, outcome);
+        if (outcome?.kind === 'ok') onOutcome(origin, outcome);
         handler.onResponseEnd?.(controller, trailers);
       },
       onResponseError(controller, error) {
-        if (!isOwnEnd(error)) {
+        if (!isOwnEnd(error) && outcome?.kind !== 'failed') {
           onOutcome(origin, { kind: 'failed', reason: classifyFailure(error, 'storage').kind });
         }
         handler.onResponseError?.(controller, error);

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { classifyFailure } from '../failure.ts';
 import { outcomeOfStatus } from '../observe-exchange.ts';
 import type { UpstreamRegistry } from '../upstream-registry.ts';
 import type { RegionHealth } from './region-health.ts';
@@ -6,9 +7,10 @@ import type { ProbeTarget } from './start-probes.ts';
 
 /**
  * Asks a region's registry for `/v2/` (401 is as good as 200), and the storage host that was last of use for `/`, which any
- * answer but a 5xx is good for. Both tell `health` by the way they are asked; this one only says what came of it.
+ * answer but a 5xx is good for. What comes of it is told to `health`.
  *
- * @param storage observed (`observeStorage`), as are the questions of `upstream`
+ * @param member its questions are observed (`onOutcome`)
+ * @param storage not observed
  */
 export function createProbe(
   health: RegionHealth,
@@ -29,9 +31,14 @@ export function createProbe(
     if (origin === undefined) return true;
     try {
       const { statusCode, body } = await storage.request({ origin, path: '/', method: 'GET', signal });
-      await body.dump();
-      return isGood(statusCode);
-    } catch {
+      // Whatever it is, it is not for us.
+      await body.dump().catch(() => undefined);
+      const outcome = outcomeOfStatus(statusCode);
+      if (outcome?.kind === 'ok') health.succeeded('storage', origin);
+      else health.failed('storage', outcome?.reason ?? `status ${statusCode}`, origin);
+      return outcome?.kind === 'ok';
+    } catch (error) {
+      health.failed('storage', classifyFailure(error, 'storage').kind, origin);
       return false;
     }
   }

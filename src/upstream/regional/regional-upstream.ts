@@ -85,7 +85,9 @@ export function createRegionalUpstream(
     [...healths].map(([region, health]) => [{ registry: registry.name, region }, health.isUsable ? 1 : 0]),
   );
   const stopProbes = startProbes(
-    [...healths.values()].map((health) => createProbe(health, memberOf(health.region), storage)),
+    [...healths.values()].map((health) =>
+      createProbe(health, memberOf(health.region), home.upstream.storage),
+    ),
     {
       timings,
       random: deps.random,
