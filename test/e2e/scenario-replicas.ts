@@ -1,4 +1,5 @@
 import type { Berth } from './berth.ts';
+import { openStorageLog } from './blob-path/storage-log.ts';
 import { berthFiles } from './client-config.ts';
 import { CLIENTS } from './clients/all.ts';
 import type { Client, PullTarget } from './clients/client.ts';
@@ -15,6 +16,8 @@ import { type World, withClientSetup } from './world.ts';
 /** Bytes that the replica to be killed has sent of a running pull by then. */
 const UNDER_WAY = 20 * 1024 * 1024;
 const WAIT_MS = 120_000;
+/** Most that a cold image may cost storage, in bytes per byte of it, over all replicas. */
+const MAX_RATIO = 1.05;
 /** They give up at the first body that ends early, whoever serves it; their user runs them again. */
 const WITHOUT_RETRIES = ['skopeo', 'crane'];
 const SENT = 'berth_blob_transmit_bytes_total{';
@@ -35,6 +38,10 @@ export async function replicasScenario(world: World): Promise<void> {
     );
     await report.check('replicas: one is killed in the middle of five pulls, and all five end well', () =>
       killCase(world, scene),
+    );
+    await report.check(
+      'replicas: every client at once, nothing cached: storage is asked for the image once',
+      () => coldCase(world, scene),
     );
     await report.check('replicas: Redis hangs, and is killed, and pulls go on', () =>
       redisCase(world, scene),
@@ -140,6 +147,18 @@ async function killCase(world: World, scene: ReplicasScene): Promise<string> {
   expectEqual(failed, [], 'pulls that failed');
   const note = again.length === 0 ? '' : `; run again by their user: ${again.join(', ')}`;
   return `${CLIENTS.length} clients, 300 MB each${note}`;
+}
+
+async function coldCase(world: World, scene: ReplicasScene): Promise<string> {
+  const wanted = target(world, 'crowd');
+  const log = await openStorageLog(world);
+  await Promise.all(CLIENTS.map((client) => pull(world, scene, client, wanted)));
+  const { bytes, imageBytes, requests } = await log.readsOf(wanted.image);
+  const ratio = bytes / imageBytes;
+  const note = `storage was asked for ${ratio.toFixed(3)} × the blobs in ${requests} answers`;
+  expect(ratio > 0, 'the log of storage has none of the blobs');
+  expect(ratio <= MAX_RATIO, `${note}, want at most ${MAX_RATIO}`);
+  return `${CLIENTS.length} clients at three replicas; ${note}`;
 }
 
 async function redisCase(world: World, scene: ReplicasScene): Promise<string> {

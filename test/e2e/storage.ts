@@ -19,6 +19,8 @@ export type Storage = {
   readonly account: string;
   readonly key: string;
   readonly container: string;
+  /** Another one, unless it is there. */
+  createContainer(name: string): Promise<void>;
   readonly daemon: Daemon;
 };
 
@@ -70,21 +72,24 @@ export async function startStorage(
     },
   );
   await waitUntil('azurite', () => listens(host.address), { daemon, timeoutMs: START_TIMEOUT_MS });
-  const agent = new Agent({ ca: authority.cert });
-  const withAgent: RequestPolicyFactory = {
-    create: (next) => ({
-      sendRequest: (request) => {
-        request.agent = agent;
-        return next.sendRequest(request);
-      },
-    }),
+  const createContainer = async (name: string): Promise<void> => {
+    const agent = new Agent({ ca: authority.cert });
+    const withAgent: RequestPolicyFactory = {
+      create: (next) => ({
+        sendRequest: (request) => {
+          request.agent = agent;
+          return next.sendRequest(request);
+        },
+      }),
+    };
+    const pipeline = newPipeline(new StorageSharedKeyCredential(account, key));
+    pipeline.factories.push(withAgent);
+    await new BlobServiceClient(`https://${host.name}`, pipeline)
+      .getContainerClient(name)
+      .createIfNotExists();
+    agent.destroy();
   };
-  const pipeline = newPipeline(new StorageSharedKeyCredential(account, key));
-  pipeline.factories.push(withAgent);
   const container = 'registry';
-  await new BlobServiceClient(`https://${host.name}`, pipeline)
-    .getContainerClient(container)
-    .createIfNotExists();
-  agent.destroy();
-  return { host: host.name, account, key, container, daemon };
+  await createContainer(container);
+  return { host: host.name, account, key, container, createContainer, daemon };
 }

@@ -176,6 +176,16 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
       createHash('sha256').update(bytes).digest('base64url'),
     ]);
 
+  /** The lease came free: maybe since its last owner has just brought the whole. */
+  async function findFinished(range: ByteRange, signal: AbortSignal): Promise<SharedContent | undefined> {
+    const record = await state.read(names.state);
+    if (record?.has(WHOLE) !== true) return undefined;
+    absentUntil = 0;
+    const found = await findWhole(range, signal);
+    if (found !== undefined) await letGo();
+    return found;
+  }
+
   async function search(range: ByteRange, signal: AbortSignal): Promise<SharedContent | undefined> {
     const endsAt = now() + FIRST_BYTE_MS;
     let known = -1;
@@ -188,7 +198,11 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
       const piece = await findPiece(range, record, signal);
       if (piece !== undefined) return piece;
       // The lease says who fetches; where it can not be asked, everybody does.
-      if (!sharesPieces || (await isOwner()) !== false) return undefined;
+      if (!sharesPieces) return undefined;
+      const had = lease !== undefined;
+      const owns = await isOwner();
+      if (owns === true && !had) return findFinished(range, signal);
+      if (owns !== false) return undefined;
       if (record.size !== known) {
         known = record.size;
         progressAt = now();

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Berth, commonFields, DATA_FIELDS, startBerth } from '../berth.ts';
 import { HOSTS } from '../hosts-file.ts';
@@ -8,6 +8,8 @@ import type { World } from '../world.ts';
 import { type ReplicaAddresses, startHaproxy } from './haproxy.ts';
 
 const REDIS_PORT = 6379;
+const SHARED_CONTAINER = 'shared';
+const CREDENTIALS = 'shared-credentials';
 const START_TIMEOUT_MS = 30_000;
 const ADDRESSES: readonly ReplicaAddresses[] = [1, 2, 3].map((number) => ({
   login: `127.0.1.${number}`,
@@ -15,7 +17,7 @@ const ADDRESSES: readonly ReplicaAddresses[] = [1, 2, 3].map((number) => ({
   metricsPort: 9570 + number,
 }));
 
-/** HAProxy before three Berths with the same keys, a disk cache each, and one Redis. */
+/** HAProxy before three Berths with the same keys, a disk cache each, one Redis and one container of shared blobs. */
 export type ReplicasScene = {
   readonly berths: readonly Berth[];
   readonly redis: Daemon;
@@ -31,6 +33,9 @@ export type ReplicasScene = {
 export async function openReplicasScene(world: World): Promise<ReplicasScene> {
   const directory = join(world.directory, 'replicas');
   await mkdir(directory);
+  const { storage } = world;
+  await storage.createContainer(SHARED_CONTAINER);
+  await writeFile(join(directory, CREDENTIALS), `${storage.account}:${storage.key}\n`);
   const ends: (() => Promise<unknown>)[] = [];
   const end = async (): Promise<void> => {
     for (const each of ends.splice(0).toReversed()) await each();
@@ -97,7 +102,16 @@ async function startReplica(
     config: {
       ticket: { keyFile: join(directory, 'ticket.keys') },
       state: `redis://127.0.0.1:${REDIS_PORT}`,
-      cache: { directory: join(own, 'cache'), maxBytes: '4GiB' },
+      cache: {
+        directory: join(own, 'cache'),
+        maxBytes: '4GiB',
+        store: {
+          kind: 'azure-blob',
+          url: `https://${world.storage.host}/${SHARED_CONTAINER}`,
+          credentialsFile: join(directory, CREDENTIALS),
+          caFile: world.authority.caFile,
+        },
+      },
       registries: [
         {
           name: 'replicas',

@@ -1,0 +1,162 @@
+import { buffer } from 'node:stream/consumers';
+import t, { type Test } from 'tap';
+import { createSharedFill, type SharedFill } from '../../../src/blob/shared/shared-fill.ts';
+import { sharedNames } from '../../../src/blob/shared/shared-names.ts';
+import type { PartialBlob } from '../../../src/cache/blob-store.ts';
+import { createMemoryStore } from '../../../src/cache/objects/create-memory-store.ts';
+import { guardStore } from '../../../src/cache/objects/guard-store.ts';
+import { createMetrics } from '../../../src/metrics/metrics.ts';
+import { createProcessState } from '../../../src/state/create-process-state.ts';
+import type { SharedState } from '../../../src/state/shared-state.ts';
+import { createStateSeal } from '../../../src/ticket/state-seal.ts';
+import { generateTicketKeys } from '../../../src/ticket/ticket-keys.ts';
+import { contentOf } from '../../support/contract/blob-store.ts';
+import { contentOfBytes } from '../../support/contract/object-store.ts';
+import { pseudoRandomBytes } from '../../support/image.ts';
+
+const PIECE = 1000;
+const { bytes, digest } = contentOf(pseudoRandomBytes('shared fill', 4 * PIECE + 10));
+const names = sharedNames('contoso', digest, PIECE);
+const never = new AbortController().signal;
+const events = { published: () => undefined, wrong: () => undefined };
+const whole = { firstPos: 0, lastPos: PIECE - 1 };
+
+/** Replicas with one state and one store; `clock.ahead` makes their clocks go forward. */
+function openReplicas(t: Test, state: SharedState = { ...createProcessState(), kind: 'redis' }) {
+  const metrics = createMetrics();
+  const clock = { ahead: 0 };
+  const now = (): number => performance.now() + clock.ahead;
+  const log = { info: () => undefined, warn: () => undefined };
+  const memory = createMemoryStore();
+  const objects = guardStore(memory, { metrics, log, now });
+  const keys = generateTicketKeys();
+  const seal = createStateSeal(() => keys);
+  const open = (): SharedFill => {
+    const fill = createSharedFill({ objects, state, seal, metrics, names, pieceBytes: PIECE, now });
+    t.teardown(() => fill.close());
+    return fill;
+  };
+  return { open, objects, memory, metrics, clock, state };
+}
+
+function partialOf(content: Buffer): PartialBlob {
+  return {
+    digest,
+    length: content.length,
+    pieceBytes: PIECE,
+    pieceCount: Math.ceil(content.length / PIECE),
+    path: '/nowhere',
+    has: () => Promise.resolve(false),
+    write: () => Promise.resolve(),
+    complete: () => Promise.resolve(),
+    read: (position, into) => Promise.resolve(content.copy(into, 0, position, position + into.length)),
+    publish: () => Promise.reject(new Error('not here')),
+    discard: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
+
+t.test('the first one fetches, another one has each piece as it lands', async (t) => {
+  const { open, metrics } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  t.same(await owner.find(whole, never), { kind: 'own' });
+  const partial = owner.watch(partialOf(bytes), events);
+  const range = { firstPos: 4 * PIECE + 3, lastPos: 4 * PIECE + 9 };
+  const [first, last] = [follower.find(whole, never), follower.find(range, never)];
+  await partial.complete(0);
+  await partial.complete(4);
+  for (const [found, expected] of [
+    [await first, bytes.subarray(0, PIECE)],
+    [await last, bytes.subarray(range.firstPos, range.lastPos + 1)],
+  ] as const) {
+    if (found.kind !== 'content') throw new Error('it was there');
+    t.equal(found.completeLength, bytes.length);
+    t.ok((await buffer(found.body)).equals(expected));
+  }
+  t.equal(await metrics.sharedReads.value({ from: 'piece' }), 2);
+});
+
+t.test('nobody wants them: no piece is given', async (t) => {
+  const { open, metrics } = openReplicas(t);
+  const owner = open();
+  await owner.find(whole, never);
+  const partial = owner.watch(partialOf(bytes), events);
+  for (let piece = 0; piece < 5; piece += 1) await partial.complete(piece);
+  await partial.close();
+  t.equal(await metrics.objectStoreOperations.value({ operation: 'put', result: 'ok' }), 0);
+});
+
+t.test('an owner that has gone: the next one takes over', async (t) => {
+  const { open } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  await owner.find(whole, never);
+  const waiting = follower.find(whole, never);
+  await owner.close();
+  t.same(await waiting, { kind: 'own' });
+  t.equal(await follower.mayUpload(), true, 'the lease is its own');
+});
+
+t.test('an owner that brings nothing: after a while everybody for himself', async (t) => {
+  const { open, clock } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  await owner.find(whole, never);
+  owner.watch(partialOf(bytes), events);
+  const waiting = follower.find(whole, never);
+  clock.ahead = 6_000;
+  t.same(await waiting, { kind: 'own' });
+  t.equal(await follower.mayUpload(), false, 'the lease is still the other one’s');
+});
+
+t.test('a piece that is not what was noted is not taken', async (t) => {
+  const { open, memory, clock } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  await memory.put(names.piece(0), contentOfBytes(Buffer.alloc(PIECE)), never);
+  await owner.find(whole, never);
+  const partial = owner.watch(partialOf(bytes), events);
+  const waiting = follower.find(whole, never);
+  await partial.complete(0);
+  setTimeout(() => {
+    clock.ahead = 20_000;
+  }, 300);
+  t.same(await waiting, { kind: 'own' });
+});
+
+t.test('the whole blob, once it is there', async (t) => {
+  const { open, memory } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  await owner.find(whole, never);
+  owner.watch(partialOf(bytes), events);
+  const waiting = follower.find({ firstPos: 100, lastPos: 1_000_000 }, never);
+  await memory.put(names.blob, contentOfBytes(bytes), never);
+  await owner.uploaded(true);
+  const found = await waiting;
+  if (found.kind !== 'content') throw new Error('it was there');
+  t.same(found.range, { firstPos: 100, lastPos: bytes.length - 1 });
+  t.ok((await buffer(found.body)).equals(bytes.subarray(100)));
+  follower.distrust();
+  t.same(await follower.find(whole, never), { kind: 'own' }, 'not after it was wrong');
+});
+
+t.test('a state that can not be asked: everybody fetches, and gives', async (t) => {
+  const away: SharedState = {
+    ...createProcessState(),
+    kind: 'redis',
+    acquire: () => Promise.resolve(undefined),
+    read: () => Promise.resolve(undefined),
+  };
+  const { open } = openReplicas(t, away);
+  for (const fill of [open(), open()]) {
+    t.same(await fill.find(whole, never), { kind: 'own' });
+    t.equal(await fill.mayUpload(), true);
+  }
+});
+
+t.test('who leaves waits no longer', async (t) => {
+  const { open } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  await owner.find(whole, never);
+  const leaving = new AbortController();
+  const waiting = follower.find(whole, leaving.signal);
+  leaving.abort(new Error('the client has left'));
+  await t.rejects(waiting, { message: 'the client has left' });
+});
