@@ -10,7 +10,7 @@ import type { Caller } from './caller.ts';
 import { type CatalogPosition, openPosition, sealPosition } from './catalog-position.ts';
 import { answerListing } from './listing.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
-import { sendBounded } from './send-answer.ts';
+import { refuseOddSuccess, sendBounded } from './send-answer.ts';
 
 /** Bytes of one page of the upstream: 10,000 of the longest names. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
@@ -103,6 +103,8 @@ async function askPage(
   // The length of an answer to HEAD would tell of what is left out, and a coded answer could not be read.
   const headers = { ...asked.headers, 'accept-encoding': 'identity' };
   const response = await deps.upstream.follow({ ...asked, method: 'GET', path, headers });
+  // What is passed on below is not filtered.
+  await refuseOddSuccess(response);
   if (response.status !== 200) return { answer: await keepAnswer(response) };
   const names = await namesOf(response);
   return { names, next: nextPage([response.headers.link ?? []].flat().join(', '), path, deps) };

@@ -113,6 +113,16 @@ t.test('G3 the catalog shows what is open, page by page, and no name of the rest
     return true;
   };
   t.equal((await scene.send('/v2/_catalog')).status, 502, 'what can not be filtered is not passed on');
+  for (const status of [203, 204, 206]) {
+    scene.registry.intercept = ({ response }) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(status === 204 ? undefined : '{"repositories":["secret/a"]}');
+      return true;
+    };
+    const odd = await scene.send('/v2/_catalog');
+    t.equal(odd.status, 502, `${status} is no catalog`);
+    t.notMatch(odd.body.toString(), /secret/);
+  }
 });
 
 t.test(
