@@ -74,6 +74,13 @@ export type Instruments = {
   info(name: string, help: string, labels: Readonly<Record<string, string>>): void;
 };
 
+/** Gauges of prom-client's own that are named like counters; `nodejs_active_handles` and the like say the same by type. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+] as const;
+
 /** Makes instruments on a registry of their own, Node's and the process's metrics included. */
 export function createInstruments(exemplar: () => ExemplarLabels | undefined): Instruments {
   const registry = new prom.Registry();
@@ -82,6 +89,7 @@ export function createInstruments(exemplar: () => ExemplarLabels | undefined): I
   // Only then do histograms take exemplars.
   formats.setContentType(prom.openMetricsContentType);
   prom.collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const descriptions: Description[] = [];
 
   // The registry has one content type at a time.

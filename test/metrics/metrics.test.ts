@@ -16,6 +16,7 @@ t.test('counters start at 0, also those with labels', async (t) => {
   }
   t.match(text, /^process_resident_memory_bytes \d+$/m);
   t.match(text, /^nodejs_eventloop_lag_p99_seconds /m);
+  for (const [, name = ''] of text.matchAll(/^# TYPE (\S+_total) gauge$/gm)) t.fail(`${name} is no counter`);
 });
 
 t.test('names follow the practices', (t) => {
