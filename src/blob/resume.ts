@@ -31,8 +31,12 @@ export type ResumeLimits = {
   readonly triesWithoutProgress: number;
   /** Tries in all, whatever progress there is. */
   readonly triesInAll: number;
-  /** Milliseconds without progress since the first failure, waits included. */
+  /** Milliseconds without progress since the first failure, waits included, in which what is at hand is asked again. */
   readonly msWithoutProgress: number;
+  /** Likewise, in which a fresh source is asked for. */
+  readonly msUntilRenewal: number;
+  /** The time counts from the beginning, not from the first failure: somebody has waited since then. */
+  readonly countsFromStart: boolean;
   /** Bytes that make a try one that was worth its request. */
   readonly progressBytes: number;
   /** Milliseconds: the first wait is up to this, each further one up to twice as much. */
@@ -50,6 +54,8 @@ export const BODY_RESUME_LIMITS: ResumeLimits = {
   triesInAll: 256,
   // Two idle timeouts by default; a client that still waits then is better off with its own resume.
   msWithoutProgress: 120_000,
+  msUntilRenewal: 120_000,
+  countsFromStart: false,
   progressBytes: 64 * 1024,
   baseDelayMs: 100,
   maxDelayMs: 5_000,
@@ -61,6 +67,9 @@ export const OPENING_RESUME_LIMITS: ResumeLimits = {
   ...BODY_RESUME_LIMITS,
   triesWithoutProgress: 3,
   msWithoutProgress: 8_000,
+  // A host that was silent for as long as `headersSeconds` leaves time for another one.
+  msUntilRenewal: 25_000,
+  countsFromStart: true,
   maxDelayMs: 500,
   maxRetryAfterMs: 0,
 };
@@ -100,7 +109,7 @@ export function createResumePolicy(deps: {
   const { now, random, limits } = deps;
   let tries = 0;
   let inAll = 0;
-  let since: number | undefined;
+  let since: number | undefined = limits.countsFromStart ? now() : undefined;
   let renewals = 0;
 
   function wait(retryAfterMs: number): number {
@@ -126,11 +135,14 @@ export function createResumePolicy(deps: {
       const mayRetry = retryable && reason !== 'expired' && !isTooLong;
       // A fresh source that is no better than the one before: the next will not be, either.
       const mayRenew = renewable && !(renewals > 0 && (isTooLong || FUTILE_AGAIN.has(reason)));
-      const shouldRenew = mayRenew && (!mayRetry || tries >= TRIES_BEFORE_RENEWAL);
+      // Silence has taken its time already.
+      const isHopeless = !mayRetry || tries >= TRIES_BEFORE_RENEWAL || reason === 'stall';
+      const shouldRenew = mayRenew && isHopeless;
       if (!shouldRenew && !mayRetry) return GIVE_UP;
       // The first renewal of a signature that has run out is no reason to wait.
       const afterMs = shouldRenew && tries === 1 ? 0 : wait(shouldRenew ? 0 : retryAfterMs);
-      if (now() - since + afterMs > limits.msWithoutProgress) return GIVE_UP;
+      const within = shouldRenew ? limits.msUntilRenewal : limits.msWithoutProgress;
+      if (now() - since + afterMs > within) return GIVE_UP;
       if (!shouldRenew) return { kind: 'retry', reason, afterMs };
       renewals += 1;
       return { kind: 'renew', reason, afterMs };

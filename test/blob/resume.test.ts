@@ -182,3 +182,24 @@ t.test('a Retry-After that is too long is not waited for', (t) => {
   t.equal(soon.next(failure('http_request_error', 503), NO_PROGRESS).kind, 'retry');
   t.end();
 });
+
+t.test('silence is not waited for twice: another source at once, or none', (t) => {
+  let clock = 0;
+  const silent = failure('http_response_timeout');
+  const opening = () => {
+    clock = 0;
+    return createResumePolicy({ now: () => clock, random: () => 0, limits: OPENING_RESUME_LIMITS });
+  };
+  let policy = opening();
+  clock = 20_000;
+  t.equal(policy.next(silent, { bytes: 0, renewable: true }).kind, 'renew', 'the client still waits');
+  clock = 26_000;
+  t.equal(policy.next(silent, { bytes: 0, renewable: true }).kind, 'give_up', 'but not for ever');
+  policy = opening();
+  clock = 20_000;
+  t.equal(policy.next(silent, NO_PROGRESS).kind, 'give_up');
+  policy = opening();
+  clock = 1000;
+  t.equal(policy.next(silent, NO_PROGRESS).kind, 'retry');
+  t.end();
+});
