@@ -61,24 +61,29 @@ export class FillRace {
 
   /** Returns the hedge that brings the rest of the piece of a first request. */
   ended(transfer: PieceTransfer, end: TransferEnd): PieceTransfer | undefined {
-    const { piece, receivedBytes, landedBytes } = transfer;
-    if (!transfer.isHedge) {
-      const found = this.hedges.get(piece);
-      // A piece that is whole has no rest: its hedge has been ended.
-      if (found === undefined || end.kind === 'complete' || end.kind === 'aborted') return undefined;
+    const { piece } = transfer;
+    const found = this.hedges.get(piece);
+    if (found?.hedge === transfer) {
       this.hedges.delete(piece);
-      this.winners.set(found.hedge, found.reserved);
-      return found.hedge;
+      this.settle(transfer, found.reserved, end.kind === 'failed' ? 'failed' : 'lost');
+      return undefined;
     }
-    const lost = this.hedges.get(piece);
-    const isLoser = lost?.hedge === transfer;
-    const reserved = isLoser ? lost.reserved : this.winners.get(transfer);
-    if (isLoser) this.hedges.delete(piece);
-    this.winners.delete(transfer);
-    this.race.hedge.refund(Math.max(0, (reserved ?? 0) - (receivedBytes - landedBytes)));
-    const failed = end.kind === 'failed' ? 'failed' : 'lost';
-    this.race.deps.metrics.fillHedges.inc({ result: isLoser ? failed : 'won' });
-    return undefined;
+    const reserved = this.winners.get(transfer);
+    if (reserved !== undefined) {
+      this.winners.delete(transfer);
+      this.settle(transfer, reserved, 'won');
+    }
+    // A piece that is whole has no rest: its hedge has been ended.
+    if (found === undefined || end.kind === 'complete' || end.kind === 'aborted') return undefined;
+    this.hedges.delete(piece);
+    this.winners.set(found.hedge, found.reserved);
+    return found.hedge;
+  }
+
+  /** What has come of a hedge and was of use is no cost. */
+  private settle(hedge: PieceTransfer, reserved: number, result: 'won' | 'lost' | 'failed'): void {
+    this.race.hedge.refund(Math.max(0, reserved - (hedge.receivedBytes - hedge.landedBytes)));
+    this.race.deps.metrics.fillHedges.inc({ result });
   }
 
   stop(): void {
@@ -89,7 +94,7 @@ export class FillRace {
 
   private canHedge(transfer: PieceTransfer): boolean {
     return (
-      !transfer.isHedge &&
+      (!transfer.isHedge || this.winners.has(transfer)) &&
       !transfer.isLeading &&
       // All of it has come, and waits for the disk.
       transfer.nextByte < transfer.to &&

@@ -41,9 +41,13 @@ export type Wanted = {
 /** Fills over a disk store with pieces of 4 KiB and a clock that stands still. */
 export async function openFillScene(
   t: Test,
-  changes: Partial<FillsDeps> & { maxBytes?: number } = {},
+  changes: Partial<FillsDeps> & {
+    maxBytes?: number;
+    /** Nobody lingers, either. */
+    neverLingers?: boolean;
+  } = {},
 ): Promise<FillScene> {
-  const { maxBytes = 1024 * PIECE_BYTES, ...deps } = changes;
+  const { maxBytes = 1024 * PIECE_BYTES, neverLingers = false, ...deps } = changes;
   // A second store would take the first one's directory away: a test has one.
   const { store, metrics, directory } =
     deps.store === undefined
@@ -63,7 +67,7 @@ export async function openFillScene(
     random: () => 0.5,
     setTimer(milliseconds, fire) {
       // Whoever waits for a source that rests waits for a turn of the event loop here.
-      if (milliseconds !== LINGER_MS) {
+      if (milliseconds !== LINGER_MS || neverLingers) {
         waits.push(milliseconds);
         const turn = setImmediate(fire);
         return () => clearImmediate(turn);
