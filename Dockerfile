@@ -24,6 +24,7 @@ ENV NODE_COMPILE_CACHE=/berth/compile-cache
 RUN mkdir /berth/compile-cache && chown 65532:65532 /berth/compile-cache
 USER 65532:65532
 RUN node --input-type=module --eval "await import('/berth/src/cli/create-program.ts'); await import('/berth/src/app.ts')" \
+    && node /berth/src/main.ts --version \
     && chmod -R a+rX /berth/compile-cache
 USER 0:0
 RUN chown -R 0:0 /berth
@@ -48,10 +49,13 @@ COPY --from=build --chown=65532:65532 /empty/ /var/lib/berth/
 COPY --from=build --chown=65532:65532 /empty/ /var/cache/berth/
 COPY --from=build --chown=65532:65532 /empty/ /run/berth/
 COPY --from=build /empty/ /etc/berth/
-# Two arenas: glibc would keep one per core and thread, and give little of them back.
+# Two arenas: glibc would keep one per core and thread, and give little of them back. Transfer buffers are mapped, so that one that is
+# let go leaves no hole. V8 would grow its nursery to 48 MiB, which a proxy of bytes does not need.
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/berth/compile-cache \
     MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
+    NODE_OPTIONS=--max-semi-space-size=2 \
     HOME=/var/lib/berth
 WORKDIR /var/lib/berth
 USER 65532:65532
