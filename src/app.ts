@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createControl } from './admin/control.ts';
 import { type Audit, createAudit } from './audit/audit.ts';
 import type { ResumeLimits } from './blob/resume.ts';
+import { BODY_RESUME_LIMITS } from './blob/resume.ts';
 import type { Config } from './config/config.ts';
 import { type Console, createConsole } from './console/create-console.ts';
 import { servedCertificates } from './console/served-certificates.ts';
@@ -15,6 +16,7 @@ import { createDoorRequest, type DoorRequest } from './listener/door-request.ts'
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
 import type { RequestContext } from './listener/request-context.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { createProgressWatch } from './metrics/progress-watch.ts';
 import { createRunningWork } from './metrics/running-work.ts';
 import { statusError } from './oci/status-error.ts';
 import { createClientLimits } from './policy/client-limits.ts';
@@ -25,6 +27,7 @@ import type { Doors } from './serving/open-doors.ts';
 import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import { createServing } from './serving/serving.ts';
+import { watchProgress } from './serving/watch-progress.ts';
 import { openSharedState } from './state/open-shared-state.ts';
 import { createStateSeal } from './ticket/state-seal.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
@@ -106,6 +109,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     state,
     seal,
     pool,
+    work,
     metrics,
     log: deps.log,
     resumeLimits: deps.resumeLimits,
@@ -192,7 +196,17 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     listeners.flatMap(({ certificates }) => [...certificates]),
   );
   let health: HealthListener | undefined;
-  const checks = { draining: () => !draining };
+  const progress = watchProgress(
+    createProgressWatch({
+      work,
+      buffers: () => ({ lent: pool.bytes.lent, budget: config.limits.bufferBytes, returns: pool.returns }),
+      now: Date.now,
+      stuckMs: () => serving.config.readiness.stuckSeconds * 1000,
+      upstreamPatienceMs: () => upstreamPatienceMs(serving.config.timeouts),
+    }),
+    { metrics, log: deps.log },
+  );
+  const checks = { draining: () => !draining, ...progress.checks };
   const consolePage: Console | undefined =
     config.console === null
       ? undefined
@@ -268,6 +282,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       await Promise.all(listeners.map((listener) => listener.drain(within)));
       await health?.close();
       await consolePage?.close();
+      progress.close();
       await shelf.close();
       await serving.close();
       await state.close();
@@ -295,6 +310,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     }),
     reopenAuditLog: () => audit.reopen(),
   };
+}
+
+/** Milliseconds that what waits for an upstream may take to give up: a last silence after all tries to go on. */
+function upstreamPatienceMs({ connectSeconds, headersSeconds, idleSeconds }: Config['timeouts']): number {
+  return BODY_RESUME_LIMITS.msWithoutProgress + (connectSeconds + headersSeconds + 2 * idleSeconds) * 1000;
 }
 
 /** What an upstream was refused is an event of each request that it was refused for. */

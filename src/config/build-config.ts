@@ -39,6 +39,7 @@ export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config 
     listeners: all(file.listeners).map((listener) => buildListener(listener, resolvePath)),
     stateDirectory: file.stateDirectory === null ? null : resolvePath(file.stateDirectory),
     metrics: file.metrics,
+    readiness: file.readiness,
     console:
       file.console === null
         ? null

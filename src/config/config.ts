@@ -8,6 +8,7 @@ export type Config = {
   readonly listeners: readonly ListenerConfig[];
   /** Null: no metrics listener. */
   readonly metrics: { readonly address: string; readonly port: number } | null;
+  readonly readiness: ReadinessConfig;
   /** Null: no console. */
   readonly console: ConsoleConfig | null;
   /** Null: no control socket. */
@@ -22,6 +23,12 @@ export type Config = {
   /** Null: refusals are lines of the log. */
   readonly audit: { readonly file: string | null };
   readonly registries: readonly RegistryConfig[];
+};
+
+/** What `/readyz` means by ready. */
+export type ReadinessConfig = {
+  /** Without progress, of what waits for nobody outside. */
+  readonly stuckSeconds: number;
 };
 
 /** The read-only web page. */

@@ -5,6 +5,7 @@ import type {
   ListenerConfig,
   LogLevel,
   NetworkRules,
+  ReadinessConfig,
   StateConfig,
   Timeouts,
   UpstreamLimits,
@@ -19,6 +20,7 @@ import type { PresetName } from './presets.ts';
 export type FileConfig = {
   readonly listeners?: FileList<FileListener>;
   readonly metrics: { readonly address: string; readonly port: number } | null;
+  readonly readiness: ReadinessConfig;
   readonly console: {
     readonly address: string;
     readonly port: number;

@@ -144,7 +144,7 @@ export const REGISTRY_SCHEMA: JsonSchema = {
     staleIfErrorSeconds: {
       type: 'integer',
       description:
-        "How long, in seconds since the upstream's last word, a manifest in memory is still served to whom the upstream has allowed it, while the upstream can not be asked or answers 429, 500, 502, 503 or 504; 0: its failure is passed on. To the same credentials alone, never past the token's expiry, so of use with `upstream.auth`, for callers without credentials, and for public content by digest; never instead of a 401, 403 or 404. Who loses access during an outage keeps it that long.",
+        "How long, in seconds since the upstream's last word, a manifest in memory or a kept blob is still served to whom the upstream has allowed it, while the upstream can not be asked or answers 429, 500, 502, 503 or 504; 0: its failure is passed on. To the same credentials alone, never past the token's expiry, so of use with `upstream.auth`, for callers without credentials, and for public content by digest; never instead of a 401, 403 or 404. Who loses access during an outage keeps it that long.",
       default: 0,
       minimum: 0,
       maximum: 86_400,

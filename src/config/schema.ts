@@ -3,6 +3,7 @@ import { CONSOLE_SCHEMA } from './schema-console.ts';
 import { LIMITS_SCHEMA, TIMEOUTS_SCHEMA } from './schema-limits.ts';
 import { LISTENER_SCHEMA } from './schema-listener.ts';
 import { OBJECT_STORE_SCHEMA } from './schema-object-store.ts';
+import { READINESS_SCHEMA } from './schema-readiness.ts';
 import { REGISTRY_SCHEMA } from './schema-registry.ts';
 import { STATE_SCHEMA } from './schema-state.ts';
 
@@ -51,6 +52,7 @@ export const CONFIG_SCHEMA: JsonSchema = {
         },
       },
     },
+    readiness: READINESS_SCHEMA,
     console: CONSOLE_SCHEMA,
     admin: {
       type: ['object', 'null'],

@@ -33,6 +33,8 @@ import {
   UPSTREAMS,
 } from './labels.ts';
 
+import { STUCK_KINDS } from './progress-watch.ts';
+
 export type { Counter, CounterHandle, Gauge, Histogram } from './instruments.ts';
 export type * from './labels.ts';
 export { codeLabel, methodLabel } from './labels.ts';
@@ -382,6 +384,12 @@ export function createMetrics(
       {},
       Math.min,
     ),
+    stuck: make.gauge('berth_stuck', 'What stands still although nobody outside is to be waited for.', {
+      kind: STUCK_KINDS,
+    }),
+    stuckSeconds: make.gauge('berth_stuck_seconds', 'For how long the longest of it has stood still.', {
+      kind: STUCK_KINDS,
+    }),
     draining: make.gauge('berth_draining', '1 from the signal to stop until the end.', {}),
   };
 }

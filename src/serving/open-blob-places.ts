@@ -9,8 +9,11 @@ import type { BlobStore } from '../cache/blob-store.ts';
 import { guardStore } from '../cache/objects/guard-store.ts';
 import { openObjectStore } from '../cache/objects/open-object-store.ts';
 import { openDiskStore } from '../cache/open-disk-store.ts';
+import { DISK } from '../cache/store-fs.ts';
+import { watchDisk } from '../cache/watch-disk.ts';
 import type { CacheConfig } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { RunningWork } from '../metrics/running-work.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
@@ -28,6 +31,7 @@ export async function openBlobPlaces(
   config: CacheConfig,
   deps: {
     readonly pool: BufferPool;
+    readonly work: RunningWork;
     readonly metrics: Metrics;
     readonly log: Logger;
     readonly state: SharedState;
@@ -48,6 +52,7 @@ export async function openBlobPlaces(
     metrics,
     log,
     now: Date.now,
+    fs: watchDisk(DISK, deps.work),
   });
   const shared =
     objects === undefined

@@ -21,6 +21,8 @@ export type BufferPool = {
   /** Tries again to take a retired slab back; false once it is back. */
   offer(slab: Slab): boolean;
   readonly bytes: { readonly lent: number; readonly free: number };
+  /** How often a slab has come back. */
+  readonly returns: number;
 };
 
 export type Slab = {
@@ -56,6 +58,7 @@ export function createBufferPool(maxBytes: number, setTimer: SetTimer = setUnref
   const slabs = new WeakMap<ArrayBufferLike, Slab>();
   let lentBytes = 0;
   let freeBytes = 0;
+  let returns = 0;
 
   function allocate(size: number, pooled: boolean): Slab {
     // allocUnsafeSlow: a slab owns its ArrayBuffer, so a slice leads back to it.
@@ -123,6 +126,7 @@ export function createBufferPool(maxBytes: number, setTimer: SetTimer = setUnref
     if (!slab.pooled) return;
     const size = slab.buffer.length;
     lentBytes -= size;
+    returns += 1;
     freeBytes += size;
     const list = free.get(size);
     if (list === undefined) free.set(size, { slabs: [slab], spare: 0 });
@@ -161,6 +165,9 @@ export function createBufferPool(maxBytes: number, setTimer: SetTimer = setUnref
     },
     get bytes() {
       return { lent: lentBytes, free: freeBytes };
+    },
+    get returns() {
+      return returns;
     },
   };
 }

@@ -40,7 +40,12 @@ t.test('no label could hold what a peer chooses', (t) => {
   const byRegistry = createMetrics().descriptions.filter((description) => 'registry' in description.labels);
   t.same(
     byRegistry.map(({ name }) => name),
-    ['berth_data_endpoint_enabled'],
+    [
+      'berth_data_endpoint_enabled',
+      'berth_region_healthy',
+      'berth_region_probes_total',
+      'berth_region_failovers_total',
+    ],
     'registry is a name of the configuration, where the operator chooses',
   );
   t.equal(codeLabel(206), '206');

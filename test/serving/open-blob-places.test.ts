@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
 import { createMetrics } from '../../src/metrics/metrics.ts';
+import { createRunningWork } from '../../src/metrics/running-work.ts';
 import { openBlobPlaces } from '../../src/serving/open-blob-places.ts';
 import { createProcessState } from '../../src/state/create-process-state.ts';
 import { createStateSeal } from '../../src/ticket/state-seal.ts';
@@ -21,6 +22,7 @@ t.test('fills are counted while they are under way', async (t) => {
   const config = { ...NO_BLOB_CACHE, memoryMaxBytes: 0, directory };
   const shelf = await openBlobPlaces(config, {
     pool,
+    work: createRunningWork(Date.now),
     metrics,
     log: pino({ level: 'silent' }),
     state: createProcessState(),

@@ -87,6 +87,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
     ],
     stateDirectory: null,
     metrics: { address: '127.0.0.1', port: 0 },
+    readiness: { stuckSeconds: 60 },
     console: null,
     admin: null,
     ticket: { keyFile: null, lifetimeSeconds: 1200 },
