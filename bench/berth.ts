@@ -5,7 +5,18 @@ import type { Origin } from './nginx.ts';
 import { freePort, type ServerProcess, startServer } from './server-process.ts';
 import type { Workspace } from './workspace.ts';
 
-const MAIN = join(import.meta.dirname, '..', 'src', 'main.ts');
+const SOURCES = join(import.meta.dirname, '..', 'src');
+const MAIN = join(SOURCES, 'main.ts');
+const CLI = join(SOURCES, 'cli', 'create-program.ts');
+const APP = join(SOURCES, 'app.ts');
+
+/** What the image sets; see the Dockerfile. */
+const IMAGE_ENVIRONMENT = {
+  NODE_ENV: 'production',
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  NODE_OPTIONS: '--max-semi-space-size=2',
+};
 
 export type Berth = ServerProcess & {
   port: number;
@@ -22,7 +33,7 @@ export type BerthOptions = {
   tls?: { certFile: string; keyFile: string };
 };
 
-/** One Berth process with the defaults of a deployment, two registries, one upstream that redirects to the storage. */
+/** One Berth process with the defaults of a deployment and the environment of the image, two registries, one upstream that redirects to the storage. */
 export async function startBerth(
   workspace: Workspace,
   origin: Pick<Origin, 'registryPort' | 'storagePort'>,
@@ -33,9 +44,11 @@ export async function startBerth(
   const keyFile = join(workspace.directory, 'ticket.keys');
   const configFile = join(workspace.directory, `${name}.yaml`);
   writeFileSync(configFile, configuration({ port, keyFile, origin, options }));
+  const environment = imageEnvironment(workspace);
   if (!existsSync(keyFile)) {
     execFileSync(process.execPath, [MAIN, 'ticket-key', 'generate', '--config', configFile], {
       stdio: 'pipe',
+      env: environment,
     });
   }
   const server = await startServer({
@@ -43,6 +56,7 @@ export async function startBerth(
     args: [MAIN, 'serve', '--config', configFile],
     port,
     logFile: join(workspace.directory, `${name}.log`),
+    environment,
   });
   const scheme = options.tls === undefined ? 'http' : 'https';
   return {
@@ -51,6 +65,20 @@ export async function startBerth(
     inline: `${scheme}://inline.localhost:${port}`,
     dedicated: `${scheme}://login.localhost:${port}`,
   };
+}
+
+/** With everything compiled beforehand, as in the image. */
+function imageEnvironment(workspace: Workspace): NodeJS.ProcessEnv {
+  const compiled = join(workspace.directory, 'compile-cache');
+  const environment = { ...process.env, ...IMAGE_ENVIRONMENT, NODE_COMPILE_CACHE: compiled };
+  if (!existsSync(compiled)) {
+    const load = [CLI, APP].map((file) => `await import(${JSON.stringify(file)});`).join(' ');
+    execFileSync(process.execPath, ['--input-type=module', '--eval', load], {
+      stdio: 'pipe',
+      env: environment,
+    });
+  }
+  return environment;
 }
 
 function configuration({

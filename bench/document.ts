@@ -32,6 +32,7 @@ one section are what counts. A figure is the median (least–most) of its rounds
 - Node ${machine.node} (OpenSSL ${machine.openssl}), ${machine.nginx}, ${machine.distribution}, ${machine.curl}
 - blobs ${inMemory ? 'and caches in tmpfs' : 'and caches on a disk (no tmpfs was found)'}; HTTP/1.1 over loopback; origin, proxy and clients are separate processes and share the cores
 - the origin is one nginx: a registry that answers each blob with 307, and its storage, which sends files; nginx and its caches are pointed straight at the storage, Berth and distribution at the registry
+- Berth runs with the environment of its image, its code compiled beforehand
 - CPU is user and system time of all of a proxy's processes, from \`/proc/<pid>/stat\`; resident memory is VmRSS and VmHWM
 
 ${body.join('\n\n')}

@@ -7,7 +7,7 @@ import { downloadMany } from './download.ts';
 import type { Options } from './options.ts';
 import { cpuSeconds, resetPeak, residentBytes } from './process-figures.ts';
 import type { ServerProcess } from './server-process.ts';
-import { spread } from './statistics.ts';
+import { slope, spread } from './statistics.ts';
 import type { Subject } from './subject.ts';
 import type { Blob } from './workspace.ts';
 
@@ -16,6 +16,7 @@ const run = promisify(execFile);
 const GIBIBYTE = 1024 ** 3;
 const KIBIBYTE = 1024;
 const SAMPLE_INTERVAL_MS = 250;
+const MINUTE_MS = 60_000;
 
 export type StreamFigures = { cpuSecondsPerGibibyte: number; gibibytesPerSecond: number; peakBytes: number };
 
@@ -62,6 +63,8 @@ export type SlowFigures = {
   /** Medians of the second and of the last tenth of the time. */
   earlyBytes: number;
   lateBytes: number;
+  /** Of the second half of the time, by the line of least squares. */
+  trendBytesPerMinute: number;
   deliveredBytes: number;
 };
 
@@ -103,6 +106,7 @@ export async function measureSlowClients(
     peakBytes,
     earlyBytes: spread(samples.slice(tenth, 2 * tenth)).median,
     lateBytes: spread(samples.slice(-tenth)).median,
+    trendBytesPerMinute: slope(samples.slice(-samples.length / 2)) * (MINUTE_MS / SAMPLE_INTERVAL_MS),
     deliveredBytes: Number(bytes),
   };
 }

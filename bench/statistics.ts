@@ -15,3 +15,15 @@ export function spread(values: readonly number[]): Spread {
 export function formatSpread({ median, min, max }: Spread, digits = 2): string {
   return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
 }
+
+/** How much the values rise from one to the next, by the line of least squares. */
+export function slope(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const mean = values.reduce((total, value) => total + value, 0) / values.length;
+  let [rise, run] = [0, 0];
+  for (const [at, value] of values.entries()) {
+    rise += (at - middle) * (value - mean);
+    run += (at - middle) ** 2;
+  }
+  return run === 0 ? 0 : rise / run;
+}
