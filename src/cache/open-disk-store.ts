@@ -212,6 +212,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     digests: () => Array.from(catalog.oldestFirst(), ({ digest }) => digest),
     verify,
     metrics,
+    log,
     ...(options.pause !== undefined && { pause: options.pause }),
   });
   const stopMetrics = [

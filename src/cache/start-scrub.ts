@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
+import { describeCode } from '../system/error-code.ts';
 
 export type ScrubDeps = {
   /** Every published blob of now. */
@@ -13,6 +14,7 @@ export type ScrubDeps = {
     onSlice: (bytes: number) => Promise<void>,
   ) => Promise<unknown>;
   readonly metrics: Pick<Metrics, 'cacheScrubbedBytes'>;
+  readonly log: { warn(facts: object, message: string): void };
   /** Tests bring their own; rejects when the signal is aborted. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Where the first round begins, from 0 to 1: a process that never lives for a round still gets to each blob. */
@@ -36,6 +38,7 @@ export function startScrub({
   digests,
   verify,
   metrics,
+  log,
   pause = pauseUnheld,
   random = Math.random,
 }: ScrubDeps): () => Promise<void> {
@@ -55,6 +58,7 @@ export function startScrub({
         await verify(digest, signal, onSlice);
       } catch (error) {
         if (signal.aborted) throw error;
+        log.warn({ digest, error: describeCode(error) }, 'cached blob can not be read');
         await pause(FAILURE_PAUSE_MS, signal);
       }
     }

@@ -34,20 +34,23 @@ t.test('goes round every blob, at its own speed, and ends', async (t) => {
   const digests = [1, 2, 3].map((length) => randomContent(length).digest);
   const metrics = createMetrics();
   const seen: string[] = [];
+  const said: object[] = [];
   const { pause, round, waits } = fastPause();
   const stop = startScrub({
     digests: () => digests,
     async verify(digest, _signal, onSlice) {
       seen.push(digest);
-      if (seen.length === 2) throw new Error('unreadable');
+      if (seen.length === 2) throw Object.assign(new Error('unreadable'), { code: 'EIO' });
       await onSlice(6 * 1024 * 1024);
     },
     metrics,
+    log: { warn: (facts: object) => void said.push(facts) },
     pause,
     random: () => 0.5,
   });
   await round;
   t.same(seen, [digests[1], digests[2], digests[0]], 'from some place on');
+  t.same(said, [{ digest: digests[2], error: 'EIO' }], 'what could not be read is said');
   t.same(waits, [600_000, 1000, 60_000, 1000, 24 * HOUR_MS]);
   t.equal(await metrics.cacheScrubbedBytes.value({}), 12 * 1024 * 1024);
   await stop();
