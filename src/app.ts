@@ -118,6 +118,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     log: deps.log,
     metrics,
     tracing,
+    work,
     settings,
     migration,
     clientLimits,

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { matchesEntityTag } from '../http/entity-tag.ts';
 import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
+import type { Work } from '../metrics/running-work.ts';
 import { OciError } from '../oci/error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
@@ -12,6 +13,7 @@ import { contentHeaders } from './content-headers.ts';
 import { type DeliveryOutcome, deliverBlob } from './deliver-blob.ts';
 import { type RangeForm, requestedRanges } from './requested-ranges.ts';
 import type { ResumeLimits } from './resume.ts';
+import { type BeginTransferWork, showWork } from './show-work.ts';
 
 /** What a door hands over of its request: enough to answer it, whichever door it came to. */
 export type BlobExchange = {
@@ -44,6 +46,8 @@ export function createBlobResponder(deps: {
   places?: BlobPlaces;
   /** Left out: no limit. */
   beginTransfer?: BeginTransfer;
+  /** Makes a transfer one that can be seen while it is under way; left out: nobody looks. */
+  beginWork?: BeginTransferWork;
   /** See `ResumeDeps.limits`. */
   resumeLimits?: Partial<ResumeLimits> | undefined;
 }): BlobResponder {
@@ -72,15 +76,18 @@ export function createBlobResponder(deps: {
       return;
     }
     const endTransfer = deps.beginTransfer?.(exchange.clientAddress);
+    const work = deps.beginWork?.({ registry, digest, clientAddress: exchange.clientAddress });
     try {
-      await transfer(exchange, blob);
+      await transfer(exchange, blob, work);
     } finally {
+      work?.end();
       endTransfer?.();
     }
   }
 
-  async function transfer(exchange: BlobExchange, blob: BlobRequest): Promise<void> {
+  async function transfer(exchange: BlobExchange, blob: BlobRequest, work: Work | undefined): Promise<void> {
     const askedAt = performance.now();
+    work?.waits('upstream');
     const asked = requestedRanges(exchange.headers, `"${blob.digest}"`);
     let answer: BlobAnswer;
     try {
@@ -90,7 +97,7 @@ export function createBlobResponder(deps: {
       throw error;
     }
     countRange(asked.form, answer.from());
-    await deliver(exchange, blob, answer, askedAt);
+    await deliver(exchange, blob, answer, askedAt, work);
   }
 
   function countRange(type: RangeForm | undefined, source: BlobOrigin | 'none'): void {
@@ -102,6 +109,7 @@ export function createBlobResponder(deps: {
     { registry, digest }: BlobRequest,
     { status, headers, content, verifier, from }: BlobAnswer,
     askedAt: number,
+    work: Work | undefined,
   ): Promise<void> {
     if (deps.places?.stored !== undefined) {
       metrics.blobCacheRequests.inc({ result: from() === 'cache' ? 'hit' : 'miss' });
@@ -110,10 +118,16 @@ export function createBlobResponder(deps: {
       content.cancel();
       throw exchange.signal.reason;
     }
-    await deliverBlob(content, write(exchange, status, headers), {
+    const shown = work === undefined ? content : showWork(content, work);
+    await deliverBlob(shown, write(exchange, status, headers), {
       verifier,
       pool,
-      sent: { inc: (bytes) => sent[from()].inc(bytes) },
+      sent: {
+        inc(bytes) {
+          sent[from()].inc(bytes);
+          work?.moved(bytes);
+        },
+      },
       begun: () =>
         metrics.blobTimeToFirstByte.observe({ source: from() }, (performance.now() - askedAt) / 1000),
       decided(outcome) {

@@ -19,6 +19,7 @@ import { createLoginServer } from '../login-server/login-server.ts';
 import type { ManifestAnswer } from '../login-server/manifest-answer.ts';
 import type { SharedScope } from '../login-server/shared-decisions.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { RunningWork } from '../metrics/running-work.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { clientNetwork } from '../policy/client-network.ts';
@@ -79,6 +80,7 @@ export type DoorDeps = {
   readonly record: ReloadRecord;
   readonly lookup: typeof dnsLookup | undefined;
   readonly tracing: Tracing;
+  readonly work: RunningWork;
   readonly pool: BufferPool;
   /** Where blobs may be had without a stream of their own. */
   readonly places: BlobPlaces;
@@ -123,6 +125,8 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     lengths: createBlobLengths(),
     places,
     beginTransfer,
+    beginWork: ({ clientAddress, ...blob }) =>
+      deps.work.begin({ kind: 'transfer', ...blob, client: clientNetwork(clientAddress), length: undefined }),
     resumeLimits: deps.resumeLimits,
   });
   const { state, seal } = deps;
