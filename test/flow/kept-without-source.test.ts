@@ -2,6 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
+import { until } from '../support/until.ts';
 import { basic, bearerOf, USERS } from './callers.ts';
 import { openScene, type Scene, type SceneOptions } from './scene.ts';
 
@@ -16,7 +17,7 @@ function openCached(t: Test, options: SceneOptions = {}): Promise<Scene> {
 async function keep(scene: Scene, url: string, headers: Record<string, string> = {}): Promise<void> {
   await scene.send(url, { headers });
   const kept = () => scene.berth.metric('berth_cache_entries', { state: 'published' });
-  while ((await kept()) === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(async () => (await kept()) > 0, 'the blob is kept');
 }
 
 t.test('K6 a kept blob needs no credentials of our own, and no link', async (t) => {

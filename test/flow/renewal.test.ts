@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { openTicket } from '../../src/ticket/open-ticket.ts';
 import { MAX_BEARER_BYTES } from '../../src/ticket/seal-ticket.ts';
 import type { Ticket } from '../../src/ticket/ticket.ts';
+import { until } from '../support/until.ts';
 import { basic, bearerOf, USERS } from './callers.ts';
 import { openResumeScene, type ResumeScene } from './resuming.ts';
 import { accessLine, REPOSITORY, type SceneOptions } from './scene.ts';
@@ -251,10 +252,9 @@ t.test('E7 a client that leaves ends the waits for it', async (t) => {
   one.acts.push({ endsAt: MIDDLE, sent: () => arrived.resolve() });
   const waiting = async (): Promise<void> => {
     await arrived.promise;
-    // An hour is waited for now, or two seconds by a little chance.
-    while ((await scene.berth.metric('berth_blob_resumes_total')) === 0) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    // Up to an hour is waited for now.
+    const resumes = () => scene.berth.metric('berth_blob_resumes_total');
+    await until(async () => (await resumes()) > 0, 'the next try is waited for');
   };
   await scene.send(url, { hangUpWhen: waiting() }).catch(() => undefined);
   const line = await accessLine(scene, (fields) => fields['door'] === 'data_endpoint' && 'outcome' in fields);
