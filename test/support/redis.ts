@@ -26,7 +26,13 @@ export type TestRedis = {
   close(): Promise<void>;
 };
 
-export type TestRedisOptions = { readonly password?: string };
+export type TestRedisOptions = {
+  readonly password?: string;
+  /** Nothing but TLS, with these files. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+  /** A user of its own beside the default one, with the same password. */
+  readonly user?: string;
+};
 
 const START_DEADLINE_MS = 30_000;
 
@@ -41,7 +47,22 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   let child = await run();
 
   async function run(): Promise<ChildProcess> {
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    const { tls, user } = options;
+    const args = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    args.push('--port', tls === undefined ? String(port) : '0');
+    if (tls !== undefined) {
+      args.push('--tls-port', String(port), '--tls-auth-clients', 'no');
+      args.push(
+        '--tls-cert-file',
+        tls.certFile,
+        '--tls-key-file',
+        tls.keyFile,
+        '--tls-ca-cert-file',
+        tls.caFile,
+      );
+    }
+    if (user !== undefined)
+      args.push('--user', user, 'on', `>${options.password ?? ''}`, '~*', '&*', '+@all');
     if (options.password !== undefined) args.push('--requirepass', options.password);
     const started = spawn('redis-server', args, { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] });
     const lines = createInterface({ input: started.stdout });
@@ -63,7 +84,7 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
 
   return {
     port,
-    url: `redis://127.0.0.1:${port}`,
+    url: `${options.tls === undefined ? 'redis' : 'rediss'}://${options.user === undefined ? '' : `${options.user}@`}127.0.0.1:${port}`,
     passwordFile,
     async command(...args) {
       const client = createClient({

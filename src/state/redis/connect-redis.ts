@@ -22,10 +22,15 @@ export function createConnectRedis(target: RedisTarget): ConnectRedis {
     const password =
       target.passwordFile === null ? undefined : firstLine(await readFile(target.passwordFile, 'utf8'));
     const ca = target.caFile === null ? undefined : await readFile(target.caFile, 'utf8');
-    const { hostname, protocol } = new URL(target.url);
+    const url = new URL(target.url);
+    const { hostname, protocol } = url;
+    // A user in the URL would have the library look there for the password, too.
+    const username = decodeURIComponent(url.username);
+    url.username = '';
     const socket = { connectTimeout: target.connectTimeoutMs, reconnectStrategy: false } as const;
     const client = createClient({
-      url: target.url,
+      url: url.href,
+      ...(username !== '' && { username }),
       ...(password !== undefined && { password }),
       socket:
         protocol === 'rediss:'

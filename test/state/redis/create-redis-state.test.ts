@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { openSharedState } from '../../../src/state/open-shared-state.ts';
 import type { SharedState } from '../../../src/state/shared-state.ts';
+import { createTestAuthority } from '../../support/ca.ts';
 import { sharedStateContract } from '../../support/contract/shared-state.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { until } from '../../support/until.ts';
@@ -17,7 +18,7 @@ type Opened = {
 function open(
   t: Test,
   redis: TestRedis,
-  options: { keyPrefix?: string; passwordFile?: string | null } = {},
+  options: { keyPrefix?: string; passwordFile?: string | null; caFile?: string } = {},
 ): Opened {
   const metrics = createMetrics();
   const log: Opened['log'] = [];
@@ -27,7 +28,7 @@ function open(
     {
       url: redis.url,
       passwordFile: options.passwordFile ?? redis.passwordFile,
-      caFile: null,
+      caFile: options.caFile ?? null,
       keyPrefix: options.keyPrefix ?? 'test:',
       timeoutMilliseconds: 250,
     },
@@ -163,4 +164,22 @@ await t.test('of many replicas that want a lease at once one gets it', async (t)
     await owner.release();
   }
   t.pass();
+});
+
+await t.test('TLS by an authority of its own, as a user of its own; a stranger is refused', async (t) => {
+  const authority = await createTestAuthority();
+  const stranger = await createTestAuthority();
+  const { certFile, keyFile } = await authority.issue(['127.0.0.1']);
+  const tls = { certFile, keyFile, caFile: authority.caFile };
+  const redis = await startRedis({ tls, user: 'berth', password: 'correct horse' });
+  t.teardown(() => Promise.all([redis.close(), authority.remove(), stranger.remove()]));
+  const opened = open(t, redis, { caFile: authority.caFile });
+  await until(() => isThere(opened), 'it is connected');
+  t.ok((await opened.state.look('group', [])) !== undefined);
+  for (const caFile of [stranger.caFile, undefined]) {
+    const wrong = open(t, redis, caFile === undefined ? {} : { caFile });
+    await until(() => wrong.log.length > 0, 'it was said');
+    t.match(wrong.log[0]?.reason, /certificate|self.signed|issuer/i);
+    t.equal(await isThere(wrong), false);
+  }
 });
