@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import t from 'tap';
+import { createFillBudget, FILL_LIMITS } from '../../../src/blob/fill/fill-deps.ts';
 import { LocalFailure } from '../../../src/blob/local-failure.ts';
 import type { BlobStore, PartialBlob } from '../../../src/cache/blob-store.ts';
 import { randomContent } from '../../support/contract/blob-store.ts';
@@ -20,6 +21,22 @@ t.test('beyond the number of fills, or their bytes, clients stream', async (t) =
   t.strictSame(await slow.ended, { kind: 'end', matches: true });
   await nothingLeft(scene);
   t.match(await scene.metrics.text(), /berth_fill_joins_total\{result="refused"\} 1/);
+});
+
+t.test('the number of fills is one for all registries that share a budget', async (t) => {
+  const budget = createFillBudget({ ...FILL_LIMITS, maxFills: 1 });
+  const scene = await openFillScene(t, { budget });
+  const other = await openFillScene(t, { budget, store: scene.store });
+  const gate = { end: PIECE_BYTES };
+  const slow = read(scene.pool, await mustOpen(scene.join(content, scene.source(content, { gate }))));
+  const small = randomContent(100);
+  t.equal(await other.join(small, other.source(small)), undefined, 'the other registry has it');
+  gate.end = content.bytes.length;
+  await slow.ended;
+  await nothingLeft(scene);
+  const next = read(other.pool, await mustOpen(other.join(small, other.source(small))));
+  t.strictSame(await next.ended, { kind: 'end', matches: true });
+  await nothingLeft(other);
 });
 
 t.test('a store that takes nothing now means streams', async (t) => {
