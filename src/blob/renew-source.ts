@@ -31,7 +31,6 @@ export type RenewalCredentials =
   | { readonly kind: 'anonymous' };
 
 export type RenewalDeps = {
-  readonly registry: { readonly name: string };
   readonly upstream: Pick<UpstreamRegistry, 'locateBlob' | 'anonymousAuthorization' | 'ownAuthorization'>;
   /** Of this registry. */
   readonly renewals: Collapse<BlobLocation>;
