@@ -18,9 +18,11 @@ export async function startDistribution(options: {
   readonly storage: Storage;
   readonly tokens: TokenService;
   readonly directory: string;
+  /** Left out: the upstream of the run. */
+  readonly host?: { readonly name: string; readonly address: string };
 }): Promise<Daemon> {
-  const { authority, storage, tokens, directory } = options;
-  const leaf = await authority.issue([HOSTS.upstream.name]);
+  const { authority, storage, tokens, directory, host = HOSTS.upstream } = options;
+  const leaf = await authority.issue([host.name]);
   const keySetFile = join(directory, 'token-keys.json');
   await writeFile(keySetFile, tokens.keySet);
   const config = {
@@ -37,7 +39,7 @@ export async function startDistribution(options: {
       maintenance: { uploadpurging: { enabled: false } },
     },
     http: {
-      addr: `${HOSTS.upstream.address}:443`,
+      addr: `${host.address}:443`,
       secret: 'one-instance-only',
       tls: { certificate: leaf.certFile, key: leaf.keyFile },
     },
@@ -58,7 +60,7 @@ export async function startDistribution(options: {
     logFile: join(directory, 'distribution.log'),
     env: { PATH: process.env['PATH'], SSL_CERT_FILE: authority.caFile, OTEL_TRACES_EXPORTER: 'none' },
   });
-  await waitUntil('distribution', () => listens(HOSTS.upstream.address), {
+  await waitUntil('distribution', () => listens(host.address), {
     daemon,
     timeoutMs: START_TIMEOUT_MS,
   });

@@ -18,6 +18,16 @@ export const HOSTS = {
   hostileLogin: { name: 'hostile.registry.example', address: '10.213.7.14' },
   /** A balancer with three Berths behind it. */
   replicasLogin: { name: 'replicas.registry.example', address: '10.213.7.15' },
+  /** A registry in two regions, each with two storage accounts. */
+  eastUpstream: { name: 'contoso.east.upstream.example', address: '10.213.7.17' },
+  westUpstream: { name: 'contoso.west.upstream.example', address: '10.213.7.18' },
+  eastStorage1: { name: 'eusreplstore1.blob.core.windows.net', address: '10.213.7.19' },
+  eastStorage2: { name: 'eusreplstore2.blob.core.windows.net', address: '10.213.7.20' },
+  westStorage1: { name: 'wusreplstore1.blob.core.windows.net', address: '10.213.7.21' },
+  westStorage2: { name: 'wusreplstore2.blob.core.windows.net', address: '10.213.7.22' },
+  regionsLogin: { name: 'regions.registry.example', address: '10.213.7.23' },
+  regionsEast: { name: 'regions.eastus.data.registry.example', address: '10.213.7.24' },
+  regionsWest: { name: 'regions.westus.data.registry.example', address: '10.213.7.25' },
   replicasData: { name: 'replicas.westeurope.data.registry.example', address: '10.213.7.16' },
 } as const;
 

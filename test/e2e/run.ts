@@ -22,6 +22,7 @@ import { leaksScenario } from './scenario-leaks.ts';
 import { privateScenario } from './scenario-private.ts';
 import { processScenario } from './scenario-process.ts';
 import { pushScenario } from './scenario-push.ts';
+import { regionsScenario } from './scenario-regions.ts';
 import { replicasScenario } from './scenario-replicas.ts';
 import { shellsScenario } from './scenario-shells.ts';
 import { sidecarScenario } from './scenario-sidecar.ts';
@@ -110,6 +111,7 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('leaks')) await leaksScenario(world, berth);
   if (wanted('closed')) await closedScenario(world, berth);
   if (wanted('hostile')) await hostileScenario(world);
+  if (wanted('regions')) await regionsScenario(world);
   if (wanted('replicas')) await replicasScenario(world);
   if (wanted('console')) await consoleScenario(world, berth);
 }

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Berth, RegistryName } from '../berth.ts';
+import type { Berth } from '../berth.ts';
 import { berthFiles } from '../client-config.ts';
 import type { ClientSetup, PullTarget } from '../clients/client.ts';
 import { type Dockerd, startDockerd, verifyDockerImage } from '../clients/dockerd.ts';
@@ -18,7 +18,12 @@ export type Crowd = {
 };
 
 /** Starts the daemons, so that nothing but the pull is left to do. */
-export async function openCrowd(world: World, berth: Berth, name: RegistryName): Promise<Crowd> {
+export async function openCrowd(
+  world: World,
+  berth: Berth,
+  name: string,
+  sizes = { daemons: DOCKER_DAEMONS, skopeos: SKOPEOS },
+): Promise<Crowd> {
   const { programs, machinePid, authority, network } = world;
   const directory = await mkdtemp(join(world.directory, 'crowd-'));
   const files = {
@@ -46,16 +51,16 @@ export async function openCrowd(world: World, berth: Berth, name: RegistryName):
   const skopeos: ClientSetup[] = [];
   try {
     // One after the other: two cores start five at once no faster.
-    for (let started = 0; started < DOCKER_DAEMONS; started += 1) {
+    for (let started = 0; started < sizes.daemons; started += 1) {
       daemons.push(await startDockerd(await setUp('docker')));
     }
-    for (let made = 0; made < SKOPEOS; made += 1) skopeos.push(await setUp('podman'));
+    for (let made = 0; made < sizes.skopeos; made += 1) skopeos.push(await setUp('podman'));
   } catch (error) {
     await end();
     throw error;
   }
   return {
-    size: DOCKER_DAEMONS + SKOPEOS,
+    size: sizes.daemons + sizes.skopeos,
     async pullAll(target) {
       const pulls = [
         ...daemons.map((daemon) => pullByDocker(daemon, target)),
