@@ -6,6 +6,7 @@ import type { BlobSource } from '../blob-source.ts';
 import { createResumePolicy, OPENING_RESUME_LIMITS, type ResumePolicy } from '../resume.ts';
 import type { FillDeps } from './fill-deps.ts';
 import { createFillHash, type FillHash, type HashEnd } from './fill-hash.ts';
+import { createFillLinger, type FillLinger } from './fill-linger.ts';
 import { type OwnerPort, toFacts } from './fill-messages.ts';
 import { createFillReaders, type FillReaders, type Spool } from './fill-readers.ts';
 import { createFillSources } from './fill-sources.ts';
@@ -19,8 +20,6 @@ import { createPieceTable, type PieceTable } from './piece-table.ts';
  */
 export type FillState = 'opening' | 'filling' | 'failed' | 'verified' | 'ending';
 
-/** Milliseconds that a fill nobody needs waits for the next reader: a client that resumes is back by then. */
-export const LINGER_MS = 2000;
 /** Pieces. A fill that lacks no more than these is completed whoever has left. */
 const NEARLY_DONE_PIECES = 2;
 
@@ -48,8 +47,7 @@ export class Fill {
   private outcome: FillResult = 'kept';
   private opening: Promise<void> | undefined;
   private publishing: Promise<void> | undefined;
-  private cancelLinger: (() => void) | undefined;
-  private hasLingered = false;
+  private readonly linger: FillLinger;
   /** Records of pieces that are being written. */
   private readonly records = new Set<Promise<void>>();
 
@@ -57,6 +55,7 @@ export class Fill {
     this.digest = digest;
     this.deps = deps;
     this.sources = createFillSources(digest, deps, () => this.transfers?.schedule());
+    this.linger = createFillLinger(deps.setTimer, () => this.rest());
     this.patience = this.openPatience();
     this.readers = createFillReaders({
       spool: () => this.spool(),
@@ -84,7 +83,7 @@ export class Fill {
     this.sources.add(source);
     if (this.stateNow === 'opening') this.tickets.push(source);
     this.readers.add(port, statedLength);
-    this.endLinger();
+    this.linger.stop();
     if (this.stateNow !== 'failed') return;
     this.stateNow = 'filling';
     this.outcome = 'kept';
@@ -312,29 +311,15 @@ export class Fill {
       return;
     }
     if (this.pieces?.allLanded === true || this.isNearlyDone()) return;
-    if (!this.hasLingered) this.linger();
+    if (!this.linger.isOver) this.linger.start();
     else if (this.transfers?.hasPiecesInFlight !== true) this.end('kept');
-  }
-
-  private linger(): void {
-    this.cancelLinger ??= this.deps.setTimer(LINGER_MS, () => {
-      this.cancelLinger = undefined;
-      this.hasLingered = true;
-      this.rest();
-    });
-  }
-
-  private endLinger(): void {
-    this.cancelLinger?.();
-    this.cancelLinger = undefined;
-    this.hasLingered = false;
   }
 
   private end(outcome: FillResult): void {
     if (this.hasEnded) return;
     this.stateNow = 'ending';
     this.outcome = outcome;
-    this.endLinger();
+    this.linger.stop();
     this.aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the fill has ended'));
     void this.release();
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { Test } from 'tap';
-import { LINGER_MS } from '../../../src/blob/fill/fill.ts';
+import { LINGER_MS } from '../../../src/blob/fill/fill-linger.ts';
 import { createFills, type Fills, type FillsDeps } from '../../../src/blob/fill/fills.ts';
 import { openSpoolFile } from '../../../src/blob/fill/spool-file.ts';
 import type { BlobFailure, OpenedBlob } from '../../../src/blob/open-blob.ts';
