@@ -1,9 +1,8 @@
-import { access, chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { type DebianPackage, installDebianPackages, REDIS_PACKAGE } from '../support/debian-packages.ts';
 import { DISTRIBUTION, type GoProgram, installGoProgram } from '../support/go-program.ts';
-import { run } from './process.ts';
 
 /** Debian packages, each with a program by which it is known to be there. */
-const DEBIAN_PACKAGES: readonly { readonly name: string; readonly program: string }[] = [
+const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'docker.io', program: '/usr/sbin/dockerd' },
   { name: 'containerd', program: '/usr/bin/containerd' },
   { name: 'runc', program: '/usr/sbin/runc' },
@@ -16,7 +15,7 @@ const DEBIAN_PACKAGES: readonly { readonly name: string; readonly program: strin
   { name: 'squid', program: '/usr/sbin/squid' },
   { name: 'chromium', program: '/usr/bin/chromium' },
   { name: 'haproxy', program: '/usr/sbin/haproxy' },
-  { name: 'redis-server', program: '/usr/bin/redis-server' },
+  REDIS_PACKAGE,
   { name: 'buildah', program: '/usr/bin/buildah' },
   { name: 'prometheus', program: '/usr/bin/prometheus' },
   { name: 'docker-compose', program: '/usr/bin/docker-compose' },
@@ -35,6 +34,7 @@ const BUILDKIT = { source: 'github.com/moby/buildkit/cmd', version: 'v0.17.3' } 
 /** Go programs at exact versions. The conformance program has no tags: the version is a commit of 2026-08-31. */
 const GO_PROGRAMS: readonly GoProgram[] = [
   DISTRIBUTION,
+  HELM,
   { name: 'crane', source: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' },
   {
     name: 'conformance',
@@ -46,10 +46,6 @@ const GO_PROGRAMS: readonly GoProgram[] = [
   { ...BUILDKIT, name: 'buildkitd', source: `${BUILDKIT.source}/buildkitd` },
   { ...BUILDKIT, name: 'buildctl', source: `${BUILDKIT.source}/buildctl` },
 ];
-
-/** Refuses every start of a service that a package's postinst asks for. */
-const POLICY_FILE = '/usr/sbin/policy-rc.d';
-const POLICY_TEXT = '#!/bin/sh\nexit 101\n';
 
 export type Programs = {
   readonly dockerd: string;
@@ -69,47 +65,16 @@ export type Programs = {
   readonly registry: string;
   readonly crane: string;
   readonly conformance: string;
+  readonly helm: string;
+  /** Strict decoding of Kubernetes manifests. */
+  readonly decodeManifests: string;
   readonly chromium: string;
 };
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function installDebianPackages(say: (text: string) => void): Promise<void> {
-  const missing: string[] = [];
-  for (const { name, program } of DEBIAN_PACKAGES) {
-    if (!(await exists(program))) missing.push(name);
-  }
-  if (missing.length === 0) return;
-  if (!(await exists('/usr/bin/apt-get'))) {
-    throw new Error(`e2e needs ${missing.join(', ')}: install them by hand, this machine has no apt-get`);
-  }
-  say(`apt-get install ${missing.join(' ')}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l' };
-  const lock = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
-  const before = await readFile(POLICY_FILE, 'utf8').catch(() => undefined);
-  if (before === undefined) {
-    await writeFile(POLICY_FILE, POLICY_TEXT);
-    await chmod(POLICY_FILE, 0o755);
-  }
-  try {
-    // A third-party source that can not be reached must not stop the rest.
-    await run(['apt-get', ...lock, '-q', 'update'], { env, timeoutMs: 300_000, allowCodes: [0, 100] });
-    const install = ['apt-get', ...lock, '-q', 'install', '-y', '--no-install-recommends', ...missing];
-    await run(install, { env, timeoutMs: 900_000 });
-  } finally {
-    if (before === undefined) await rm(POLICY_FILE, { force: true });
-  }
-}
 
 /** Installs what is missing and tells where everything is. Needs root, Debian's apt-get and Go 1.25 or newer. */
 export async function installPrograms(say: (text: string) => void): Promise<Programs> {
   if (process.getuid?.() !== 0) throw new Error('e2e runs real container daemons: start it as root');
-  await installDebianPackages(say);
+  await installDebianPackages(DEBIAN_PACKAGES, say);
   const built = new Map<string, string>();
   for (const program of GO_PROGRAMS) built.set(program.name, await installGoProgram(program, say));
   const path = (name: string) => built.get(name) ?? name;
@@ -130,5 +95,7 @@ export async function installPrograms(say: (text: string) => void): Promise<Prog
     registry: path('registry'),
     crane: path('crane'),
     conformance: path('conformance'),
+    helm: path('helm'),
+    decodeManifests: await installDecoder(say),
   };
 }

@@ -65,6 +65,11 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
       args.push('--user', user, 'on', `>${options.password ?? ''}`, '~*', '&*', '+@all');
     if (options.password !== undefined) args.push('--requirepass', options.password);
     const started = spawn('redis-server', args, { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] });
+    const missing = once(started, 'error').then(([error]: unknown[]) => {
+      throw new Error('there is no redis-server in PATH: run "npm run programs"', { cause: error });
+    });
+    missing.catch(() => undefined);
+    await Promise.race([once(started, 'spawn'), missing]);
     const lines = createInterface({ input: started.stdout });
     const deadline = setTimeout(() => started.kill('SIGKILL'), START_DEADLINE_MS);
     for await (const line of lines) if (line.includes('Ready to accept connections')) break;
