@@ -1,5 +1,6 @@
 import { type DebianPackage, installDebianPackages, REDIS_PACKAGE } from '../support/debian-packages.ts';
 import { DISTRIBUTION, type GoProgram, installGoProgram } from '../support/go-program.ts';
+import { HELM, installDecoder } from './deploy/install-tools.ts';
 
 /** Debian packages, each with a program by which it is known to be there. */
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [

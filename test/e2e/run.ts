@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createTestAuthority } from '../support/ca.ts';
 import { type Berth, startBerth } from './berth.ts';
+import { deployScenario } from './deploy/scenario-deploy.ts';
 import { imageScenario } from './deploy/scenario-image.ts';
 import { observeScenario } from './deploy/scenario-observe.ts';
 import { packageScenario } from './deploy/scenario-package.ts';
@@ -101,6 +102,7 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('other')) await otherDeliveriesScenario(world, berth);
   if (wanted('firewall-formats')) await firewallFormatsScenario(world, berth);
   if (wanted('observe')) await observeScenario(world, berth);
+  if (wanted('deploy')) await deployScenario(world);
   if (wanted('package')) await packageScenario(world);
   if (wanted('image')) await imageScenario(world, berth);
   if (wanted('health')) await healthScenario(world, berth);
