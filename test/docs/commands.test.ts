@@ -16,6 +16,7 @@ const RUN_ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly say
   'npm ci && npm test': { by: '.ci/run', says: 'npm run verify' },
   'npm test': { by: '.ci/run', says: 'npm run verify' },
   'npm run verify': { by: '.ci/run', says: 'npm run verify' },
+  'npm run programs': { by: '.ci/run', says: 'npm run programs' },
   'docker pull localhost:5000/team/app:latest': { by: 'test/e2e/scenario-sidecar.ts', says: 'localhost:' },
   'berth show-endpoints --name contoso': { by: 'test/docs/migration.test.ts', says: 'docs/migration.md' },
   'berth report migration --name contoso': { by: 'test/docs/migration.test.ts', says: 'docs/migration.md' },
