@@ -1,6 +1,7 @@
 /** What is under way, each with when it moved last: for the console, and for readiness, which means progress. */
 export type RunningWork = {
-  begin(facts: WorkFacts): Work;
+  /** @param waitsFor asked when somebody looks, for work that knows it at any time; `Work.waits` says it otherwise */
+  begin(facts: WorkFacts, waitsFor?: () => WaitsFor | undefined): Work;
   /** What is under way now, the oldest first. */
   list(): readonly WorkView[];
   /** How many of one kind. */
@@ -56,8 +57,8 @@ export type WorkView = WorkFacts & {
 export function createRunningWork(now: () => number): RunningWork {
   const running = new Set<Running>();
   return {
-    begin(facts) {
-      const work = new Running(facts, now, () => running.delete(work));
+    begin(facts, waitsFor) {
+      const work = new Running(facts, now, waitsFor, () => running.delete(work));
       running.add(work);
       return work;
     },
@@ -73,6 +74,7 @@ export function createRunningWork(now: () => number): RunningWork {
 class Running implements Work {
   readonly facts: WorkFacts;
   private readonly now: () => number;
+  private readonly askWaitsFor: (() => WaitsFor | undefined) | undefined;
   private readonly ended: () => void;
   private readonly since: number;
   private movedAt: number;
@@ -80,9 +82,15 @@ class Running implements Work {
   private waitsFor: WaitsFor | undefined;
   private length: number | undefined;
 
-  constructor(facts: WorkFacts, now: () => number, ended: () => void) {
+  constructor(
+    facts: WorkFacts,
+    now: () => number,
+    askWaitsFor: (() => WaitsFor | undefined) | undefined,
+    ended: () => void,
+  ) {
     this.facts = facts;
     this.now = now;
+    this.askWaitsFor = askWaitsFor;
     this.ended = ended;
     this.since = now();
     this.movedAt = this.since;
@@ -108,7 +116,8 @@ class Running implements Work {
   }
 
   view(): WorkView {
-    const { facts, since, movedBytes, waitsFor } = this;
+    const { facts, since, movedBytes } = this;
+    const waitsFor = this.askWaitsFor?.() ?? this.waitsFor;
     const idleMs = this.now() - this.movedAt;
     const view = { ...facts, since, movedBytes, idleMs, waitsFor };
     if (view.kind === 'disk' || this.length === undefined) return view;

@@ -79,6 +79,7 @@ export async function openBlobPlaces(
     const fills = createFills({
       store: shared?.storeFor(scope) ?? store,
       scope,
+      work: deps.work,
       pool,
       metrics,
       log,

@@ -17,12 +17,13 @@ import { createMemorySource } from '../support/memory-source.ts';
 t.test('fills are counted while they are under way', async (t) => {
   const metrics = createMetrics();
   const pool = createBufferPool(1024 * 1024);
+  const work = createRunningWork(Date.now);
   const { bytes, digest } = contentOf(pseudoRandomBytes('places', 100_000));
   const directory = join(t.testdir(), 'cache');
   const config = { ...NO_BLOB_CACHE, memoryMaxBytes: 0, directory };
   const shelf = await openBlobPlaces(config, {
     pool,
-    work: createRunningWork(Date.now),
+    work,
     metrics,
     log: pino({ level: 'silent' }),
     state: createProcessState(),
@@ -40,9 +41,12 @@ t.test('fills are counted while they are under way', async (t) => {
     signal: new AbortController().signal,
   });
   t.match(await metrics.text(), /^berth_fills_in_flight 1$/m);
+  const fills = () => work.list().filter(({ kind }) => kind === 'fill');
+  t.match(fills(), [{ registry: 'contoso', digest, length: bytes.length, waitsFor: 'upstream' }]);
   gate.end = bytes.length;
   if (opened?.kind !== 'content') throw new Error('no content');
   t.ok((await collect(opened, pool)).equals(bytes));
   await shelf.close();
+  t.strictSame(work.list(), [], 'nothing is under way any more, on disk neither');
   t.notMatch(await metrics.text(), /^berth_fills_in_flight [1-9]/m);
 });

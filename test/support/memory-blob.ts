@@ -40,7 +40,7 @@ export function memoryBlob(
       return;
     }
     const length = Math.min(behaviour.chunkBytes, SMALL_SLAB, stop - position);
-    const slab = pool.take(0, false);
+    const slab = pool.take(0);
     const count = bytes.copy(slab.buffer, 0, position, position + length);
     const chunk = slab.buffer.subarray(0, count);
     position += count;

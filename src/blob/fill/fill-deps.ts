@@ -1,5 +1,6 @@
 import type { BlobStore } from '../../cache/blob-store.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
+import type { RunningWork } from '../../metrics/running-work.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
 import type { ResumeLimits } from '../resume.ts';
 import type { Quarantine } from './quarantine.ts';
@@ -50,6 +51,8 @@ export type FillDeps = {
   readonly setTimer: (milliseconds: number, fire: () => void) => () => void;
   readonly quarantine: Quarantine;
   readonly budget: FillBudget;
+  /** Where the fill can be seen while it is under way; left out: nowhere. */
+  readonly work?: RunningWork | undefined;
 };
 
 /** What all fills share. */

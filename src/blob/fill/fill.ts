@@ -1,5 +1,6 @@
 import type { PartialBlob, StoredBlob } from '../../cache/blob-store.ts';
 import type { FillResult } from '../../metrics/metrics.ts';
+import type { WaitsFor, Work } from '../../metrics/running-work.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { BlobSource } from '../blob-source.ts';
@@ -48,12 +49,16 @@ export class Fill {
   private opening: Promise<void> | undefined;
   private publishing: Promise<void> | undefined;
   private readonly linger: FillLinger;
+  private readonly work: Work | undefined;
   /** Records of pieces that are being written. */
   private readonly records = new Set<Promise<void>>();
 
   constructor(digest: Digest, deps: FillDeps) {
     this.digest = digest;
     this.deps = deps;
+    this.work = deps.work?.begin({ kind: 'fill', registry: deps.scope, digest, length: undefined }, () =>
+      this.waitsFor(),
+    );
     this.sources = createFillSources(digest, deps, () => this.transfers?.schedule());
     this.linger = createFillLinger(deps.setTimer, () => this.rest());
     this.patience = this.openPatience();
@@ -138,6 +143,7 @@ export class Fill {
     if (this.hasEnded) return;
     const { deps } = this;
     const pieces = createPieceTable(partial.length, partial.pieceBytes);
+    this.work?.learn(partial.length);
     this.pieces = pieces;
     this.transfers = new FillTransfers(
       { partial, pieces, sources: this.sources, deps },
@@ -171,6 +177,14 @@ export class Fill {
     this.rest();
   }
 
+  /** Undefined: it has what it needs, and is at work with it. */
+  private waitsFor(): WaitsFor | undefined {
+    if (this.stateNow === 'opening') return 'upstream';
+    if (this.publishing !== undefined) return 'disk';
+    if (this.stateNow === 'filling' && this.demands().length > 0) return 'upstream';
+    return this.pieces?.allLanded === true && this.stateNow === 'filling' ? undefined : 'readers';
+  }
+
   private spool(): Spool | undefined {
     const { pieces } = this;
     const path = this.stored?.path ?? this.partial?.path;
@@ -181,6 +195,7 @@ export class Fill {
   private landed(piece: number, bytes: number, chunk: LandedChunk | undefined): void {
     const { pieces, partial } = this;
     if (pieces === undefined || partial === undefined) return;
+    this.work?.moved(chunk?.bytes.length ?? 0);
     if (pieces.state(piece) !== 'landed') this.readers.progress(pieces, piece, bytes);
     else {
       this.readers.broadcast({ kind: 'piece', piece });
@@ -339,6 +354,7 @@ export class Fill {
         'the spool of a blob could not be closed',
       );
     }
+    this.work?.end();
     deps.budget.release(this.reserved);
     this.reserved = 0;
     deps.metrics.fills.inc({ result: outcome });

@@ -1,4 +1,5 @@
 import type { Metrics } from '../../metrics/metrics.ts';
+import type { RunningWork } from '../../metrics/running-work.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
 import type { OpenRequest } from '../blob-opener.ts';
@@ -43,6 +44,8 @@ export type FillsDeps = {
   readonly pool: BufferPool;
   readonly metrics: FillDeps['metrics'] & Pick<Metrics, 'fillJoins'>;
   readonly log: FillLog;
+  /** See `FillDeps`. */
+  readonly work?: RunningWork | undefined;
   readonly limits?: Partial<FillLimits>;
   /** Shared with other fills; left out: their own. */
   readonly budget?: FillBudget;
