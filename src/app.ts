@@ -5,6 +5,7 @@ import { type Audit, createAudit } from './audit/audit.ts';
 import type { ResumeLimits } from './blob/resume.ts';
 import { BODY_RESUME_LIMITS } from './blob/resume.ts';
 import type { Config } from './config/config.ts';
+import type { ConsoleRegion } from './console/console-facts.ts';
 import { type Console, createConsole } from './console/create-console.ts';
 import { servedCertificates } from './console/served-certificates.ts';
 import type { HostMatch } from './endpoints/host-table.ts';
@@ -26,7 +27,7 @@ import { openBlobPlaces } from './serving/open-blob-places.ts';
 import type { Doors } from './serving/open-doors.ts';
 import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
-import { createServing } from './serving/serving.ts';
+import { createServing, type Serving } from './serving/serving.ts';
 import { watchProgress } from './serving/watch-progress.ts';
 import { openSharedState } from './state/open-shared-state.ts';
 import { createStateSeal } from './ticket/state-seal.ts';
@@ -218,7 +219,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           migration,
           work,
           registries: () => serving.config.registries,
-          regions: () => [],
+          regions: () => regionStates(serving),
           certificates: () => servedCertificates(listeners.flatMap(({ certificates }) => [...certificates])),
           checks,
           cacheMaxBytes: config.cache.directory === null ? undefined : config.cache.maxBytes,
@@ -311,6 +312,20 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     }),
     reopenAuditLog: () => audit.reopen(),
   };
+}
+
+/** For the console: the regions that are watched. */
+function regionStates(serving: Serving): ConsoleRegion[] {
+  return serving.config.registries.flatMap(({ name, loginServer }) => {
+    const watched = serving.find(loginServer)?.doors.upstream.value.regions?.status() ?? [];
+    return watched.map(({ region, state, reason, since }) => ({
+      registry: name,
+      region,
+      state,
+      why: reason ?? '–',
+      since,
+    }));
+  });
 }
 
 /** Milliseconds that what waits for an upstream may take to give up: a last silence after all tries to go on. */
