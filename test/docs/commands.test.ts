@@ -11,6 +11,23 @@ const root = join(import.meta.dirname, '../..');
 
 /** Who runs a command that is not run here, and the words by which it does. */
 const RUN_ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly says: string }>> = {
+  'docker build -t berth .': { by: 'test/e2e/deploy/build-image.ts', says: "'bud'" },
+  'docker run --read-only -v /etc/berth:/etc/berth:ro -v berth-cache:/var/cache/berth -p 443:443 berth': {
+    by: 'test/e2e/deploy/scenario-image.ts',
+    says: "'--read-only'",
+  },
+  'helm lint --strict deploy/helm/berth -f deploy/helm/values/acr.yaml': {
+    by: 'test/e2e/deploy/scenario-deploy.ts',
+    says: "'--strict'",
+  },
+  'helm template berth deploy/helm/berth -f deploy/helm/values/acr.yaml -f deploy/helm/values/monitoring.yaml':
+    { by: 'test/e2e/deploy/scenario-deploy.ts', says: "['acr', 'monitoring']" },
+  'docker compose -f deploy/compose/compose.yaml up -d': {
+    by: 'test/e2e/deploy/scenario-deploy.ts',
+    says: 'docker-compose',
+  },
+  'npm pack': { by: 'test/build/package.test.ts', says: "'pack'" },
+  'npm install --global berth-0.1.0.tgz': { by: 'test/e2e/deploy/install-package.ts', says: "'install'" },
   'npm ci': { by: '.ci/run', says: 'npm ci' },
   'npm ci && npm run demo': { by: 'test/demo/main.test.ts', says: 'main.ts' },
   'npm ci && npm test': { by: '.ci/run', says: 'npm run verify' },
