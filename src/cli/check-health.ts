@@ -140,6 +140,7 @@ async function serverChecks(
       ? showEndpoints(registry).dataEndpoints.map(({ endpoint }) => endpoint)
       : [];
   const upstreamCa = upstream.caFile === null ? undefined : await readAuthority(upstream.caFile);
+  const regional = registry.regions.flatMap((region) => region.upstream?.url ?? []);
   const ready = checkReady(config, deps).then((finding) => (finding === undefined ? [] : [finding]));
   return {
     origin,
@@ -147,6 +148,9 @@ async function serverChecks(
       ready,
       ...clientChecks(origin, [loginServer, ...aliases], endpoints, ca, deps),
       checkUpstream(registry, upstreamCa, deps),
+      ...regional.map((url) =>
+        checkUpstream({ upstream: { ...upstream, url }, redirectHosts: [] }, upstreamCa, deps),
+      ),
     ],
   };
 }

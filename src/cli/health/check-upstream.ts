@@ -13,7 +13,7 @@ import { tryConnections } from './try-connection.ts';
 
 /** What Berth itself must reach for one registry: the upstream, its token service, and storage hosts that are named exactly. */
 export async function checkUpstream(
-  { upstream, redirectHosts }: RegistryConfig,
+  { upstream, redirectHosts }: Pick<RegistryConfig, 'upstream' | 'redirectHosts'>,
   ca: string | undefined,
   deps: HealthDeps,
 ): Promise<readonly Finding[]> {

@@ -23,6 +23,7 @@ async function openHealth(t: Test, registryFields: Record<string, unknown> = {})
   const { certFile: cert, keyFile: key } = await authority.issue([
     'contoso.registry.example',
     'contoso.eastus.data.registry.example',
+    'contoso.westus.data.registry.example',
   ]);
   const file = {
     listeners: [{ address: '127.0.0.1', port, tls: { certificates: [{ cert, key }] } }],
@@ -174,6 +175,16 @@ t.test('storage that can not be reached, and one that resolves to a private addr
     exitCode: 1,
     stdout:
       /^fail +dns +store\.example:\d+ +10\.1\.2\.3 is not on the public internet.*allowedPrivateAddresses/m,
+  });
+});
+
+t.test('an upstream of one region that can not be reached', async (t) => {
+  const gone = await refusedPort();
+  const regions = [{ name: 'eastus' }, { name: 'westus', upstream: { url: `http://127.0.0.1:${gone}` } }];
+  const { run, config } = await openHealth(t, { regions });
+  t.match(await run('--config', config), {
+    exitCode: 1,
+    stdout: new RegExp(`^fail +connect +127\\.0\\.0\\.1 +127\\.0\\.0\\.1 port ${gone} refuses`, 'm'),
   });
 });
 
