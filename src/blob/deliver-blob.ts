@@ -58,6 +58,8 @@ class Delivery implements BlobSink {
   private held: Buffer[] = [];
   private position = 0;
   private settled = false;
+  /** The response takes more, but a write has still to call back. */
+  private isDrained = false;
 
   constructor(content: BlobContent, response: ServerResponse, options: DeliveryOptions, resolve: () => void) {
     this.content = content;
@@ -68,7 +70,7 @@ class Delivery implements BlobSink {
     this.decided = options.decided;
     this.resolve = resolve;
     this.verifier = options.verifier;
-    response.on('drain', () => content.resume());
+    response.on('drain', () => this.drained());
     response.once('finish', () => this.settle({ kind: 'ok' }));
     response.once('close', () => this.closed());
   }
@@ -141,6 +143,21 @@ class Delivery implements BlobSink {
 
   private readonly onWritten = (): void => {
     this.pool.unpin(this.written.shift());
+    if (this.isDrained) this.drained();
+  };
+
+  /**
+   * Node says so before the last write calls back. The content goes on when the pool has that write's slab again: it is the one to
+   * fill next, as it is still in the processor's cache.
+   */
+  private drained(): void {
+    this.isDrained = this.written.length > 0;
+    // The pool takes a slab back in a microtask.
+    if (!this.isDrained) queueMicrotask(this.resume);
+  }
+
+  private readonly resume = (): void => {
+    if (!this.settled) this.content.resume();
   };
 
   private closed(): void {
