@@ -72,7 +72,7 @@ export type Programs = {
   readonly chromium: string;
 };
 
-/** Installs what is missing and tells where everything is. Needs root, Debian's apt-get and Go 1.25 or newer. */
+/** Installs what is missing and tells where everything is. Needs root, Debian's apt-get and Go 1.26 or newer. */
 export async function installPrograms(say: (text: string) => void): Promise<Programs> {
   if (process.getuid?.() !== 0) throw new Error('e2e runs real container daemons: start it as root');
   await installDebianPackages(DEBIAN_PACKAGES, say);

@@ -22,7 +22,7 @@ export function cacheDirectory(): string {
   return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'berth-e2e');
 }
 
-/** Builds a Go program at its exact version unless it is there; gives its path. Needs Go 1.25 or newer in PATH. */
+/** Builds a Go program at its exact version unless it is there; gives its path. Needs Go 1.26 or newer in PATH. */
 export async function installGoProgram(program: GoProgram, say: (text: string) => void): Promise<string> {
   const { name, source, version } = program;
   const folder = join(cacheDirectory(), 'bin', `${name}-${version}`);
@@ -33,7 +33,7 @@ export async function installGoProgram(program: GoProgram, say: (text: string) =
   );
   if (isThere) return path;
   await run('go', ['version']).catch((error: unknown) => {
-    throw new Error(`${name} is a Go program: put Go 1.25 or newer into PATH`, { cause: error });
+    throw new Error(`${name} is a Go program: put Go 1.26 or newer into PATH`, { cause: error });
   });
   say(`go install ${source}@${version}`);
   await mkdir(folder, { recursive: true });
