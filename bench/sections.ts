@@ -4,6 +4,8 @@ import { FIRST_BYTE } from './cold/first-byte.ts';
 import { HELD_UPSTREAM } from './cold/held-upstream.ts';
 import { OPEN_RANGES } from './cold/open-ranges.ts';
 import { NETWORK_RULES } from './network-rules-section.ts';
+import { MANIFEST } from './requests/manifest.ts';
+import { MICRO } from './requests/micro.ts';
 import { SLOW_CLIENTS } from './slow-clients-section.ts';
 import { START } from './start/start-section.ts';
 import { STREAMING } from './streaming-section.ts';
@@ -21,6 +23,8 @@ export const SECTIONS: readonly SectionRun[] = [
   START,
   STREAMING,
   SLOW_CLIENTS,
+  MANIFEST,
+  MICRO,
   NETWORK_RULES,
 ];
 

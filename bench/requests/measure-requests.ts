@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { cpuSeconds } from '../process-figures.ts';
+
+const run = promisify(execFile);
+
+const CONNECTIONS = 32;
+const MICROSECONDS = 1_000_000;
+/** A round takes a second or two. */
+const TIMEOUT_MS = 120_000;
+
+export type RequestFigures = { microsecondsPerRequest: number; requestsPerSecond: number };
+
+/** A way of getting one small answer from a running server. */
+export type RequestSubject = { name: string; pid: number; url: string; status: number };
+
+/** One round: the same question again and again over 32 kept connections, and what the server spends on it. */
+export async function measureRequests(
+  { pid, url, status }: RequestSubject,
+  requests: number,
+): Promise<RequestFigures> {
+  const { host, port, pathname } = new URL(url);
+  const before = cpuSeconds(pid);
+  const { stdout } = await run(
+    process.execPath,
+    [
+      join(import.meta.dirname, 'request-load.ts'),
+      ...[host, port, pathname, status, CONNECTIONS, requests].map(String),
+    ],
+    { timeout: TIMEOUT_MS },
+  );
+  return {
+    microsecondsPerRequest: ((cpuSeconds(pid) - before) / requests) * MICROSECONDS,
+    requestsPerSecond: requests / Number(stdout),
+  };
+}
