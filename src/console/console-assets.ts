@@ -9,12 +9,12 @@ const STYLE = 'text/css; charset=utf-8';
 /** By the last segment of its path: what the page loads, all of it from here. Read once; they ship with the program. */
 export function readConsoleAssets(): ReadonlyMap<string, ConsoleAsset> {
   const own = (name: string): Buffer => readFileSync(new URL(`./assets/${name}`, import.meta.url));
-  const chart = (name: string): Buffer =>
-    readFileSync(fileURLToPath(import.meta.resolve(`uplot/dist/${name}`)));
+  // Whole names: the image holds the files that literals name.
+  const chart = (url: string): Buffer => readFileSync(fileURLToPath(url));
   return new Map([
     ['console.js', { content: own('console.js'), type: SCRIPT }],
     ['console.css', { content: own('console.css'), type: STYLE }],
-    ['uplot.js', { content: chart('uPlot.iife.min.js'), type: SCRIPT }],
-    ['uplot.css', { content: chart('uPlot.min.css'), type: STYLE }],
+    ['uplot.js', { content: chart(import.meta.resolve('uplot/dist/uPlot.iife.min.js')), type: SCRIPT }],
+    ['uplot.css', { content: chart(import.meta.resolve('uplot/dist/uPlot.min.css')), type: STYLE }],
   ]);
 }

@@ -86,3 +86,17 @@ t.test('specifiers of sources: packages alone, each once', (t) => {
   t.strictSame(sourceSpecifiers(src), ['@scope/pkg/sub.js', 'assets/dist/style.css', 'lazy', 'pkg']);
   t.end();
 });
+
+t.test('a specifier that is put together is refused', (t) => {
+  for (const line of ['import.meta.resolve(`pkg/${name}`)', 'await import(name)', 'require(`${name}.js`)']) {
+    const src = t.testdir({ 'a.ts': `${line};\n` });
+    t.throws(() => sourceSpecifiers(src), { message: /a\.ts.*write the specifier out/ }, line);
+  }
+  t.end();
+});
+
+t.test('the files of the console are there', (t) => {
+  for (const name of ['uPlot.iife.min.js', 'uPlot.min.css'])
+    t.ok(existsSync(join(tree, 'node_modules/uplot/dist', name)), name);
+  t.end();
+});
