@@ -1,14 +1,13 @@
-import type { DestinationStream, Logger } from 'pino';
+import type { Bindings, ChildLoggerOptions, DestinationStream, Logger } from 'pino';
 import { pino } from 'pino';
 import type { LogLevel } from './config/config.ts';
 
 /**
  * Second line of defence: log lines are built from named fields, so none of these should ever be there. Where one is
- * passed by mistake (a whole headers object, say), its value does not reach the log.
+ * passed by mistake (a whole headers object, say), its value does not reach the log. In lower case; any case is found.
  */
-const SECRET_FIELDS = [
+const SECRET_FIELDS: ReadonlySet<string> = new Set([
   'authorization',
-  'Authorization',
   'cookie',
   'token',
   'ticket',
@@ -19,7 +18,11 @@ const SECRET_FIELDS = [
   'url',
   'location',
   'query',
-];
+]);
+
+const CENSOR = 'REDACTED';
+/** Levels of objects that are looked into; nothing is logged that is deeper. */
+const MAX_DEPTH = 5;
 
 /** A JSON logger: one object a line, time in ISO 8601, to standard output unless `destination` says otherwise. */
 export function createLogger(options: { level: LogLevel; destination?: DestinationStream }): Logger {
@@ -27,11 +30,60 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
     level: options.level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: {
-      paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`]),
-      censor: 'REDACTED',
+    // Not pino's own `redact`: it took two fifths of the CPU of a small request.
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: censor,
+    },
+    // Those that are censored are serialized already.
+    serializers: {
+      err: (value: unknown) => (value instanceof Error ? pino.stdSerializers.err(value) : value),
     },
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  // Pino has no formatter for the fields of a child. Children inherit this one; `this` is whose child it is.
+  const child: Logger['child'] = Reflect.get(logger, 'child');
+  logger.child = function censored<Levels extends string = never>(
+    this: Logger,
+    bindings: Bindings,
+    childOptions?: ChildLoggerOptions<Levels>,
+  ): Logger<Levels> {
+    return Reflect.apply(child<Levels>, this, [censor(bindings), childOptions]);
+  };
+  return logger;
+}
+
+function censor(fields: Record<string, unknown>): Record<string, unknown> {
+  return censorFields(fields, 1);
+}
+
+/** The same object where there is nothing to hide: nearly always, and then nothing is copied. */
+function censorFields(fields: Record<string, unknown>, depth: number): Record<string, unknown> {
+  let copy: Record<string, unknown> | undefined;
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    const shown = value !== undefined && isSecret(name) ? CENSOR : censorValue(value, depth);
+    if (shown === value) continue;
+    copy ??= { ...fields };
+    copy[name] = shown;
+  }
+  return copy ?? fields;
+}
+
+function isSecret(name: string): boolean {
+  return SECRET_FIELDS.has(name) || SECRET_FIELDS.has(name.toLowerCase());
+}
+
+function censorValue(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth === MAX_DEPTH) return value;
+  // As pino would write it, with all the fields that somebody has hung on it.
+  if (value instanceof Error) return censorFields({ ...pino.stdSerializers.err(value) }, depth + 1);
+  if (Array.isArray(value)) return value.map((item) => censorValue(item, depth + 1));
+  if (!isFields(value)) return value;
+  return censorFields(value, depth + 1);
+}
+
+/** What says itself how it is written (a Date, a Buffer) is no object with fields. */
+function isFields(value: object): value is Record<string, unknown> {
+  return !('toJSON' in value);
 }

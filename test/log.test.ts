@@ -39,6 +39,34 @@ t.test('second line of defence: secrets passed by mistake are not written', (t) 
   t.end();
 });
 
+t.test('secrets are found in any case, on errors, in lists, and below a child', (t) => {
+  const { lines, log } = capture('info');
+  const secret = 'hunter2';
+  const error = Object.assign(new Error('failed'), {
+    url: secret,
+    request: { headers: { Cookie: secret } },
+    cause: Object.assign(new Error('inner'), { TOKEN: secret }),
+  });
+  class Request {
+    readonly headers = { authorization: secret };
+    readonly path = '/shown';
+  }
+  log.error(error);
+  log.info({ err: error });
+  log.info({ list: [{ Authorization: secret }], request: new Request() });
+  log.child({ request: { location: secret } }).info({ at: new Date(0) }, 'child');
+  t.equal(lines.length, 4);
+  t.notMatch(lines.join(''), /hunter2/);
+  const { err } = JSON.parse(lines[0] ?? '');
+  t.match(err, { type: 'Error', url: 'REDACTED' });
+  t.match(err.message, /failed/);
+  t.match(err.stack, /log\.test/);
+  t.match(lines[2], /shown/);
+  t.match(JSON.parse(lines[3] ?? ''), { request: { location: 'REDACTED' }, at: '1970-01-01T00:00:00.000Z' });
+  t.same(error.url, secret, 'what is logged is not changed');
+  t.end();
+});
+
 t.test('silent is silent', (t) => {
   const { lines, log } = capture('silent');
   log.error('nothing');
