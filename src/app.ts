@@ -8,23 +8,16 @@ import type { Config } from './config/config.ts';
 import type { ConsoleRegion } from './console/console-facts.ts';
 import { type Console, createConsole } from './console/create-console.ts';
 import { servedCertificates } from './console/served-certificates.ts';
-import type { HostMatch } from './endpoints/host-table.ts';
 import { createMigration } from './endpoints/migration.ts';
 import { openSettings, type Settings } from './endpoints/settings.ts';
-import { admitNetwork } from './listener/admit-network.ts';
-import { createListener, type Listener } from './listener/create-listener.ts';
-import { createDoorRequest, type DoorRequest } from './listener/door-request.ts';
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
-import type { RequestContext } from './listener/request-context.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { createProgressWatch } from './metrics/progress-watch.ts';
 import { createRunningWork } from './metrics/running-work.ts';
-import { statusError } from './oci/status-error.ts';
 import { createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
-import { checkCoverage } from './serving/check-coverage.ts';
+import { createFront } from './serving/create-front.ts';
 import { openBlobPlaces } from './serving/open-blob-places.ts';
-import type { Doors } from './serving/open-doors.ts';
 import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import { createServing, type Serving } from './serving/serving.ts';
@@ -34,8 +27,6 @@ import { createStateSeal } from './ticket/state-seal.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { openTracing } from './trace/open-tracing.ts';
 import { createBufferPool } from './upstream/buffer-pool.ts';
-import { UpstreamFailure } from './upstream/failure.ts';
-import { failureToOciError } from './upstream/failure-to-oci-error.ts';
 import type { ProbeTimings } from './upstream/regional/start-probes.ts';
 
 export type AppDeps = {
@@ -135,68 +126,15 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   });
   let draining = false;
 
-  async function handle(...request: Parameters<typeof createDoorRequest>): Promise<void> {
-    const call = createDoorRequest(...request);
-    const found = findDoor(call.context);
-    if (found === undefined) {
-      call.context.refuse('host', 'unknown_host');
-      throw statusError(421);
-    }
-    await enter(call, found.match, found.doors);
-  }
-
-  function findDoor({ access, host }: RequestContext): ReturnType<typeof serving.find> {
-    const found = host === undefined ? undefined : serving.find(host);
-    if (found === undefined) return undefined;
-    access.door = found.match.door;
-    access.registry = found.match.registry.name;
-    return found;
-  }
-
-  async function enter(call: DoorRequest, match: HostMatch, doors: Doors): Promise<void> {
-    const { access } = call.context;
-    const { networkRules, loginServer, dataEndpoint } = doors;
-    admitNetwork(call.context, networkRules);
-    // A reload meanwhile leaves the upstream that this request began with open until it has ended.
-    const letGo = doors.upstream.hold();
-    try {
-      if (match.door === 'login_server') await loginServer(call);
-      else await dataEndpoint(call, match.host, match.region);
-    } catch (error) {
-      if (!(error instanceof UpstreamFailure)) throw error;
-      access.outcome ??= 'upstream_failed';
-      auditFailure(call.context, error);
-      throw failureToOciError(error);
-    } finally {
-      letGo();
-    }
-  }
-
-  const listeners: Listener[] = [];
-  for (const [index, listener] of config.listeners.entries()) {
-    listeners.push(
-      await createListener(listener, {
-        ...config,
-        log: deps.log,
-        metrics,
-        tracing,
-        audit,
-        clientLimits,
-        onCertificates: (reason) =>
-          record.note(
-            'certificates',
-            reason === undefined ? { result: 'applied' } : { result: 'rejected', reason },
-            `listeners[${index}]`,
-          ),
-        nameDoor: findDoor,
-        handle,
-      }),
-    );
-  }
-  checkCoverage(
-    config,
-    listeners.flatMap(({ certificates }) => [...certificates]),
-  );
+  const listeners = await createFront(config, {
+    serving,
+    record,
+    log: deps.log,
+    metrics,
+    tracing,
+    audit,
+    clientLimits,
+  });
   let health: HealthListener | undefined;
   const progress = watchProgress(
     createProgressWatch({
@@ -331,13 +269,6 @@ function regionStates(serving: Serving): ConsoleRegion[] {
 /** Milliseconds that what waits for an upstream may take to give up: a last silence after all tries to go on. */
 function upstreamPatienceMs({ connectSeconds, headersSeconds, idleSeconds }: Config['timeouts']): number {
   return BODY_RESUME_LIMITS.msWithoutProgress + (connectSeconds + headersSeconds + 2 * idleSeconds) * 1000;
-}
-
-/** What an upstream was refused is an event of each request that it was refused for. */
-function auditFailure(context: RequestContext, { kind, where, refusal }: UpstreamFailure): void {
-  if (kind === 'redirect_refused') context.refuse('redirect_location', refusal);
-  if (kind === 'address_refused') context.refuse('address', where);
-  if (kind === 'proxy_configuration_error' && refusal !== undefined) context.refuse('realm', refusal);
 }
 
 /** What `berth update` has said and will say, and whom the rollout of each registry has reached. */

@@ -7,7 +7,7 @@ import t from 'tap';
  * else. Types count as well: a type that points upwards is a dependency, too.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'main.ts': ['cli', 'app.ts', 'log.ts'],
+  'main.ts': ['cli', 'app.ts', 'worker-app.ts', 'workers', 'log.ts'],
   'app.ts': [
     'trace',
     'admin',
@@ -27,6 +27,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'state',
     'metrics',
     'oci',
+    'workers',
+  ],
+  // What a worker process is made of: the same parts, with the primary's in place of its own.
+  'worker-app.ts': [
+    'trace',
+    'listener',
+    'blob',
+    'upstream',
+    'cache',
+    'ticket',
+    'policy',
+    'endpoints',
+    'config',
+    'audit',
+    'serving',
+    'state',
+    'metrics',
+    'oci',
+    'workers',
   ],
   'log.ts': ['config'],
   // `berth cache` opens the directory itself where no Berth runs; `check-health` judges addresses as the connector does.
@@ -89,6 +108,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['endpoints', 'policy', 'http', 'oci'],
   // It looks at everything and is looked at by nobody.
   console: ['audit', 'endpoints', 'config', 'metrics'],
+  // What the processes of one instance say to each other: pieces of everything that they share.
+  workers: [
+    'audit',
+    'blob',
+    'upstream',
+    'cache',
+    'state',
+    'policy',
+    'endpoints',
+    'config',
+    'metrics',
+    'oci',
+    'http',
+  ],
   audit: ['metrics', 'system'],
   metrics: [],
   oci: ['http'],
@@ -113,7 +146,8 @@ const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
   redis: (file) => file.startsWith('state/redis/'),
   'node:fs': readsFiles,
   'node:fs/promises': readsFiles,
-  'node:child_process': (file) => file === 'upstream/credentials-helper.ts',
+  'node:child_process': (file) =>
+    file === 'upstream/credentials-helper.ts' || file === 'workers/fork-worker.ts',
 };
 
 /** Their libraries are heavy, and loaded where they are configured. */

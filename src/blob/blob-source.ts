@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { UpstreamRole } from '../upstream/failure.ts';
 import type { Transfer, TransferHandler } from '../upstream/transfer.ts';
+import type { SourceFacts } from './source-facts.ts';
 
 /** Where the bytes of one blob come from: a URL that a registry named, with what may be sent along to it. */
 export type BlobSource = {
@@ -23,4 +24,6 @@ export type BlobSource = {
    * @throws UpstreamFailure where the upstream refuses, or can not be asked; the reason of `signal` when that aborts
    */
   renew?(signal: AbortSignal, hasFailed?: boolean): Promise<BlobSource | undefined>;
+  /** What another process makes the same source of; left out: it can be had here alone. */
+  readonly facts?: SourceFacts;
 };

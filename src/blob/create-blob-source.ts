@@ -38,13 +38,16 @@ export function createBlobSource(
   deps: BlobSourceDeps,
   renew?: RenewSource,
 ): BlobSource {
-  if (renew === undefined) return openRef({ ref, authorization }, deps);
+  if (renew === undefined) {
+    return { ...openRef({ ref, authorization }, deps), facts: { ref, authorization, renewal: undefined } };
+  }
   let latest: { readonly source: BlobSource; readonly madeAt: number };
 
   function make(from: RenewedSource): BlobSource {
     const source: BlobSource = {
       ...openRef(from, deps),
       expiresAt: expiryOf(from.ref),
+      facts: { ...from, renewal: renew?.facts },
       async renew(signal, hasFailed = false) {
         // Of one transfer's requests each may still have the first.
         if (latest.source !== source && deps.now() - latest.madeAt < FRESH_MS) return latest.source;

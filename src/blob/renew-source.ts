@@ -19,7 +19,13 @@ export type RenewedSource = {
  * @param avoid `scheme://host[:port]` of the source that failed
  * @throws UpstreamFailure where the upstream refuses, or can not be asked; the reason of `signal` when that aborts
  */
-export type RenewSource = (signal: AbortSignal, avoid?: string) => Promise<RenewedSource | undefined>;
+export type RenewSource = ((signal: AbortSignal, avoid?: string) => Promise<RenewedSource | undefined>) & {
+  /** What it was made of. */
+  readonly facts?: RenewalFacts;
+};
+
+/** Who asks anew for what, as plain data. */
+export type RenewalFacts = { readonly blob: RenewableBlob; readonly credentials: RenewalCredentials };
 
 /** Whose right to the blob is asked about again. */
 export type RenewalCredentials =
@@ -83,7 +89,7 @@ export function createRenewSource(
     return { ref: asSourceRef(location), authorization: sent };
   }
 
-  return async (signal, avoid) => {
+  const ask: RenewSource = async (signal, avoid) => {
     try {
       const renewed = await renew(signal, avoid);
       metrics.sourceRenewals.inc({ result: renewed === undefined ? 'no_credentials' : 'ok' });
@@ -95,6 +101,7 @@ export function createRenewSource(
       throw failure;
     }
   };
+  return Object.assign(ask, { facts: { blob, credentials } });
 }
 
 /** What a ticket says of a location. */

@@ -43,6 +43,8 @@ export type DiskStoreOptions = {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly fs?: StoreFs;
+  /** Told as soon as nobody finds a blob any more. */
+  readonly onRemoved?: ((digest: Digest) => void) | undefined;
   /** How the scrub waits; tests bring their own. */
   readonly pause?: ScrubDeps['pause'];
 };
@@ -80,6 +82,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     minFreeBytes,
     metrics,
     onFailure: (error) => health.failed(classifyStoreFailure(error)),
+    onRemoved: options.onRemoved,
   });
   const health = createStoreHealth({
     directory,

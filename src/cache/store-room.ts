@@ -34,6 +34,8 @@ export type StoreRoomDeps = {
   readonly minFreeBytes: number;
   readonly metrics: Pick<Metrics, 'cacheEvictions'>;
   readonly onFailure: (error: unknown) => void;
+  /** Told as soon as nobody finds a blob any more: whoever keeps its file open is to let go. */
+  readonly onRemoved?: ((digest: Digest) => void) | undefined;
 };
 
 /** Bytes between two questions how full the disk is: others write there, too. */
@@ -60,6 +62,7 @@ export function createStoreRoom(deps: StoreRoomDeps): StoreRoom {
 
   async function remove(entry: CatalogEntry, reason: CacheEviction): Promise<void> {
     if (!catalog.delete(entry)) return;
+    deps.onRemoved?.(entry.digest);
     try {
       await removeAt(entry.digest, [layout.blob(entry.digest)], reason);
     } catch (error) {

@@ -37,6 +37,7 @@ export type ResolvePath = (path: string) => string;
 export function buildConfig(file: FileConfig, resolvePath: ResolvePath): Config {
   return {
     listeners: all(file.listeners).map((listener) => buildListener(listener, resolvePath)),
+    workers: file.workers,
     stateDirectory: file.stateDirectory === null ? null : resolvePath(file.stateDirectory),
     metrics: file.metrics,
     readiness: file.readiness,

@@ -3,6 +3,8 @@
  * that its name carries. The file's own form, with its meanings, is `schema.ts`; `load.ts` turns one into the other.
  */
 export type Config = {
+  /** Processes that serve clients; 1: one process does all; `auto`: as many as there are cores. */
+  readonly workers: number | 'auto';
   /** Where `berth update` keeps what it changed; null: nothing can be changed while Berth runs. */
   readonly stateDirectory: string | null;
   readonly listeners: readonly ListenerConfig[];

@@ -18,6 +18,7 @@ import type { PresetName } from './presets.ts';
  * can about the rest, and all problems come at once.
  */
 export type FileConfig = {
+  readonly workers: number | 'auto';
   readonly listeners?: FileList<FileListener>;
   readonly metrics: { readonly address: string; readonly port: number } | null;
   readonly readiness: ReadinessConfig;

@@ -15,6 +15,7 @@ export type LivePart = {
 export function livePart(inForce: Config, wanted: Config): LivePart {
   const config: Config = {
     ...wanted,
+    workers: inForce.workers,
     stateDirectory: inForce.stateDirectory,
     metrics: inForce.metrics,
     console: inForce.console,

@@ -5,7 +5,7 @@ import { migrationReport } from '../endpoints/migration-report.ts';
 import { registryDocument } from '../endpoints/registry-document.ts';
 import type { Settings } from '../endpoints/settings.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { RunningWork } from '../metrics/running-work.ts';
+import type { WorkView } from '../metrics/running-work.ts';
 import type { ConsoleCache, ConsoleCertificate, ConsoleFacts, ConsoleRegion } from './console-facts.ts';
 import { createConsoleListener } from './console-listener.ts';
 import { createRefusalTally } from './refusal-tally.ts';
@@ -16,7 +16,7 @@ export type ConsoleDeps = {
   readonly metrics: Metrics;
   readonly settings: Settings;
   readonly migration: Migration;
-  readonly work: RunningWork;
+  readonly work: { list(): readonly WorkView[] | Promise<readonly WorkView[]> };
   /** Those of the configuration in force. */
   readonly registries: () => readonly RegistryConfig[];
   readonly regions: () => readonly ConsoleRegion[];
@@ -65,7 +65,7 @@ export function createConsole(config: ConsoleConfig, deps: ConsoleDeps): Console
       }),
       regions: deps.regions(),
       traffic: history.samples(),
-      work: deps.work.list(),
+      work: await deps.work.list(),
       refusals: refusals.top(TOP_REFUSALS),
       certificates: deps.certificates(),
       cache: await cacheFacts(metrics, deps.cacheMaxBytes),

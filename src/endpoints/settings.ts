@@ -42,6 +42,10 @@ export type Settings = {
    * @throws {SettingsError} where the disk still has what has lapsed: it may come back at the next start
    */
   adopt(registries: readonly RegistryConfig[]): Promise<void>;
+  /** What `berth update` has said and what still counts of it, for another process that serves the same. */
+  readonly overrides: Overrides;
+  /** In that other process: in force for the next request. */
+  follow(overrides: Overrides): void;
   /** Lets other processes have the directory, once what is under way is on disk. */
   close(): Promise<void>;
 };
@@ -200,6 +204,13 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
       registries = next;
       const lapsed = settle(); // requests do not wait for the disk
       return inTurn(() => forget([...lapsed, ...settle()]));
+    },
+    get overrides() {
+      return overrides;
+    },
+    follow(next) {
+      overrides = next;
+      settle();
     },
     close: () =>
       inTurn(() => {

@@ -39,6 +39,8 @@ export type ListenerDeps = {
   readonly clientLimits?: Pick<ClientLimits, 'beginConnection' | 'takeRequest'>;
   /** Told when changed certificates were taken up (undefined), or why they were not. */
   readonly onCertificates?: (rejected: string | undefined) => void;
+  /** What several processes need to listen on one port; left out: this one has it alone. */
+  readonly shared?: SharedListener | undefined;
   /**
    * Puts the door and the registry of `context.host` into `context.access`, where there are such. Called for what goes no
    * further than the limit; others are for `handle` to name.
@@ -50,6 +52,11 @@ export type ListenerDeps = {
    * 500; after the header section is out both close the connection.
    */
   readonly handle: Handle;
+};
+
+export type SharedListener = {
+  /** 48 bytes that TLS sessions are resumed with, whichever process a client comes to. */
+  readonly tlsTicketKeys: Uint8Array;
 };
 
 export type Listener = {
@@ -117,7 +124,13 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
     config.tls === null || certificates === undefined
       ? createServer(httpOptions)
       : createTlsServer({ ...httpOptions, ...tlsOptions(config.tls, certificates.current, headerTimeoutMs) });
-  if (server instanceof TlsServer) certificates?.onReload((options) => server.setSecureContext(options));
+  if (server instanceof TlsServer) {
+    shareSessions(server, deps.shared);
+    certificates?.onReload((options) => {
+      server.setSecureContext(options);
+      shareSessions(server, deps.shared);
+    });
+  }
   server.setTimeout(timeouts.idleSeconds * 1000);
   server.on('timeout', (socket) => connections.endIdle(socket));
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
@@ -237,7 +250,7 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
       return certificates?.current().leaves ?? [];
     },
     async listen() {
-      const address = await listenOn(front, config);
+      const address = await listenOn(front, config, deps.shared !== undefined);
       // Accepting fails where file descriptors run out; unheard, that event would end the process.
       front.on('error', (error) => log.error({ error: describeError(error) }, 'connection not accepted'));
       // Node enforces headersTimeout only from the 'listening' event on; behind the PROXY protocol it never has one.
@@ -267,10 +280,15 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
   };
 }
 
-async function listenOn(server: Server, { address, port }: ListenerConfig) {
+/** Node makes keys of its own for each server, and with each context anew. */
+function shareSessions(server: TlsServer, shared: SharedListener | undefined): void {
+  if (shared !== undefined) server.setTicketKeys(Buffer.from(shared.tlsTicketKeys));
+}
+
+async function listenOn(server: Server, { address, port }: ListenerConfig, reusePort: boolean) {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen({ host: address, port, backlog: BACKLOG_CONNECTIONS }, resolve);
+  server.listen({ host: address, port, backlog: BACKLOG_CONNECTIONS, reusePort }, resolve);
   await promise;
   server.off('error', reject);
   const bound = server.address();

@@ -1,4 +1,5 @@
 import * as prom from 'prom-client';
+import { type MetricSnapshot, type MetricsSnapshot, type OtherProcesses, sumMetric } from './sum-metrics.ts';
 
 /** For each label the values it may take. */
 export type LabelSets = Readonly<Record<string, readonly string[]>>;
@@ -47,6 +48,8 @@ export type ExpositionFormat = 'prometheus' | 'openmetrics';
 export type ExemplarLabels = { readonly trace_id: string; readonly span_id: string };
 
 export type Instruments = {
+  /** What this process alone has counted, as plain data for another one that sums it. */
+  snapshot(): Promise<MetricsSnapshot>;
   exposition(format: ExpositionFormat): Promise<{ readonly contentType: string; readonly text: string }>;
   readonly descriptions: readonly Description[];
   /** `initial` lists the series that start at 0; left out: every combination. */
@@ -81,8 +84,15 @@ const MISNAMED = [
   'nodejs_active_resources_total',
 ] as const;
 
-/** Makes instruments on a registry of their own, Node's and the process's metrics included. */
-export function createInstruments(exemplar: () => ExemplarLabels | undefined): Instruments {
+/**
+ * Makes instruments on a registry of their own, Node's and the process's metrics included.
+ *
+ * @param others what other processes have counted, which is shown together with what this one has; left out: there are none
+ */
+export function createInstruments(
+  exemplar: () => ExemplarLabels | undefined,
+  others?: OtherProcesses,
+): Instruments {
   const registry = new prom.Registry();
   // Its type is fixed to the format that it is made with; itself, it takes the other as well.
   const formats = registry as unknown as Pick<prom.Registry<prom.RegistryContentType>, 'setContentType'>;
@@ -95,8 +105,32 @@ export function createInstruments(exemplar: () => ExemplarLabels | undefined): I
   // The registry has one content type at a time.
   let exposing: Promise<unknown> = Promise.resolve();
 
+  const snapshot = (): Promise<MetricsSnapshot> =>
+    registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;
+  const whole: ReadWhole = async (metric) => {
+    const own = (await metric.get()) as MetricSnapshot;
+    return others === undefined ? own : sumMetric(own, await others.gather());
+  };
+
+  async function exposeAll(all: OtherProcesses, format: ExpositionFormat) {
+    const summed = new prom.Registry();
+    // As above.
+    (summed as unknown as typeof formats).setContentType(
+      format === 'openmetrics' ? prom.openMetricsContentType : prom.prometheusContentType,
+    );
+    const [own, theirs] = await Promise.all([snapshot(), all.gather()]);
+    for (const metric of own) {
+      const sum = sumMetric(metric, theirs);
+      // What the registry asks of a metric is all there.
+      summed.registerMetric({ ...sum, get: () => Promise.resolve(sum) } as unknown as prom.Metric);
+    }
+    return { contentType: summed.contentType, text: await summed.metrics() };
+  }
+
   return {
+    snapshot,
     exposition(format) {
+      if (others !== undefined) return exposeAll(others, format);
       const exposition = exposing.then(async () => {
         formats.setContentType(
           format === 'openmetrics' ? prom.openMetricsContentType : prom.prometheusContentType,
@@ -110,11 +144,11 @@ export function createInstruments(exemplar: () => ExemplarLabels | undefined): I
     descriptions,
     counter(name, help, labels, initial) {
       descriptions.push({ name, type: 'counter', help, labels });
-      return createCounter(registry, name, help, labels, initial ?? combinations(labels));
+      return createCounter(registry, whole, name, help, labels, initial ?? combinations(labels));
     },
     gauge(name, help, labels, combine) {
       descriptions.push({ name, type: 'gauge', help, labels });
-      return createGauge(registry, name, help, labels, combine ?? ((a, b) => a + b));
+      return createGauge(registry, whole, name, help, labels, combine ?? ((a, b) => a + b));
     },
     histogram(name, help, labels, buckets) {
       descriptions.push({ name, type: 'histogram', help, labels });
@@ -132,7 +166,7 @@ export function createInstruments(exemplar: () => ExemplarLabels | undefined): I
           metric.observe({ labels: series, value, ...(exemplarLabels && { exemplarLabels }) });
         },
         count: async (series) => {
-          const { values } = await metric.get();
+          const { values } = await whole(metric);
           return (
             values.find((v) => v.metricName === `${name}_count` && sameLabels(v.labels, series))?.value ?? 0
           );
@@ -142,13 +176,20 @@ export function createInstruments(exemplar: () => ExemplarLabels | undefined): I
     info(name, help, labels) {
       const sets = Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, [value]]));
       descriptions.push({ name, type: 'gauge', help, labels: sets });
-      new prom.Gauge({ name, help, labelNames: Object.keys(labels), registers: [registry] }).set(labels, 1);
+      new prom.Gauge({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        registers: [registry],
+        aggregator: 'max',
+      }).set(labels, 1);
     },
   };
 }
 
 function createCounter<S extends LabelSets>(
   registry: prom.Registry,
+  whole: ReadWhole,
   name: string,
   help: string,
   labels: S,
@@ -186,12 +227,13 @@ function createCounter<S extends LabelSets>(
         },
       };
     },
-    value: async (series) => valueOf(await metric.get(), series),
+    value: async (series) => valueOf(await whole(metric), series),
   };
 }
 
 function createGauge<S extends LabelSets>(
   registry: prom.Registry,
+  whole: ReadWhole,
   name: string,
   help: string,
   labels: S,
@@ -204,6 +246,8 @@ function createGauge<S extends LabelSets>(
     help,
     labelNames: Object.keys(labels),
     registers: [registry],
+    // Of several processes as of several readers.
+    aggregator: combine === Math.min ? 'min' : combine === Math.max ? 'max' : 'sum',
     collect() {
       if (!collected) return;
       const said = [...readers].flatMap((read) => [...read()]);
@@ -226,7 +270,7 @@ function createGauge<S extends LabelSets>(
         readers.delete(read);
       };
     },
-    value: async (series) => valueOf(await metric.get(), series),
+    value: async (series) => valueOf(await whole(metric), series),
   };
 }
 
@@ -240,12 +284,15 @@ function combinations<S extends LabelSets>(labels: S): Labels<S>[] {
   return rows as Labels<S>[];
 }
 
+/** What all processes have counted of one metric. */
+type ReadWhole = (metric: { get(): Promise<unknown> }) => Promise<MetricSnapshot>;
+
 type Labelled = { readonly [label: string]: string | number | undefined };
 
 function sameLabels(a: Labelled, b: Labelled): boolean {
   return Object.keys(b).every((key) => a[key] === b[key]);
 }
 
-function valueOf(metric: { values: { labels: Labelled; value: number }[] }, series: Labelled): number {
+function valueOf(metric: MetricSnapshot, series: Labelled): number {
   return metric.values.find((v) => sameLabels(v.labels, series))?.value ?? 0;
 }

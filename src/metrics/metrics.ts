@@ -34,6 +34,7 @@ import {
 } from './labels.ts';
 
 import { STUCK_KINDS } from './progress-watch.ts';
+import type { OtherProcesses } from './sum-metrics.ts';
 
 export type { Counter, CounterHandle, Gauge, Histogram } from './instruments.ts';
 export type * from './labels.ts';
@@ -55,13 +56,14 @@ const FIRST_BYTE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 /**
  * Every metric of Berth, on a registry of its own. docs/metrics.md says when each one moves; a test compares the two
- * both ways. `build` names the running program in `berth_build_info`.
+ * both ways. `build` names the running program in `berth_build_info`; `others`: see `createInstruments`.
  */
 export function createMetrics(
   build: { version: string; revision: string } = { version: '', revision: '' },
   exemplar: () => ExemplarLabels | undefined = () => undefined,
+  others?: OtherProcesses,
 ) {
-  const make = createInstruments(exemplar);
+  const make = createInstruments(exemplar, others);
   make.info('berth_build_info', 'Always 1; its labels name the running build.', build);
   return {
     /** The whole of it; exemplars only in `openmetrics`. */
@@ -69,6 +71,8 @@ export function createMetrics(
     /** In Prometheus' own format. */
     text: async (): Promise<string> => (await make.exposition('prometheus')).text,
     descriptions: make.descriptions,
+    /** What this process alone has counted, for the one that sums it. */
+    snapshot: make.snapshot,
 
     // Clients
     httpRequests: make.counter(
@@ -298,6 +302,7 @@ export function createMetrics(
       'berth_state_available',
       '1 while the shared state can be asked, 0 while this instance works by itself.',
       {},
+      Math.min,
     ),
     objectStoreOperations: make.counter(
       'berth_object_store_operations_total',
@@ -387,10 +392,23 @@ export function createMetrics(
     stuck: make.gauge('berth_stuck', 'What stands still although nobody outside is to be waited for.', {
       kind: STUCK_KINDS,
     }),
-    stuckSeconds: make.gauge('berth_stuck_seconds', 'For how long the longest of it has stood still.', {
-      kind: STUCK_KINDS,
-    }),
-    draining: make.gauge('berth_draining', '1 from the signal to stop until the end.', {}),
+    stuckSeconds: make.gauge(
+      'berth_stuck_seconds',
+      'For how long the longest of it has stood still.',
+      { kind: STUCK_KINDS },
+      Math.max,
+    ),
+    draining: make.gauge('berth_draining', '1 from the signal to stop until the end.', {}, Math.max),
+    workers: make.gauge(
+      'berth_workers',
+      'Worker processes, by state; none with `workers: 1`, where one process does all.',
+      { state: ['starting', 'running'] },
+    ),
+    workerRestarts: make.counter(
+      'berth_worker_restarts_total',
+      'Worker processes that ended by themselves or hung, and were replaced.',
+      {},
+    ),
   };
 }
 

@@ -3,6 +3,8 @@ import { LRUCache } from 'lru-cache';
 export type RateLimit = {
   /** Takes one for `key`. 0: there was one; else the milliseconds until there is one again, and none is taken. */
   take(key: string): number;
+  /** So many for `key` were taken elsewhere. */
+  count(key: string, times: number): void;
 };
 
 export type Rate = {
@@ -31,6 +33,9 @@ export function createRateLimit({ perSecond, burst }: Rate, now: () => number): 
       if (waitMs > 1e-6) return waitMs;
       fullAt.set(key, next);
       return 0;
+    },
+    count(key, times) {
+      fullAt.set(key, Math.max(fullAt.get(key) ?? 0, now()) + times * intervalMs);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { BlobPlaces } from '../blob/blob-opener.ts';
+import type { BlobPlaces, OpenRequest } from '../blob/blob-opener.ts';
 import { createFillBudget, FILL_LIMITS } from '../blob/fill/fill-deps.ts';
+import type { OwnerPort } from '../blob/fill/fill-messages.ts';
 import { createFills, type Fills } from '../blob/fill/fills.ts';
 import type { ResumeLimits } from '../blob/resume.ts';
 import { createSharedBlobs } from '../blob/shared/share-blobs.ts';
@@ -14,6 +15,7 @@ import { watchDisk } from '../cache/watch-disk.ts';
 import type { CacheConfig } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunningWork } from '../metrics/running-work.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
@@ -22,6 +24,8 @@ import type { BufferPool } from '../upstream/buffer-pool.ts';
 export type BlobShelf = {
   readonly places: BlobPlaces;
   readonly store: BlobStore | undefined;
+  /** Lets a reader of another process in: see `Fills.attach`. Undefined without a directory. */
+  readonly attach: ((request: OpenRequest, port: OwnerPort) => Promise<boolean>) | undefined;
   /** Fills end first, then the store. */
   close(): Promise<void>;
 };
@@ -37,11 +41,15 @@ export async function openBlobPlaces(
     readonly state: SharedState;
     readonly seal: StateSeal;
     readonly resumeLimits?: Partial<ResumeLimits> | undefined;
+    /** Told as soon as nobody finds a blob any more. */
+    readonly onRemoved?: (digest: Digest) => void;
   },
 ): Promise<BlobShelf> {
   const { pool, metrics, log, state, seal, resumeLimits } = deps;
   const { directory, maxBytes, minFreeBytes, pieceBytes } = config;
-  if (directory === null) return { places: {}, store: undefined, close: async () => undefined };
+  if (directory === null) {
+    return { places: {}, store: undefined, attach: undefined, close: async () => undefined };
+  }
   // First: a file of credentials that can not be read is said before the disk is locked.
   const objects = config.store === null ? undefined : await openObjectStore(config.store);
   const store = await openDiskStore({
@@ -53,6 +61,7 @@ export async function openBlobPlaces(
     log,
     now: Date.now,
     fs: watchDisk(DISK, deps.work),
+    onRemoved: deps.onRemoved,
   });
   const shared =
     objects === undefined
@@ -90,17 +99,18 @@ export async function openBlobPlaces(
     return fills;
   }
 
+  const withStore = (request: OpenRequest): OpenRequest =>
+    shared === undefined ? request : { ...request, source: shared.source(request) };
+
   return {
     places: {
       stored: createStoredBlobs({ store, pool, log }),
       fills: {
-        join: (request) =>
-          fillsOf(request.scope).join(
-            shared === undefined ? request : { ...request, source: shared.source(request) },
-          ),
+        join: (request) => fillsOf(request.scope).join(withStore(request)),
       },
     },
     store,
+    attach: (request, port) => fillsOf(request.scope).attach(withStore(request), port),
     async close() {
       await Promise.all([...fillsByScope.values()].map((fills) => fills.close()));
       forgetMetric();

@@ -5,8 +5,10 @@ import type { Logger } from 'pino';
 import { createBeginTransfer } from '../blob/begin-transfer.ts';
 import { createBlobLengths } from '../blob/blob-lengths.ts';
 import type { BlobPlaces } from '../blob/blob-opener.ts';
+import type { BlobSource } from '../blob/blob-source.ts';
 import { createBlobResponder } from '../blob/respond-blob.ts';
 import type { ResumeLimits } from '../blob/resume.ts';
+import { openSource, type SourceFacts } from '../blob/source-facts.ts';
 import { createManifestStore } from '../cache/manifest-store.ts';
 import type { Config, RegistryConfig, UpstreamAuth } from '../config/config.ts';
 import { createDataEndpoint } from '../data-endpoint/data-endpoint.ts';
@@ -51,6 +53,8 @@ export type Doors = {
   readonly loginServer: (call: DoorRequest) => Promise<void>;
   readonly dataEndpoint: (call: DoorRequest, host: string, region: string) => Promise<void>;
   readonly upstream: Lease<UpstreamRegistry>;
+  /** A source as another process describes it. @throws UpstreamFailure as `createBlobSource` */
+  readonly openSource: (facts: SourceFacts) => BlobSource;
   /** They are in force: what holds for all questions to the upstream, also those under way, is as they say. */
   readonly takeLimits: () => void;
   /** What these doors were made of, and the next ones may be made of again. */
@@ -256,6 +260,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       networkRules: createNetworkRules(registry),
       loginServer: createLoginServer(own),
       dataEndpoint: createDataEndpoint({ ...own, onTicket }),
+      openSource: (facts) => openSource(facts, own),
       takeLimits: () => queue.configure(registry.upstream.limits),
       parts: { registry, queue, connectedBy, authorities, clients, decidedBy, decisionScope },
     };

@@ -10,6 +10,8 @@ export type Serving = {
   /** The configuration in force. */
   readonly config: Config;
   find(host: string): { readonly match: HostMatch; readonly doors: Doors } | undefined;
+  /** By the registry's name. */
+  doors(name: string): Doors | undefined;
   /**
    * Another configuration, in force for the next request; what is under way goes on with what it began with. A registry
    * whose upstream did not change keeps its connections and what the upstream has decided.
@@ -74,6 +76,7 @@ export function createServing(config: Config, deps: DoorDeps): Serving {
       const match = hosts.find(host);
       return match === undefined ? undefined : { match, doors: doors.get(match.registry.name) as Doors };
     },
+    doors: (name) => inForce.doors.get(name),
     replace(next) {
       const before = inForce;
       const authorities: ReloadOutcome[] = [];

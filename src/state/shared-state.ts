@@ -4,8 +4,8 @@
  * anybody in. No call rejects, and none takes longer than a short deadline.
  */
 export type SharedState = {
-  /** `process`: of this instance alone, always there. */
-  readonly kind: 'process' | 'redis';
+  /** `process`: of this process alone, always there. `workers`: of all processes of this instance. */
+  readonly kind: 'process' | 'workers' | 'redis';
   /**
    * The epoch of a group, and what is kept under these names in it, in their order. A group that nobody knows gets an epoch
    * that it never had before. Undefined: the state can not be asked.

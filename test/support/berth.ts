@@ -69,6 +69,7 @@ export async function startBerth(options: TestBerthOptions): Promise<TestBerth> 
   const [first = 'localhost', ...others] = names;
   const { certFile: cert, keyFile: key } = await authority.issue([first, ...others]);
   const config: Config = {
+    workers: 1,
     listeners: [
       {
         address: '127.0.0.1',

@@ -14,7 +14,7 @@ import {
   type FillLimits,
   type FillLog,
 } from './fill-deps.ts';
-import type { OwnerMessage, ReaderMessage } from './fill-messages.ts';
+import type { OwnerMessage, OwnerPort, ReaderMessage } from './fill-messages.ts';
 import { createPortPair } from './fill-port.ts';
 import { createQuarantine } from './quarantine.ts';
 import { readFill } from './read-fill.ts';
@@ -29,6 +29,13 @@ export type Fills = {
    * @throws UpstreamFailure before the first byte; the reason of the request's signal when that aborts
    */
   join(request: FillRequest): Promise<OpenResult | undefined>;
+  /**
+   * Lets a reader in that speaks through `port`, wherever it is; it joins by its first message. False where there can be no
+   * fill now.
+   *
+   * @throws UpstreamFailure where its range can not be proved; the reason of the request's signal when that aborts
+   */
+  attach(request: FillRequest, port: OwnerPort): Promise<boolean>;
   /** Fills under way. */
   readonly size: number;
   /** Resolves when nothing of any fill is left. */
@@ -86,32 +93,39 @@ export function createFills(options: FillsDeps): Fills {
     });
   }
 
+  async function attach(request: FillRequest, port: OwnerPort): Promise<boolean> {
+    const { digest, source, knownLength, signal } = request;
+    for (;;) {
+      signal.throwIfAborted();
+      const known = fills.get(digest);
+      if (known?.state === 'ending') {
+        // Its spool is not free before.
+        await known.ended;
+        continue;
+      }
+      if (known?.state !== 'verified') refuseUnproved(request);
+      if (isClosing || (known === undefined && !budget.open())) {
+        metrics.fillJoins.inc({ result: 'refused' });
+        return false;
+      }
+      if (known === undefined) start(digest).begin(port, source, knownLength);
+      else known.join(port, source, knownLength);
+      metrics.fillJoins.inc({ result: known === undefined ? 'started' : 'joined' });
+      return true;
+    }
+  }
+
   return {
     get size() {
       return fills.size;
     },
     async join(request) {
-      const { digest, source, range, knownLength, signal } = request;
-      for (;;) {
-        signal.throwIfAborted();
-        const known = fills.get(digest);
-        if (known?.state === 'ending') {
-          // Its spool is not free before.
-          await known.ended;
-          continue;
-        }
-        if (known?.state !== 'verified') refuseUnproved(request);
-        if (isClosing || (known === undefined && !budget.open())) {
-          metrics.fillJoins.inc({ result: 'refused' });
-          return undefined;
-        }
-        const [readerPort, ownerPort] = createPortPair<ReaderMessage, OwnerMessage>();
-        if (known === undefined) start(digest).begin(ownerPort, source, knownLength);
-        else known.join(ownerPort, source, knownLength);
-        metrics.fillJoins.inc({ result: known === undefined ? 'started' : 'joined' });
-        return readFill(readerPort, { range, signal }, { pool, openFile });
-      }
+      const { range, signal } = request;
+      const [readerPort, ownerPort] = createPortPair<ReaderMessage, OwnerMessage>();
+      if (!(await attach(request, ownerPort))) return undefined;
+      return readFill(readerPort, { range, signal }, { pool, openFile });
     },
+    attach,
     async close() {
       isClosing = true;
       await Promise.all([...fills.values()].map((fill) => fill.close()));

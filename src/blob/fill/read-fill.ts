@@ -18,7 +18,12 @@ export function readFill(
 ): Promise<OpenResult | undefined> {
   const { signal } = request;
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
+    if (signal.aborted) {
+      // The owner counts it as a reader already.
+      port.post({ kind: 'leave' });
+      reject(signal.reason);
+      return;
+    }
     const reader = new FillReader(port, request.range, deps, {
       resolve(result) {
         signal.removeEventListener('abort', onAbort);

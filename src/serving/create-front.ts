@@ -1,0 +1,98 @@
+import type { Config } from '../config/config.ts';
+import type { HostMatch } from '../endpoints/host-table.ts';
+import { admitNetwork } from '../listener/admit-network.ts';
+import { createListener, type Listener, type ListenerDeps } from '../listener/create-listener.ts';
+import { createDoorRequest, type DoorRequest } from '../listener/door-request.ts';
+import type { RequestContext } from '../listener/request-context.ts';
+import { statusError } from '../oci/status-error.ts';
+import { UpstreamFailure } from '../upstream/failure.ts';
+import { failureToOciError } from '../upstream/failure-to-oci-error.ts';
+import { checkCoverage } from './check-coverage.ts';
+import type { Doors } from './open-doors.ts';
+import type { ReloadRecord } from './reload-record.ts';
+import type { Serving } from './serving.ts';
+
+export type FrontDeps = Omit<
+  ListenerDeps,
+  'limits' | 'timeouts' | 'onCertificates' | 'nameDoor' | 'handle'
+> & {
+  readonly serving: Serving;
+  readonly record: ReloadRecord;
+};
+
+/**
+ * The listeners of a configuration, each request on its way to the door that its host names.
+ *
+ * @throws CertificateError, or an Error that names the host that no certificate covers
+ */
+export async function createFront(
+  config: Config,
+  { serving, record, ...deps }: FrontDeps,
+): Promise<readonly Listener[]> {
+  async function handle(...request: Parameters<typeof createDoorRequest>): Promise<void> {
+    const call = createDoorRequest(...request);
+    const found = findDoor(call.context);
+    if (found === undefined) {
+      call.context.refuse('host', 'unknown_host');
+      throw statusError(421);
+    }
+    await enter(call, found.match, found.doors);
+  }
+
+  function findDoor({ access, host }: RequestContext): ReturnType<typeof serving.find> {
+    const found = host === undefined ? undefined : serving.find(host);
+    if (found === undefined) return undefined;
+    access.door = found.match.door;
+    access.registry = found.match.registry.name;
+    return found;
+  }
+
+  const listeners: Listener[] = [];
+  for (const [index, listener] of config.listeners.entries()) {
+    listeners.push(
+      await createListener(listener, {
+        ...config,
+        ...deps,
+        onCertificates: (reason) =>
+          record.note(
+            'certificates',
+            reason === undefined ? { result: 'applied' } : { result: 'rejected', reason },
+            `listeners[${index}]`,
+          ),
+        nameDoor: findDoor,
+        handle,
+      }),
+    );
+  }
+  checkCoverage(
+    config,
+    listeners.flatMap(({ certificates }) => [...certificates]),
+  );
+  return listeners;
+}
+
+async function enter(call: DoorRequest, match: HostMatch, doors: Doors): Promise<void> {
+  const { access } = call.context;
+  const { networkRules, loginServer, dataEndpoint } = doors;
+  admitNetwork(call.context, networkRules);
+  // A reload meanwhile leaves the upstream that this request began with open until it has ended.
+  const letGo = doors.upstream.hold();
+  try {
+    if (match.door === 'login_server') await loginServer(call);
+    else await dataEndpoint(call, match.host, match.region);
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure)) throw error;
+    access.outcome ??= 'upstream_failed';
+    auditFailure(call.context, error);
+    throw failureToOciError(error);
+  } finally {
+    letGo();
+  }
+}
+
+/** What an upstream was refused is an event of each request that it was refused for. */
+function auditFailure(context: RequestContext, { kind, where, refusal }: UpstreamFailure): void {
+  if (kind === 'redirect_refused') context.refuse('redirect_location', refusal);
+  if (kind === 'address_refused') context.refuse('address', where);
+  if (kind === 'proxy_configuration_error' && refusal !== undefined) context.refuse('realm', refusal);
+}

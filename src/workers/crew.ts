@@ -1,0 +1,277 @@
+import type { Config } from '../config/config.ts';
+import type { Override } from '../endpoints/settings-document.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { WorkView } from '../metrics/running-work.ts';
+import { keepCounts, type MetricsSnapshot, type OtherProcesses } from '../metrics/sum-metrics.ts';
+import type { Digest } from '../oci/digest.ts';
+import { createDesk, type DeskDeps } from './desk.ts';
+import { createLimitExchange } from './limit-exchange.ts';
+import { createLink, type Link, LinkError } from './link.ts';
+import type { ForkWorker, WorkerProcess } from './raw-port.ts';
+import { createRestartPause } from './restart-pause.ts';
+import type { AskPrimary, AskWorker, TellPrimary, TellWorker, WorkerStart } from './worker-messages.ts';
+
+/** All workers of the primary, each replaced when it ends. */
+export type Crew = {
+  /** Resolves when all listen. @throws Error of the first that can not, with its words; then none is left */
+  start(): Promise<void>;
+  /** In force at all workers when it resolves, or at those that answer in time. */
+  reload(config: Config, ticketKeys: string): Promise<void>;
+  /** As `reload`. */
+  switchSettings(overrides: ReadonlyMap<string, Override>): Promise<void>;
+  /** Nobody is to find this blob any more. */
+  removed(digest: Digest): void;
+  readonly metrics: OtherProcesses;
+  work(): Promise<readonly WorkView[]>;
+  /** Names of the conditions for traffic that do not hold at some worker. */
+  failing(): ReadonlySet<string>;
+  /** How many answer clients now. */
+  readonly running: number;
+  /** What is under way may end within so long; then every worker has ended. */
+  drain(withinMs: number): Promise<void>;
+};
+
+export type CrewDeps = Omit<DeskDeps, 'forgetEverywhere'> & {
+  readonly count: number;
+  readonly fork: ForkWorker;
+  /** What a worker that begins now is to begin with. */
+  readonly begin: () => Omit<WorkerStart, 'number' | 'limits'>;
+  readonly metrics: Pick<Metrics, 'workers' | 'workerRestarts'>;
+  readonly log: {
+    info(facts: object, message: string): void;
+    warn(facts: object, message: string): void;
+    error(facts: object, message: string): void;
+  };
+};
+
+type Worker = {
+  readonly number: number;
+  readonly process: WorkerProcess;
+  readonly link: Link<AskWorker, TellWorker>;
+  isRunning: boolean;
+  failing: readonly string[];
+  /** Looks since its last pulse. */
+  silentFor: number;
+  counted: MetricsSnapshot;
+  readonly startedAt: number;
+};
+
+/** Milliseconds between two looks whether workers are alive. */
+const LOOK_MS = 5000;
+/** Looks in a row without a pulse. A machine that slept for an hour missed one, not six hundred. */
+const MAX_SILENT = 6;
+/** Milliseconds for an answer that somebody waits for. A worker that needs longer hangs, and is replaced by and by. */
+const ANSWER_MS = 5000;
+/** Milliseconds from fork until it listens: it reads the certificates, and a busy machine starts slowly. */
+const START_MS = 60_000;
+/** Milliseconds beyond the drain's own deadline. */
+const DRAIN_GRACE_MS = 5000;
+
+export function createCrew(deps: CrewDeps): Crew {
+  const { count, fork, log } = deps;
+  const workers = new Map<number, Worker>();
+  const timers = new Set<NodeJS.Timeout>();
+  const limits = createLimitExchange((from, changes) => {
+    for (const { number, link } of workers.values()) if (number !== from) link.note('limits', changes);
+  });
+  let departed: MetricsSnapshot = [];
+  let isStopping = false;
+  let gathering: Promise<readonly MetricsSnapshot[]> | undefined;
+
+  const all = (): Worker[] => [...workers.values()];
+  const forgetMetric = deps.metrics.workers.collect(() => {
+    const running = all().filter(({ isRunning }) => isRunning).length;
+    return [
+      [{ state: 'running' }, running],
+      [{ state: 'starting' }, workers.size - running],
+    ];
+  });
+
+  /** What each of them says; one that does not in time is left out. */
+  async function askAll<K extends keyof AskWorker & string>(
+    name: K,
+    ask: AskWorker[K]['ask'],
+  ): Promise<ReadonlyMap<Worker, AskWorker[K]['answer']>> {
+    const answers = new Map<Worker, AskWorker[K]['answer']>();
+    await Promise.all(
+      all().map(async (worker) => {
+        try {
+          answers.set(worker, await within(worker.link.call(name, ask), ANSWER_MS));
+        } catch (error) {
+          if (!isStopping) {
+            log.warn(
+              { worker: worker.number, question: name, error: messageOf(error) },
+              'a worker did not answer',
+            );
+          }
+        }
+      }),
+    );
+    return answers;
+  }
+
+  async function forgetEverywhere(group: string): Promise<void> {
+    await askAll('forget', group);
+  }
+
+  /** Begins one; resolves when it listens. @throws where it does not; it is gone then */
+  async function launch(number: number): Promise<void> {
+    const process = fork();
+    // The desk needs the link to speak by, and the link the desk to be heard by.
+    const desk = createDesk(() => worker.link, { ...deps, forgetEverywhere });
+    const link = createLink<AskWorker, TellWorker, AskPrimary, TellPrimary>(process, desk.calls, {
+      ...desk.notes,
+      pulse(failing) {
+        worker.failing = failing;
+        worker.silentFor = 0;
+      },
+      limits: (changes) => limits.told(number, changes),
+    });
+    const worker: Worker = {
+      number,
+      process,
+      link,
+      isRunning: false,
+      failing: [],
+      silentFor: 0,
+      counted: [],
+      startedAt: performance.now(),
+    };
+    workers.set(number, worker);
+    const gone = link.closed.then(() => {
+      workers.delete(number);
+      desk.close();
+      limits.left(number);
+      departed = keepCounts(departed, worker.counted);
+    });
+    try {
+      await within(link.call('start', { number, ...deps.begin(), limits: limits.total() }), START_MS);
+    } catch (error) {
+      process.kill();
+      await gone;
+      throw error;
+    }
+    worker.isRunning = true;
+    log.info({ worker: number, pid: process.pid }, 'worker listens');
+    void gone.then(() => replace(worker));
+  }
+
+  const pauses = createRestartPause();
+
+  /** A worker that ran has ended by itself. */
+  function replace({ number, process, startedAt }: Worker): void {
+    if (isStopping) return;
+    const afterMs = pauses.next(performance.now() - startedAt);
+    log.error({ worker: number, pid: process.pid, afterMs }, 'a worker has ended: it is replaced');
+    launchLater(number, afterMs);
+  }
+
+  function launchLater(number: number, afterMs: number): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      if (isStopping) return;
+      deps.metrics.workerRestarts.inc({});
+      launch(number).catch((error: unknown) => {
+        if (isStopping) return;
+        const againMs = pauses.next(0);
+        log.error(
+          { worker: number, error: messageOf(error), afterMs: againMs },
+          'a worker can not be started',
+        );
+        launchLater(number, againMs);
+      });
+    }, afterMs);
+    timers.add(timer);
+  }
+
+  function look(): void {
+    for (const worker of workers.values()) {
+      worker.silentFor += 1;
+      if (worker.silentFor <= MAX_SILENT || !worker.isRunning) continue;
+      log.error({ worker: worker.number, pid: worker.process.pid }, 'a worker hangs: it is killed');
+      worker.process.kill();
+    }
+    // What a worker that dies has counted is known up to here.
+    void gather();
+  }
+
+  async function gatherNow(): Promise<readonly MetricsSnapshot[]> {
+    const answers = await askAll('metrics', undefined);
+    for (const [worker, snapshot] of answers) worker.counted = snapshot;
+    return [departed, ...all().map(({ counted }) => counted)];
+  }
+
+  function gather(): Promise<readonly MetricsSnapshot[]> {
+    gathering ??= gatherNow().finally(() => {
+      gathering = undefined;
+    });
+    return gathering;
+  }
+
+  const looking = setInterval(look, LOOK_MS);
+  looking.unref();
+
+  async function stopOne(worker: Worker, withinMs: number): Promise<void> {
+    try {
+      worker.counted = await within(worker.link.call('drain', { withinMs }), withinMs + DRAIN_GRACE_MS);
+      await within(worker.link.closed, DRAIN_GRACE_MS);
+    } catch {
+      worker.process.kill();
+      await worker.link.closed;
+    }
+  }
+
+  return {
+    async start() {
+      try {
+        // One after another: the first one that can not says why, and the others need not say it again.
+        for (let number = 1; number <= count; number += 1) await launch(number);
+      } catch (error) {
+        isStopping = true;
+        await Promise.all(all().map((worker) => stopOne(worker, 0)));
+        throw error instanceof LinkError ? new Error(error.message) : error;
+      }
+    },
+    async reload(config, ticketKeys) {
+      await askAll('reload', { config, ticketKeys });
+    },
+    async switchSettings(overrides) {
+      await askAll('settings', overrides);
+    },
+    removed(digest) {
+      for (const { link } of workers.values()) link.note('removed', digest);
+    },
+    metrics: { gather },
+    async work() {
+      return [...(await askAll('work', undefined)).values()].flat();
+    },
+    failing: () => new Set(all().flatMap(({ failing }) => failing)),
+    get running() {
+      return all().filter(({ isRunning }) => isRunning).length;
+    },
+    async drain(withinMs) {
+      isStopping = true;
+      clearInterval(looking);
+      for (const timer of timers) clearTimeout(timer);
+      await Promise.all(all().map((worker) => stopOne(worker, withinMs)));
+      forgetMetric();
+    },
+  };
+}
+
+async function within<T>(answer: Promise<T>, milliseconds: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new LinkError(`no answer within ${milliseconds} ms`)),
+    milliseconds,
+  );
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown error';
+}

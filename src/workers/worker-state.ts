@@ -1,0 +1,97 @@
+import { LRUCache } from 'lru-cache';
+import type { SharedState } from '../state/shared-state.ts';
+import type { Link } from './link.ts';
+import type { AskPrimary, TellPrimary } from './worker-messages.ts';
+
+/** The primary's state, as one worker has it. */
+export type WorkerState = SharedState & {
+  /** The primary says that the epoch of a group has ended, and asks for nothing of it to be used once this returns. */
+  ended(group: string): void;
+};
+
+/** Milliseconds that a group's epoch is taken to be the same without a word of the primary: it tells when one ends. */
+const EPOCH_MS = 5_000;
+const MAX_GROUPS = 20_000;
+
+type Group = { readonly epoch: string; readonly until: number; readonly looked: Set<string> };
+
+/**
+ * What workers share is the primary's: it tells each of them that an epoch has ended before a write is answered, so what one has been
+ * told is not asked for again with each request. A call that fails, since the primary is ending, is a state that can not be asked.
+ */
+export function createWorkerState(
+  link: Pick<Link<AskPrimary, TellPrimary>, 'call' | 'note'>,
+  now: () => number = () => performance.now(),
+): WorkerState {
+  const groups = new LRUCache<string, Group>({ max: MAX_GROUPS });
+  /** Groups that are being looked at, so that an epoch that ends meanwhile is not taken for the one in force. */
+  const looking = new Map<string, number>();
+  let endings = 0;
+  const lastEnding = new LRUCache<string, number>({ max: MAX_GROUPS });
+
+  async function ask<T>(question: Promise<T>): Promise<T | undefined> {
+    try {
+      return await question;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function look(group: string, names: readonly string[]) {
+    const key = names.join(' ');
+    const known = groups.get(group);
+    if (known !== undefined && known.until > now() && known.looked.has(key)) {
+      // What was found is kept by who asked.
+      return { epoch: known.epoch, found: names.map(() => undefined) };
+    }
+    const before = lastEnding.get(group);
+    looking.set(group, (looking.get(group) ?? 0) + 1);
+    const answer = await ask(link.call('look', { group, names }));
+    const left = (looking.get(group) ?? 1) - 1;
+    if (left === 0) looking.delete(group);
+    else looking.set(group, left);
+    if (answer === undefined) return undefined;
+    if (lastEnding.get(group) !== before) return answer;
+    const same = known?.epoch === answer.epoch && known.until > now() ? known : undefined;
+    const entry = same ?? { epoch: answer.epoch, until: now() + EPOCH_MS, looked: new Set<string>() };
+    groups.set(group, entry);
+    if (answer.found.some((value) => value !== undefined)) entry.looked.add(key);
+    return answer;
+  }
+
+  return {
+    kind: 'workers',
+    ended(group) {
+      groups.delete(group);
+      endings += 1;
+      if (looking.has(group)) lastEnding.set(group, endings);
+    },
+    look,
+    keep(group, epoch, name, value, ttlMs) {
+      link.note('keep', { group, epoch, name, value, ttlMs });
+      return Promise.resolve();
+    },
+    async forget(group) {
+      groups.delete(group);
+      return (await ask(link.call('forgetGroup', group))) ?? false;
+    },
+    takeTurn: (turn) => ask(link.call('takeTurn', turn)),
+    pause(queue, caller, milliseconds) {
+      link.note('pause', { queue, caller, milliseconds });
+      return Promise.resolve();
+    },
+    async acquire(name, ttlMs) {
+      const answer = await ask(link.call('acquire', { name, ttlMs }));
+      if (answer === undefined || answer === 'held') return answer;
+      return {
+        token: answer.token,
+        renew: async () => (await ask(link.call('renew', answer.lease))) ?? false,
+        release: async () => void (await ask(link.call('release', answer.lease))),
+      };
+    },
+    note: async (record, field, value, ttlMs) =>
+      (await ask(link.call('record', { record, field, value, ttlMs }))) ?? false,
+    read: (record) => ask(link.call('readRecord', record)),
+    close: () => Promise.resolve(),
+  };
+}
