@@ -28,6 +28,16 @@ export const HOSTS = {
   regionsLogin: { name: 'regions.registry.example', address: '10.213.7.23' },
   regionsEast: { name: 'regions.eastus.data.registry.example', address: '10.213.7.24' },
   regionsWest: { name: 'regions.westus.data.registry.example', address: '10.213.7.25' },
+  /** Its storage dies and comes back. */
+  outageUpstream: { name: 'outage.upstream.example', address: '10.213.7.26' },
+  outageStorage: { name: 'weuoutage1.blob.core.windows.net', address: '10.213.7.27' },
+  outageLogin: { name: 'outage.registry.example', address: '10.213.7.28' },
+  outageData: { name: 'outage.westeurope.data.registry.example', address: '10.213.7.29' },
+  /** Its links live for seconds, and its storage is far away. */
+  shortUpstream: { name: 'short.upstream.example', address: '10.213.7.30' },
+  shortStorage: { name: 'weushort1.blob.core.windows.net', address: '10.213.7.31' },
+  shortLogin: { name: 'short.registry.example', address: '10.213.7.32' },
+  shortData: { name: 'short.westeurope.data.registry.example', address: '10.213.7.33' },
   replicasData: { name: 'replicas.westeurope.data.registry.example', address: '10.213.7.16' },
 } as const;
 

@@ -16,7 +16,7 @@ import { createSpace } from './space.ts';
 //
 // npm run e2e -- dedicated private   only these scenarios: direct dedicated mirror other health shells sidecar push blob-path warm regions
 //                                    private leaks firewall-formats closed hostile console conformance process
-//                                    package image deploy observe
+//                                    package image deploy observe outage short-links
 // BERTH_E2E_KEEP=1                   keeps the folder with all logs, as berth-e2e-kept-<pid> among the temporary ones
 // BERTH_E2E_VERBOSE=1                prints what the conformance program prints
 

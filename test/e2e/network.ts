@@ -70,7 +70,7 @@ export async function removeNetwork(network: Network): Promise<void> {
 
 async function isRunning(pid: string): Promise<boolean> {
   const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return words.includes('e2e');
+  return /e2e|soak/.test(words);
 }
 
 /** Removes what a run that was killed outright left behind: namespaces, what lives in them, temporary folders. */

@@ -20,13 +20,16 @@ import { firewallFormatsScenario } from './scenario-firewall-formats.ts';
 import { healthScenario } from './scenario-health.ts';
 import { hostileScenario } from './scenario-hostile.ts';
 import { leaksScenario } from './scenario-leaks.ts';
+import { outageScenario } from './scenario-outage.ts';
 import { privateScenario } from './scenario-private.ts';
 import { processScenario } from './scenario-process.ts';
 import { pushScenario } from './scenario-push.ts';
 import { regionsScenario } from './scenario-regions.ts';
 import { replicasScenario } from './scenario-replicas.ts';
 import { shellsScenario } from './scenario-shells.ts';
+import { shortLinksScenario } from './scenario-short-links.ts';
 import { sidecarScenario } from './scenario-sidecar.ts';
+import { symptomsScenario } from './scenario-symptoms.ts';
 import { warmScenario } from './scenario-warm.ts';
 import { startStorage } from './storage.ts';
 import { startTokenService } from './token-service.ts';
@@ -108,6 +111,7 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('health')) await healthScenario(world, berth);
   if (wanted('shells')) await shellsScenario(world, berth);
   if (wanted('sidecar')) await sidecarScenario(world);
+  if (wanted('symptoms')) await symptomsScenario(world, berth);
   if (wanted('push')) await pushScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);
   if (wanted('leaks')) await leaksScenario(world, berth);
@@ -115,6 +119,8 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('hostile')) await hostileScenario(world);
   if (wanted('regions')) await regionsScenario(world);
   if (wanted('replicas')) await replicasScenario(world);
+  if (wanted('outage')) await outageScenario(world);
+  if (wanted('short-links')) await shortLinksScenario(world);
   if (wanted('console')) await consoleScenario(world, berth);
 }
 

@@ -21,10 +21,16 @@ export type Storage = {
   readonly container: string;
   /** Another one, unless it is there. */
   createContainer(name: string): Promise<void>;
+  /** Every blob of it. */
+  emptyContainer(name: string): Promise<void>;
   readonly daemon: Daemon;
 };
 
 const START_TIMEOUT_MS = 60_000;
+
+export function createAccountKey(): string {
+  return randomBytes(64).toString('base64');
+}
 
 /** Whether something listens at an address; also used for the other servers of the run. */
 export function listens(address: string, port = 443): Promise<boolean> {
@@ -39,19 +45,20 @@ export function listens(address: string, port = 443): Promise<boolean> {
 }
 
 /**
- * Azurite at the address of an account's real host name, port 443, with one empty container; its log has a line for
- * every request.
+ * Azurite at the address of an account's real host name, port 443, with one container; its log has a line for every
+ * request. With `kept` its data is on disk, and is there again when it is started again with the same key.
  */
 export async function startStorage(
   authority: TestAuthority,
   directory: string,
   host: { readonly name: string; readonly address: string } = HOSTS.storage,
+  kept?: { readonly key: string },
 ): Promise<Storage> {
   const account = host.name.split('.')[0] ?? '';
-  const key = randomBytes(64).toString('base64');
+  const key = kept?.key ?? createAccountKey();
   const leaf = await authority.issue([host.name]);
   const workspace = join(directory, `azurite-${account}`);
-  await mkdir(workspace);
+  await mkdir(workspace, { recursive: true });
   const daemon = await startDaemon(
     'azurite',
     [
@@ -61,7 +68,7 @@ export async function startStorage(
       '--blobPort=443',
       `--cert=${leaf.certFile}`,
       `--key=${leaf.keyFile}`,
-      '--inMemoryPersistence',
+      ...(kept === undefined ? ['--inMemoryPersistence'] : [`--location=${workspace}`]),
       '--skipApiVersionCheck',
       '--disableTelemetry',
     ],
@@ -72,7 +79,7 @@ export async function startStorage(
     },
   );
   await waitUntil('azurite', () => listens(host.address), { daemon, timeoutMs: START_TIMEOUT_MS });
-  const createContainer = async (name: string): Promise<void> => {
+  const withClient = async (act: (client: BlobServiceClient) => Promise<unknown>): Promise<void> => {
     const agent = new Agent({ ca: authority.cert });
     const withAgent: RequestPolicyFactory = {
       create: (next) => ({
@@ -84,12 +91,20 @@ export async function startStorage(
     };
     const pipeline = newPipeline(new StorageSharedKeyCredential(account, key));
     pipeline.factories.push(withAgent);
-    await new BlobServiceClient(`https://${host.name}`, pipeline)
-      .getContainerClient(name)
-      .createIfNotExists();
-    agent.destroy();
+    try {
+      await act(new BlobServiceClient(`https://${host.name}`, pipeline));
+    } finally {
+      agent.destroy();
+    }
   };
+  const createContainer = (name: string) =>
+    withClient((client) => client.getContainerClient(name).createIfNotExists());
+  const emptyContainer = (name: string) =>
+    withClient(async (client) => {
+      const container = client.getContainerClient(name);
+      for await (const blob of container.listBlobsFlat()) await container.deleteBlob(blob.name);
+    });
   const container = 'registry';
   await createContainer(container);
-  return { host: host.name, account, key, container, createContainer, daemon };
+  return { host: host.name, account, key, container, createContainer, emptyContainer, daemon };
 }

@@ -90,10 +90,16 @@ function callerOf(
   return user === undefined ? { kind: 'refused' } : { kind: 'ok', user };
 }
 
-/** A token service of the distribution kind (GET with Basic, POST form, refresh tokens), on a host of its own. */
-export async function startTokenService(authority: TestAuthority): Promise<TokenService> {
+/**
+ * A token service of the distribution kind (GET with Basic, POST form, refresh tokens), on a host of its own; `address`: where it
+ * listens, when something else stands at the host's.
+ */
+export async function startTokenService(
+  authority: TestAuthority,
+  address: string = HOSTS.token.address,
+): Promise<TokenService> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { name, address } = HOSTS.token;
+  const { name } = HOSTS.token;
   const service = HOSTS.upstream.name;
   const refreshTokens = new Map<string, string>();
   const requests: string[] = [];

@@ -1,0 +1,24 @@
+export type Sample = { readonly at: number; readonly value: number };
+
+/** How much the line of least squares through the samples rises from the first to the last; 0 for fewer than two moments. */
+export function riseOf(samples: readonly Sample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || first.at === last.at) return 0;
+  const mean = (of: (sample: Sample) => number) =>
+    samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
+  const [meanAt, meanValue] = [mean(({ at }) => at), mean(({ value }) => value)];
+  let [above, below] = [0, 0];
+  for (const { at, value } of samples) {
+    above += (at - meanAt) * (value - meanValue);
+    below += (at - meanAt) ** 2;
+  }
+  return (above / below) * (last.at - first.at);
+}
+
+/** The samples of the second half of the time. */
+export function secondHalf(samples: readonly Sample[]): readonly Sample[] {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const middle = (first.at + last.at) / 2;
+  return samples.filter(({ at }) => at >= middle);
+}
