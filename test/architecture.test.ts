@@ -91,11 +91,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'oci',
     'http',
+    // Options of bounded stores.
+    'system',
   ],
   'data-endpoint': ['listener', 'blob', 'upstream', 'ticket', 'policy', 'config', 'metrics', 'oci', 'http'],
   admin: ['cache', 'endpoints', 'config', 'oci', 'http', 'system'],
   listener: ['audit', 'trace', 'policy', 'config', 'metrics', 'oci', 'http', 'system'],
-  blob: ['upstream', 'trace', 'cache', 'state', 'ticket', 'metrics', 'oci', 'http'],
+  blob: ['upstream', 'trace', 'cache', 'state', 'ticket', 'metrics', 'oci', 'http', 'system'],
   // What replicas share: beside the cache, and as little the business of whoever decides.
   state: ['config', 'metrics', 'system'],
   // Looked into by everything that a request passes; it knows nobody.

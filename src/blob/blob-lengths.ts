@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Digest } from '../oci/digest.ts';
+import { atMost } from '../system/at-most.ts';
 
 /**
  * Lengths of blobs, learnt from answers: they spare the question before a suffix range, a HEAD or a 416. A length is a
@@ -15,7 +16,7 @@ export type BlobLengths = {
 const MAX_LENGTHS = 50_000;
 
 export function createBlobLengths(): BlobLengths {
-  const lengths = new LRUCache<string, number>({ max: MAX_LENGTHS });
+  const lengths = new LRUCache<string, number>(atMost(MAX_LENGTHS));
   const key = (registry: string, digest: Digest) => JSON.stringify([registry, digest]);
   return {
     get: (registry, digest) => lengths.get(key(registry, digest)),

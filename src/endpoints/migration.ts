@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../system/at-most.ts';
 
 /**
  * What became of one blob request: `storage`: the login server gave out a link to a storage host; `dataEndpoint`: to a data
@@ -45,7 +46,7 @@ export function createMigration({
   const totals = new Map<string, Counts>();
   const dropped = new Map<string, number>();
   const networks = new LRUCache<string, Entry>({
-    max: maxNetworks,
+    ...atMost(maxNetworks),
     dispose: ({ registry }, _key, reason) => {
       if (reason === 'evict') dropped.set(registry, (dropped.get(registry) ?? 0) + 1);
     },

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../system/at-most.ts';
 
 /** What an upstream has allowed to somebody. */
 export type Allowance<T> = {
@@ -24,11 +25,11 @@ export type AllowedBefore<T> = {
 
 /** @param max allowances, and refusals; one that falls out only makes an outage visible. */
 export function createAllowedBefore<T>(max: number): AllowedBefore<T> {
-  const allowed = new LRUCache<string, Allowance<T>>({ max });
+  const allowed = new LRUCache<string, Allowance<T>>(atMost(max));
   /** Of refusals that fell out, the latest: it may have been under any name. */
   let floor = 0;
   const refused = new LRUCache<string, number>({
-    max,
+    ...atMost(max),
     dispose: (asked, _name, reason) => {
       if (reason === 'evict') floor = Math.max(floor, asked);
     },

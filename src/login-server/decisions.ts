@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Metrics } from '../metrics/metrics.ts';
+import { atMost } from '../system/at-most.ts';
 import { createCollapse } from '../upstream/collapse.ts';
 import { isOutage, isOutageStatus } from '../upstream/is-outage.ts';
 import { createAllowedBefore } from './allowed-before.ts';
@@ -88,17 +89,17 @@ export function createDecisions<T>(deps: {
 }): Decisions<T> {
   const now = deps.now ?? Date.now;
   const credentialsKey = createCredentialsKey();
-  const kept = new LRUCache<string, Kept<T>>({ max: MAX_DECISIONS });
+  const kept = new LRUCache<string, Kept<T>>(atMost(MAX_DECISIONS));
   /** When a repository was last written to, as a position in the order of questions. */
-  const forgotten = new LRUCache<string, number>({ max: MAX_DECISIONS });
+  const forgotten = new LRUCache<string, number>(atMost(MAX_DECISIONS));
   /** Repositories whose public probe failed, and until when it is not tried again. */
-  const failedProbes = new LRUCache<string, number>({ max: MAX_DECISIONS });
+  const failedProbes = new LRUCache<string, number>(atMost(MAX_DECISIONS));
   const collapse = createCollapse<Verdict<T>>();
   const allowedBefore = createAllowedBefore<T>(MAX_DECISIONS);
   /** Questions that the upstream could not be asked, and until when it is not asked again. */
-  const outages = new LRUCache<string, number>({ max: MAX_DECISIONS });
+  const outages = new LRUCache<string, number>(atMost(MAX_DECISIONS));
   /** Of each repository the epoch that was seen last. */
-  const epochs = new LRUCache<string, string>({ max: MAX_DECISIONS });
+  const epochs = new LRUCache<string, string>(atMost(MAX_DECISIONS));
   const count = (result: 'hit' | 'miss' | 'collapsed' | 'public' | 'stale' | 'shared') =>
     deps.metrics.authorizationDecisions.inc({ result });
   let order = 0;

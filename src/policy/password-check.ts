@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { compare } from 'bcryptjs';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../system/at-most.ts';
 import { formatCidr, parseCidr } from './address-set.ts';
 import type { BasicCredentials } from './basic-credentials.ts';
 import type { HtpasswdFile } from './htpasswd-file.ts';
@@ -39,9 +40,9 @@ export function createPasswordCheck(
   const comparePassword = deps.comparePassword ?? compare;
   // Passwords themselves are not kept, nor anything that could be looked up elsewhere.
   const fingerprintKey = randomBytes(32);
-  const right = new LRUCache<string, number>({ max: MAX_REMEMBERED_RIGHT });
-  const wrong = new LRUCache<string, number>({ max: MAX_REMEMBERED_WRONG });
-  const failures = new LRUCache<string, { count: number; untilMs: number }>({ max: MAX_FAILING_ADDRESSES });
+  const right = new LRUCache<string, number>(atMost(MAX_REMEMBERED_RIGHT));
+  const wrong = new LRUCache<string, number>(atMost(MAX_REMEMBERED_WRONG));
+  const failures = new LRUCache<string, { count: number; untilMs: number }>(atMost(MAX_FAILING_ADDRESSES));
   const running = new Map<string, Promise<boolean>>();
   let tail: Promise<unknown> = Promise.resolve();
 

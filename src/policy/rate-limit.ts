@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../system/at-most.ts';
 
 export type RateLimit = {
   /** Takes one for `key`. 0: there was one; else the milliseconds until there is one again, and none is taken. */
@@ -23,7 +24,7 @@ const MAX_KEYS = 50_000;
  */
 export function createRateLimit({ perSecond, burst }: Rate, now: () => number): RateLimit {
   const intervalMs = 1000 / perSecond;
-  const fullAt = new LRUCache<string, number>({ max: MAX_KEYS });
+  const fullAt = new LRUCache<string, number>(atMost(MAX_KEYS));
   return {
     take(key) {
       const time = now();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../system/at-most.ts';
 import {
   BUDGET_WINDOW_MS,
   EPOCH_MS,
@@ -16,13 +17,13 @@ type Owner = { readonly token: number; readonly until: number };
 
 /** The state of one instance that has no others. @param now milliseconds, of a clock that does not go back */
 export function createProcessState(now: () => number = () => performance.now()): SharedState {
-  const epochs = new LRUCache<string, { readonly epoch: string; until: number }>({ max: MAX_ENTRIES });
-  const kept = new LRUCache<string, Kept>({ max: MAX_ENTRIES });
-  const windows = new LRUCache<string, number[]>({ max: MAX_ENTRIES });
-  const pauses = new LRUCache<string, number>({ max: MAX_ENTRIES });
-  const records = new LRUCache<string, { readonly fields: Map<string, string>; until: number }>({
-    max: MAX_ENTRIES,
-  });
+  const epochs = new LRUCache<string, { readonly epoch: string; until: number }>(atMost(MAX_ENTRIES));
+  const kept = new LRUCache<string, Kept>(atMost(MAX_ENTRIES));
+  const windows = new LRUCache<string, number[]>(atMost(MAX_ENTRIES));
+  const pauses = new LRUCache<string, number>(atMost(MAX_ENTRIES));
+  const records = new LRUCache<string, { readonly fields: Map<string, string>; until: number }>(
+    atMost(MAX_ENTRIES),
+  );
   // Not bounded by count: one that fell out would have two owners. Each is removed by whoever took it.
   const owners = new Map<string, Owner>();
   let tokens = 0;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { appendQuery } from '../http/append-query.ts';
 import { readBounded } from '../http/bounded-content.ts';
+import { atMost } from '../system/at-most.ts';
 import { answerFailure } from './answer-failure.ts';
 import { createCollapse } from './collapse.ts';
 import { basicAuthorization, type Credentials, type CredentialsSource } from './credentials.ts';
@@ -41,9 +42,7 @@ export function createBearerTokens(
   options: { maxBytes: number; deadlineMs: number; now: () => number },
 ): BearerTokens {
   const collapse = createCollapse<string | undefined>();
-  const kept = new LRUCache<string, { authorization: string | undefined; until: number }>({
-    max: MAX_TOKENS,
-  });
+  const kept = new LRUCache<string, { authorization: string | undefined; until: number }>(atMost(MAX_TOKENS));
 
   async function fetchToken(question: TokenQuestion): Promise<Token | undefined> {
     const signal = AbortSignal.timeout(options.deadlineMs);

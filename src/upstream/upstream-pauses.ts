@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../system/at-most.ts';
 
 /** For whom the upstream has said 429, and until when. */
 export type UpstreamPauses = {
@@ -18,7 +19,7 @@ const MAX_PAUSE_SECONDS = 60;
 
 /** @param now milliseconds, of a clock that does not go back */
 export function createUpstreamPauses(now: () => number): UpstreamPauses {
-  const pauses = new LRUCache<string, { readonly until: number; isTried: boolean }>({ max: MAX_PAUSED });
+  const pauses = new LRUCache<string, { readonly until: number; isTried: boolean }>(atMost(MAX_PAUSED));
 
   function left(caller: string | undefined): number {
     if (caller === undefined) return 0;

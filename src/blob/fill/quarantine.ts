@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Digest } from '../../oci/digest.ts';
+import { atMost } from '../../system/at-most.ts';
 
 /**
  * Who has sent wrong bytes for which blob. As long as a blob stands here its ranges are refused, since a range alone can
@@ -23,7 +24,7 @@ export const QUARANTINE_MS = 10 * 60 * 1000;
 
 /** @param now milliseconds */
 export function createQuarantine(now: () => number): Quarantine {
-  const entries = new LRUCache<Digest, { origins: string[]; until: number }>({ max: MAX_BLOBS });
+  const entries = new LRUCache<Digest, { origins: string[]; until: number }>(atMost(MAX_BLOBS));
 
   function find(digest: Digest): { origins: string[]; until: number } | undefined {
     const entry = entries.get(digest);

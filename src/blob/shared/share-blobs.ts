@@ -4,6 +4,7 @@ import type { GuardedStore } from '../../cache/objects/guard-store.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { SharedState } from '../../state/shared-state.ts';
+import { atMost } from '../../system/at-most.ts';
 import type { StateSeal } from '../../ticket/state-seal.ts';
 import type { OpenRequest } from '../blob-opener.ts';
 import type { BlobSource } from '../blob-source.ts';
@@ -42,10 +43,10 @@ export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
   const now = (): number => performance.now();
   const closing = new AbortController();
   const fills = new LRUCache<string, SharedFill>({
-    max: MAX_FILLS,
+    ...atMost(MAX_FILLS),
     dispose: (fill) => void fill.close(),
   });
-  const distrusted = new LRUCache<Digest, number>({ max: MAX_FILLS });
+  const distrusted = new LRUCache<Digest, number>(atMost(MAX_FILLS));
   const uploads = createUploads({ ...deps, signal: closing.signal });
   const isDistrusted = (digest: Digest): boolean => (distrusted.get(digest) ?? 0) > now();
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../system/at-most.ts';
 
 /** What was written to repositories through this instance not long ago: regions get it later than home. */
 export type RecentWrites = {
@@ -18,7 +19,7 @@ export function createRecentWrites(
   replicationSeconds: number,
   { now }: { readonly now: () => number },
 ): RecentWrites {
-  const written = new LRUCache<string, { pushed: number; deleted: number }>({ max: MAX_REPOSITORIES });
+  const written = new LRUCache<string, { pushed: number; deleted: number }>(atMost(MAX_REPOSITORIES));
   const isWithin = (at: number): boolean => now() - at < replicationSeconds * 1000;
   const NEVER = Number.NEGATIVE_INFINITY;
 
