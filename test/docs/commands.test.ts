@@ -1,79 +1,29 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { refusedPort } from '../support/broken-upstream.ts';
 import { createTestAuthority, type TestAuthority } from '../support/ca.ts';
+import { commandsOf, DOCUMENTS, ROOT, readDocument } from './documents.ts';
+import { faultOf, RUN_ELSEWHERE, RUN_IN_ORDER } from './run-elsewhere.ts';
 
-const root = join(import.meta.dirname, '../..');
-
-/** Who runs a command that is not run here, and the words by which it does. */
-const RUN_ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly says: string }>> = {
-  'docker build -t berth .': { by: 'test/e2e/deploy/build-image.ts', says: "'bud'" },
-  'docker run --read-only -v /etc/berth:/etc/berth:ro -v berth-cache:/var/cache/berth -p 443:443 berth': {
-    by: 'test/e2e/deploy/scenario-image.ts',
-    says: "'--read-only'",
-  },
-  'helm lint --strict deploy/helm/berth -f deploy/helm/values/acr.yaml': {
-    by: 'test/e2e/deploy/scenario-deploy.ts',
-    says: "'--strict'",
-  },
-  'helm template berth deploy/helm/berth -f deploy/helm/values/acr.yaml -f deploy/helm/values/monitoring.yaml':
-    { by: 'test/e2e/deploy/scenario-deploy.ts', says: "['acr', 'monitoring']" },
-  'docker compose -f deploy/compose/compose.yaml up -d': {
-    by: 'test/e2e/deploy/scenario-deploy.ts',
-    says: 'docker-compose',
-  },
-  'npm pack': { by: 'test/build/package.test.ts', says: "'pack'" },
-  'npm install --global berth-0.1.0.tgz': { by: 'test/e2e/deploy/install-package.ts', says: "'install'" },
-  'npm ci': { by: '.ci/run', says: 'npm ci' },
-  'npm ci && npm run demo': { by: 'test/demo/main.test.ts', says: 'main.ts' },
-  'npm ci && npm test': { by: '.ci/run', says: 'npm run verify' },
-  'npm test': { by: '.ci/run', says: 'npm run verify' },
-  'npm run verify': { by: '.ci/run', says: 'npm run verify' },
-  'npm run programs': { by: '.ci/run', says: 'npm run programs' },
-  'docker pull localhost:5000/team/app:latest': { by: 'test/e2e/scenario-sidecar.ts', says: 'localhost:' },
-  'berth show-endpoints --name contoso': { by: 'test/docs/migration.test.ts', says: 'docs/migration.md' },
-  'berth report migration --name contoso': { by: 'test/docs/migration.test.ts', says: 'docs/migration.md' },
-  'berth update --name contoso --data-endpoint-enabled': {
-    by: 'test/docs/migration.test.ts',
-    says: 'docs/migration.md',
-  },
-  'berth firewall-rules --name contoso --format plain': {
-    by: 'test/docs/migration.test.ts',
-    says: 'docs/migration.md',
-  },
-  'berth update --name contoso --data-endpoint-enabled false': {
-    by: 'test/docs/migration.test.ts',
-    says: 'docs/migration.md',
-  },
-  'berth update --name contoso --data-endpoint-enabled true': {
-    by: 'test/docs/migration.test.ts',
-    says: 'docs/migration.md',
-  },
-};
-
-const commands = [...new Set(globSync(['*.md', 'docs/*.md'], { cwd: root }).flatMap(commandsOf))];
-
-function commandsOf(file: string): string[] {
-  const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
-    block
-      .replaceAll('\\\n', '')
-      .split('\n')
-      .map((line) => line.replace(/\s+#.*$/, '').trim())
-      .filter((line) => line !== '' && !line.startsWith('#')),
-  );
-}
+/** Every command of documents whose commands stand alone. */
+const commands = [
+  ...new Set(
+    DOCUMENTS.filter((file) => RUN_IN_ORDER[file] === undefined).flatMap((file) =>
+      commandsOf(readDocument(file)).map((command) => command.replace(/^npx /, '')),
+    ),
+  ),
+];
 
 type Result = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 /** Runs one line as a shell would; `npx berth` is this Node and `src/main.ts`. */
 async function run(line: string, cwd: string, env: Record<string, string>): Promise<Result> {
-  const berth = `"${process.execPath}" "${join(root, 'src/main.ts')}"`;
-  const script = line.replace(/^(npx berth|berth) /, `exec ${berth} `);
+  const berth = `"${process.execPath}" "${join(ROOT, 'src/main.ts')}"`;
+  const script = line.replace(/^((?:\w+=\S+ )*)berth /, (_, set: string) => `exec env ${set}${berth} `);
   const child = spawn('sh', ['-c', script], {
     cwd,
     env: { ...process.env, ...env },
@@ -96,13 +46,18 @@ async function run(line: string, cwd: string, env: Record<string, string>): Prom
 
 t.test('every command of the documents is run by a test', async (t) => {
   t.ok(commands.length > 10, `${commands.length} commands found`);
-  for (const [command, { by, says }] of Object.entries(RUN_ELSEWHERE)) {
-    t.ok(commands.includes(command), `${command} is in a document`);
-    t.match(readFileSync(join(root, by), 'utf8'), says, `${command} is run by ${by}`);
+  const all = DOCUMENTS.flatMap((file) => commandsOf(readDocument(file)));
+  for (const [command, runner] of Object.entries(RUN_ELSEWHERE)) {
+    t.ok(all.includes(command), `${command} is in a document`);
+    t.equal(faultOf(runner), undefined, `${command} is run by ${runner.by}`);
+  }
+  for (const [file, runner] of Object.entries(RUN_IN_ORDER)) {
+    t.ok(commandsOf(readDocument(file)).length > 0, `${file} has commands`);
+    t.equal(faultOf(runner), undefined, `${file} is run by ${runner.by}`);
   }
   const cwd = mkdtempSync(join(tmpdir(), 'berth-docs-'));
   t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
-  cpSync(join(root, 'config'), join(cwd, 'config'), { recursive: true });
+  cpSync(join(ROOT, 'config'), join(cwd, 'config'), { recursive: true });
   const authority = await createTestAuthority();
   t.teardown(() => authority.remove());
   const configFile = await exampleConfig(authority, cwd);
@@ -118,7 +73,7 @@ async function exampleConfig(authority: TestAuthority, cwd: string): Promise<str
     'contoso.eastus.data.registry.example',
     'contoso.westus.data.registry.example',
   ]);
-  const text = readFileSync(join(root, 'config/berth.yaml'), 'utf8')
+  const text = readFileSync(join(ROOT, 'config/berth.yaml'), 'utf8')
     .replace('/etc/berth/tls/tls.crt', certFile)
     .replace('/etc/berth/tls/tls.key', keyFile)
     .replaceAll(/\/(etc|run|var\/lib)\/berth\b/g, cwd)
@@ -131,18 +86,22 @@ async function exampleConfig(authority: TestAuthority, cwd: string): Promise<str
 
 async function tryCommand(t: Test, command: string, cwd: string, configFile: string): Promise<void> {
   // Port 5000 may be taken where the tests run.
-  const line = command.replace('--port 5000', `--port ${await refusedPort()}`);
+  const line = command
+    .replace('--port 5000', `--port ${await refusedPort()}`)
+    .replace('/etc/berth/berth.yaml', configFile);
+  // It never writes over a file, and two documents have the reader make it.
+  if (line.includes('ticket-key generate')) rmSync(join(cwd, 'ticket.keys'), { force: true });
   const result = await run(line, cwd, { BERTH_CONFIG: configFile });
   t.equal(result.code, 0, `${result.stdout}${result.stderr}`);
 }
 
 t.test('`npx berth` is the command of the documents', async (t) => {
   const result = await new Promise<Result>((resolve, reject) => {
-    execFile('npx', ['berth', '--version'], { cwd: root }, (error, stdout, stderr) => {
+    execFile('npx', ['berth', '--version'], { cwd: ROOT }, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== 'number') reject(error);
       else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });
   t.equal(result.code, 0, result.stderr);
-  t.equal(result.stdout.trim(), JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version);
+  t.equal(result.stdout.trim(), JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version);
 });

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './documents.ts';
+
+/** A test or end-to-end scenario that runs something, and the words by which it does. */
+export type Runner = { readonly by: string; readonly says: string };
+
+/** Documents whose commands build on each other: a test of their own runs them in order. */
+export const RUN_IN_ORDER: Readonly<Record<string, Runner>> = {
+  'docs/get-started.md': { by: 'test/docs/get-started.test.ts', says: 'docs/get-started.md' },
+  'docs/migration.md': { by: 'test/docs/migration.test.ts', says: 'docs/migration.md' },
+};
+
+const DOCKER_PULL: Runner = { by: 'test/e2e/scenario-dedicated.ts', says: 'CLIENTS' };
+
+/** Commands that need a real client, a real machine or a running Berth. */
+export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
+  'docker build -t berth .': { by: 'test/e2e/deploy/build-image.ts', says: "'bud'" },
+  'docker run --read-only -v /etc/berth:/etc/berth:ro -v berth-cache:/var/cache/berth -p 443:443 berth': {
+    by: 'test/e2e/deploy/scenario-image.ts',
+    says: "'--read-only'",
+  },
+  'helm lint --strict deploy/helm/berth -f deploy/helm/values/acr.yaml': {
+    by: 'test/e2e/deploy/scenario-deploy.ts',
+    says: "'--strict'",
+  },
+  'helm template berth deploy/helm/berth -f deploy/helm/values/acr.yaml -f deploy/helm/values/monitoring.yaml':
+    { by: 'test/e2e/deploy/scenario-deploy.ts', says: "['acr', 'monitoring']" },
+  'docker compose -f deploy/compose/compose.yaml up -d': {
+    by: 'test/e2e/deploy/scenario-deploy.ts',
+    says: 'docker-compose',
+  },
+  'npm pack': { by: 'test/build/package.test.ts', says: "'pack'" },
+  'npm install --global berth-0.1.0.tgz': { by: 'test/e2e/deploy/install-package.ts', says: "'install'" },
+  'npm ci': { by: '.ci/run', says: 'npm ci' },
+  'npm ci && npm run demo': { by: 'test/demo/main.test.ts', says: 'main.ts' },
+  'npm ci && npm test': { by: '.ci/run', says: 'npm run verify' },
+  'npm test': { by: '.ci/run', says: 'npm run verify' },
+  'npm run verify': { by: '.ci/run', says: 'npm run verify' },
+  'npm run programs': { by: '.ci/run', says: 'npm run programs' },
+  'berth regions --name contoso': { by: 'test/cli/regions.test.ts', says: "'regions'" },
+  'docker pull localhost:5000/team/app:latest': { by: 'test/e2e/scenario-sidecar.ts', says: 'localhost:' },
+  'docker pull localhost:5000/library/alpine:3.22': {
+    by: 'test/e2e/scenario-sidecar.ts',
+    says: 'localhost:',
+  },
+  'docker pull hub.registry.example:8443/library/alpine:3.22': DOCKER_PULL,
+  'sudo cp -r client/etc/docker/certs.d /etc/docker/': DOCKER_PULL,
+  'echo "127.0.0.1 hub.registry.example hub.here.data.registry.example" | sudo tee -a /etc/hosts': {
+    by: 'test/e2e/hosts-file.ts',
+    says: '127.0.0.1 localhost',
+  },
+};
+
+/** What is wrong with an entry: its file does not say what it should. */
+export function faultOf({ by, says }: Runner): string | undefined {
+  return readFileSync(join(ROOT, by), 'utf8').includes(says) ? undefined : `${by} does not say ${says}`;
+}
