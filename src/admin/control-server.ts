@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { createServer } from '../system/node-http.ts';
 
 /** An answer: a JSON document with its status. */
 export type ControlAnswer = { readonly status: number; readonly document: unknown };

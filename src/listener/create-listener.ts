@@ -1,6 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
@@ -11,6 +10,7 @@ import type { ConnectionRefusal, Metrics, ServerLabel } from '../metrics/metrics
 import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
+import { createServer } from '../system/node-http.ts';
 import type { Tracing } from '../trace/tracing.ts';
 import { createCertificateStore } from './certificate-store.ts';
 import { isCertified } from './client-authorities.ts';

@@ -10,6 +10,7 @@ import { failExchange } from './fail-exchange.ts';
 import type { RequestContext } from './request-context.ts';
 import { requestTarget } from './request-target.ts';
 import type { TimedResponse } from './timed-response.ts';
+import { WITHOUT_SCHEMAS } from './without-schemas.ts';
 
 /** Answers one request; see `ListenerDeps.handle`. */
 export type Handle = (request: FastifyRequest, reply: FastifyReply, context: RequestContext) => Promise<void>;
@@ -57,6 +58,7 @@ export async function createRouter(
   const answered = new WeakSet<IncomingMessage>();
 
   const app = fastify({
+    ...WITHOUT_SCHEMAS,
     logger: false,
     exposeHeadRoutes: false, // the automatic HEAD would run GET and drain its stream
     return503OnClosing: false, // a drain lets running connections finish

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { fastify } from 'fastify';
 import type { Metrics } from '../metrics/metrics.ts';
+import { WITHOUT_SCHEMAS } from './without-schemas.ts';
 
 export type HealthListener = {
   /** @throws where the address cannot be listened on; Node's message names it. */
@@ -29,6 +30,7 @@ export function createHealthListener(
   { metrics, checks }: HealthDeps,
 ): HealthListener {
   const app = fastify({
+    ...WITHOUT_SCHEMAS,
     logger: false,
     forceCloseConnections: true, // a scraper keeps its connection; it must not hold up the end
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 5 },

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
 import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import type { OciError } from '../oci/error.ts';
 import { formatErrorDocument } from '../oci/error.ts';
+import { STATUS_CODES } from '../system/node-http.ts';
 
 /**
  * Answers with the distribution-spec's error document. The header section must not be out yet. Fields that a handler had

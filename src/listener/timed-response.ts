@@ -1,4 +1,4 @@
-import { ServerResponse } from 'node:http';
+import { ServerResponse } from '../system/node-http.ts';
 
 /**
  * A response that remembers when its header section was written. Node has no event for it, and a hook of Fastify's

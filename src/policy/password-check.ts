@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { compare } from 'bcryptjs';
+import type { compare } from 'bcryptjs';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../system/at-most.ts';
 import { formatCidr, parseCidr } from './address-set.ts';
@@ -37,7 +37,7 @@ export function createPasswordCheck(
   deps: { readonly now?: () => number; readonly comparePassword?: typeof compare } = {},
 ): PasswordCheck {
   const now = deps.now ?? Date.now;
-  const comparePassword = deps.comparePassword ?? compare;
+  const comparePassword = deps.comparePassword ?? compareHash;
   // Passwords themselves are not kept, nor anything that could be looked up elsewhere.
   const fingerprintKey = randomBytes(32);
   const right = new LRUCache<string, number>(atMost(MAX_REMEMBERED_RIGHT));
@@ -91,6 +91,10 @@ export function createPasswordCheck(
     },
   };
 }
+
+/** Loaded by the first who brings a password: most Berths have no users of their own. */
+const compareHash: typeof compare = async (password, hash) =>
+  (await import('bcryptjs')).compare(password, hash);
 
 /** One IPv6 host has a whole /64 at its hands (RFC 4291 §2.5.1). */
 function failureSource(address: string): string {

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
-import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Dispatcher, Agent as UndiciAgent } from 'undici';
 import type { Limits, Timeouts, UpstreamConfig } from '../config/config.ts';
 import { AddressRefused, createAllowedAddresses, createUpstreamAddresses } from './address-check.ts';
 import { readAuthorities } from './authorities.ts';
 import { type ConnectorOptions, createConnector, type OpenSocket } from './connector.ts';
+import { Agent, Pool, ProxyAgent } from './undici.ts';
 
 /**
  * Connections to one registry and what belongs to it, by role: a stalled storage host shall not use up what tokens and
@@ -46,7 +47,7 @@ export function createPools(upstream: UpstreamConfig, deps: PoolsDeps): Pools {
   const ca = deps.authorities ?? (upstream.caFile === null ? undefined : readAuthorities(upstream.caFile));
   const allowedPrivate = createAllowedAddresses(upstream.allowedPrivateAddresses);
   const connectTimeoutMs = deps.timeouts.connectSeconds * 1000;
-  const common: Agent.Options = {
+  const common: UndiciAgent.Options = {
     // undici speaks HTTP/2 on TLS by default: all ranges of a blob would share one connection.
     allowH2: false,
     pipelining: 1,
@@ -89,7 +90,7 @@ export function createPools(upstream: UpstreamConfig, deps: PoolsDeps): Pools {
 
 function createProxyPool(
   uri: string,
-  common: Agent.Options,
+  common: UndiciAgent.Options,
   connectTimeoutMs: number,
   ca: string | undefined,
 ): Dispatcher {
