@@ -22,6 +22,8 @@ export type DeliveryOptions = {
   readonly sent: { inc(bytes: number): void };
   /** Called with the first content byte. */
   readonly begun?: () => void;
+  /** Called when everything has come and somebody else's verdict on it has not. */
+  readonly judged?: () => void;
   /** Called once, as soon as it is known how the delivery ends: before the connection closes and the log line is written. */
   readonly decided: (outcome: DeliveryOutcome) => void;
 };
@@ -50,6 +52,7 @@ class Delivery implements BlobSink {
   private readonly pool: BufferPool;
   private readonly sent: { inc(bytes: number): void };
   private readonly begun: (() => void) | undefined;
+  private readonly judged: (() => void) | undefined;
   private readonly decided: (outcome: DeliveryOutcome) => void;
   private readonly resolve: () => void;
   private readonly verifier: Verifier | undefined;
@@ -67,6 +70,7 @@ class Delivery implements BlobSink {
     this.pool = options.pool;
     this.sent = options.sent;
     this.begun = options.begun;
+    this.judged = options.judged;
     this.decided = options.decided;
     this.resolve = resolve;
     this.verifier = options.verifier;
@@ -106,6 +110,7 @@ class Delivery implements BlobSink {
       this.finish(matches);
       return;
     }
+    this.judged?.();
     matches.then(
       (verdict) => this.finish(verdict),
       (error: unknown) => this.failed(asFailure(error)),

@@ -130,6 +130,7 @@ export function createBlobResponder(deps: {
       },
       begun: () =>
         metrics.blobTimeToFirstByte.observe({ source: from() }, (performance.now() - askedAt) / 1000),
+      judged: () => work?.waits('verdict'),
       decided(outcome) {
         if (isContradiction(outcome)) lengths.forget(registry, digest);
         report(exchange, outcome, metrics);

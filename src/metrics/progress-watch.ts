@@ -1,4 +1,4 @@
-import type { RunningWork, WorkView } from './running-work.ts';
+import { isPatient, type RunningWork, type WorkView } from './running-work.ts';
 
 /** What stands still although nobody outside is to be waited for: such a process gets no better by itself. */
 export type StuckKind = 'transfer' | 'fill' | 'disk' | 'buffers';
@@ -20,7 +20,7 @@ export type ProgressWatchDeps = {
   readonly work: RunningWork;
   /** Buffers lent to connections, how many the budget allows, and how often one has come back. */
   readonly buffers: () => { readonly lent: number; readonly budget: number; readonly returns: number };
-  /** Milliseconds, monotonic or not. */
+  /** Milliseconds of a clock that is never set. */
   readonly now: () => number;
   /** Milliseconds without progress after which what waits for nobody outside is stuck. */
   readonly stuckMs: () => number;
@@ -37,7 +37,7 @@ export function createProgressWatch(deps: ProgressWatchDeps): ProgressWatch {
   let returnedAt = deps.now();
 
   function threshold({ kind, waitsFor }: WorkView): number {
-    if (waitsFor === 'client' || waitsFor === 'readers') return Number.POSITIVE_INFINITY;
+    if (isPatient(waitsFor)) return Number.POSITIVE_INFINITY;
     // A transfer's bytes come by way of an upstream or a fill, whatever else it says.
     const isOutside = waitsFor === 'upstream' || kind === 'transfer';
     return deps.stuckMs() + (isOutside ? deps.upstreamPatienceMs() : 0);

@@ -30,10 +30,17 @@ export type WorkFacts =
   | { readonly kind: 'disk'; readonly operation: string };
 
 /**
- * Whom it waits for. `client`: the peer takes its time, which is nobody's fault here. `upstream` has deadlines of its own; past
- * them, as with all the others, it stands still.
+ * Whom it waits for. `client`, `readers`: they take their time, which is nobody's fault here. `verdict`: a fill's, whose own work
+ * tells whether it gets on. `upstream` has deadlines of its own; past them, as with all the others, it stands still.
  */
-export type WaitsFor = 'client' | 'upstream' | 'disk' | 'buffers' | 'readers';
+export type WaitsFor = 'client' | 'upstream' | 'disk' | 'buffers' | 'readers' | 'verdict';
+
+const PATIENT: ReadonlySet<WaitsFor | undefined> = new Set<WaitsFor>(['client', 'readers', 'verdict']);
+
+/** It is waited for as long as it takes. */
+export function isPatient(waitsFor: WaitsFor | undefined): boolean {
+  return PATIENT.has(waitsFor);
+}
 
 export type Work = {
   /** So many bytes more; 0: it does something, whatever that is. */
@@ -53,12 +60,18 @@ export type WorkView = WorkFacts & {
   readonly waitsFor: WaitsFor | undefined;
 };
 
-/** @param now Unix milliseconds; asked with each chunk, so it must be cheap */
-export function createRunningWork(now: () => number): RunningWork {
+/**
+ * @param now Unix milliseconds
+ * @param steady milliseconds of a clock that is never set, since a jump is no idleness; asked with each chunk, so it must be cheap
+ */
+export function createRunningWork(
+  now: () => number,
+  steady: () => number = () => performance.now(),
+): RunningWork {
   const running = new Set<Running>();
   return {
     begin(facts, waitsFor) {
-      const work = new Running(facts, now, waitsFor, () => running.delete(work));
+      const work = new Running(facts, { now, steady }, waitsFor, () => running.delete(work));
       running.add(work);
       return work;
     },
@@ -73,7 +86,7 @@ export function createRunningWork(now: () => number): RunningWork {
 
 class Running implements Work {
   readonly facts: WorkFacts;
-  private readonly now: () => number;
+  private readonly steady: () => number;
   private readonly askWaitsFor: (() => WaitsFor | undefined) | undefined;
   private readonly ended: () => void;
   private readonly since: number;
@@ -84,26 +97,26 @@ class Running implements Work {
 
   constructor(
     facts: WorkFacts,
-    now: () => number,
+    clock: { readonly now: () => number; readonly steady: () => number },
     askWaitsFor: (() => WaitsFor | undefined) | undefined,
     ended: () => void,
   ) {
     this.facts = facts;
-    this.now = now;
+    this.steady = clock.steady;
     this.askWaitsFor = askWaitsFor;
     this.ended = ended;
-    this.since = now();
-    this.movedAt = this.since;
+    this.since = clock.now();
+    this.movedAt = clock.steady();
   }
 
   moved(bytes: number): void {
     this.movedBytes += bytes;
-    this.movedAt = this.now();
+    this.movedAt = this.steady();
   }
 
   waits(waitsFor: WaitsFor | undefined): void {
     // Whoever has waited for a client is not behind from the moment that the client has taken something.
-    if (this.waitsFor === 'client' && waitsFor !== 'client') this.movedAt = this.now();
+    if (isPatient(this.waitsFor) && !isPatient(waitsFor)) this.movedAt = this.steady();
     this.waitsFor = waitsFor;
   }
 
@@ -117,8 +130,10 @@ class Running implements Work {
 
   view(): WorkView {
     const { facts, since, movedBytes } = this;
-    const waitsFor = this.askWaitsFor?.() ?? this.waitsFor;
-    const idleMs = this.now() - this.movedAt;
+    // What can be asked at any time does not tell when it changes: at a look is near enough.
+    if (this.askWaitsFor !== undefined) this.waits(this.askWaitsFor());
+    const { waitsFor } = this;
+    const idleMs = this.steady() - this.movedAt;
     const view = { ...facts, since, movedBytes, idleMs, waitsFor };
     if (view.kind === 'disk' || this.length === undefined) return view;
     return { ...view, length: this.length };

@@ -5,7 +5,7 @@ import { watchDisk } from '../../src/cache/watch-disk.ts';
 import { createRunningWork } from '../../src/metrics/running-work.ts';
 
 t.test('does what the file system does, and leaves nothing under way', async (t) => {
-  const work = createRunningWork(Date.now);
+  const work = createRunningWork(Date.now, Date.now);
   const fs = watchDisk(DISK, work);
   const path = join(t.testdir(), 'a', 'b');
   await fs.mkdir(join(path, '..'), { recursive: true });
@@ -30,7 +30,7 @@ t.test('does what the file system does, and leaves nothing under way', async (t)
 });
 
 t.test('an operation that hangs can be seen', async (t) => {
-  const work = createRunningWork(Date.now);
+  const work = createRunningWork(Date.now, Date.now);
   const { promise, resolve } = Promise.withResolvers<void>();
   const hanging: StoreFs = { ...DISK, unlink: () => promise };
   const removed = watchDisk(hanging, work).unlink('anything');

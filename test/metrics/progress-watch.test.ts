@@ -8,7 +8,7 @@ const TRANSFER = { ...BLOB, kind: 'transfer', client: '192.0.2.0/24' } as const;
 function scene() {
   const state = { now: 0, lent: 0, returns: 0 };
   const now = (): number => state.now;
-  const work = createRunningWork(now);
+  const work = createRunningWork(now, now);
   const watch = createProgressWatch({
     work,
     buffers: () => ({ lent: state.lent, budget: 1000, returns: state.returns }),
@@ -79,4 +79,18 @@ t.test('buffers: all lent, none coming back, and no client that holds them', asy
   t.strictSame(kinds(), ['buffers'], 'again');
   state.lent = 900;
   t.strictSame(kinds(), []);
+});
+
+t.test('whoever waits for a verdict is as stuck as the fill that gives it', async (t) => {
+  const { state, work, kinds } = scene();
+  const transfer = work.begin(TRANSFER);
+  const fill = work.begin({ ...BLOB, kind: 'fill' });
+  transfer.waits('verdict');
+  for (let minutes = 0; minutes < 60; minutes += 1) {
+    state.now += 59_000;
+    fill.moved(0);
+    t.strictSame(kinds(), [], 'it hashes what was there');
+  }
+  state.now += 60_000;
+  t.strictSame(kinds(), ['fill']);
 });

@@ -17,7 +17,7 @@ import { createMemorySource } from '../support/memory-source.ts';
 t.test('fills are counted while they are under way', async (t) => {
   const metrics = createMetrics();
   const pool = createBufferPool(1024 * 1024);
-  const work = createRunningWork(Date.now);
+  const work = createRunningWork(Date.now, Date.now);
   const { bytes, digest } = contentOf(pseudoRandomBytes('places', 100_000));
   const directory = join(t.testdir(), 'cache');
   const config = { ...NO_BLOB_CACHE, memoryMaxBytes: 0, directory };

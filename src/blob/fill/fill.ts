@@ -161,7 +161,10 @@ export class Fill {
       {
         length: pieces.length,
         contiguousEnd: (from) => pieces.contiguousEnd(from),
-        read: (position, buffer) => partial.read(position, buffer),
+        read: (position, buffer) => {
+          this.work?.moved(0);
+          return partial.read(position, buffer);
+        },
       },
       deps.pool,
       (end) => this.hashed(end),
@@ -180,7 +183,7 @@ export class Fill {
   /** Undefined: it has what it needs, and is at work with it. */
   private waitsFor(): WaitsFor | undefined {
     if (this.stateNow === 'opening') return 'upstream';
-    if (this.publishing !== undefined) return 'disk';
+    if (this.publishing !== undefined || this.hasEnded) return 'disk';
     if (this.stateNow === 'filling' && this.demands().length > 0) return 'upstream';
     return this.pieces?.allLanded === true && this.stateNow === 'filling' ? undefined : 'readers';
   }
@@ -334,6 +337,7 @@ export class Fill {
     if (this.hasEnded) return;
     this.stateNow = 'ending';
     this.outcome = outcome;
+    this.work?.moved(0);
     this.linger.stop();
     this.aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the fill has ended'));
     void this.release();
