@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { RunningWork } from '../../metrics/running-work.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -62,7 +63,12 @@ export type FillsDeps = {
   readonly resumeLimits?: FillDeps['resumeLimits'];
   readonly setTimer?: FillDeps['setTimer'];
   readonly openFile?: OpenSpoolFile;
+  /** Milliseconds that the next fill of a blob may have to wait for the end of the last one; for tests. */
+  readonly endingMs?: number;
 };
+
+/** A disk that lets go of a spool is done by then; who waits longer for one that hangs may as well stream. */
+const ENDING_MS = 5_000;
 
 /** Seconds until a client whose range is refused may ask again. */
 const QUARANTINE_RETRY_SECONDS = 60;
@@ -100,8 +106,9 @@ export function createFills(options: FillsDeps): Fills {
       const known = fills.get(digest);
       if (known?.state === 'ending') {
         // Its spool is not free before.
-        await known.ended;
-        continue;
+        if (await hasEnded(known, options.endingMs ?? ENDING_MS, signal)) continue;
+        metrics.fillJoins.inc({ result: 'refused' });
+        return false;
       }
       if (known?.state !== 'verified') refuseUnproved(request);
       if (isClosing || (known === undefined && !budget.open())) {
@@ -135,6 +142,22 @@ export function createFills(options: FillsDeps): Fills {
 
 const QUARANTINED =
   'the blob that its source sent was not what its digest says; ranges of it wait until it has been verified from elsewhere';
+
+/** False: not in time. @throws the reason of `signal` when that aborts */
+async function hasEnded(fill: Fill, milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  const waiting = new AbortController();
+  const { signal: stopped } = waiting;
+  const late = delay(milliseconds, false, { signal: AbortSignal.any([signal, stopped]) });
+  try {
+    return await Promise.race([fill.ended.then(() => true), late]);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    late.catch(() => undefined);
+    waiting.abort();
+  }
+}
 
 function startTimer(milliseconds: number, fire: () => void): () => void {
   const timer = setTimeout(fire, milliseconds);

@@ -3,6 +3,7 @@ import t from 'tap';
 import { createFillBudget, FILL_LIMITS } from '../../../src/blob/fill/fill-deps.ts';
 import { LocalFailure } from '../../../src/blob/local-failure.ts';
 import type { BlobStore, PartialBlob } from '../../../src/cache/blob-store.ts';
+import { createRunningWork } from '../../../src/metrics/running-work.ts';
 import { randomContent } from '../../support/contract/blob-store.ts';
 import { mustOpen, nothingLeft, openFillScene, outcomes, PIECE_BYTES, read, until } from './fill-scene.ts';
 
@@ -155,5 +156,44 @@ t.test('while nobody reads, a fill waits for the next reader and then ends', asy
   gate.end = content.bytes.length;
   t.strictSame(await second.ended, { kind: 'end', matches: true });
   t.equal(source.sent.bytes, content.bytes.length, 'nothing came twice');
+  await nothingLeft(scene);
+});
+
+t.test('whoever waits for the end of a fill may leave, and streams where it takes too long', async (t) => {
+  const base = await openFillScene(t);
+  const closing = Promise.withResolvers<void>();
+  const store: Pick<BlobStore, 'open' | 'openPartial'> = {
+    open: (digest) => base.store.open(digest),
+    async openPartial(...wanted) {
+      const partial = await base.store.openPartial(...wanted);
+      if (partial === undefined) return undefined;
+      return { ...partial, path: partial.path, close: () => closing.promise.then(() => partial.close()) };
+    },
+  };
+  let now = 0;
+  const work = createRunningWork(
+    () => now,
+    () => now,
+  );
+  const scene = await openFillScene(t, { store, work, endingMs: 5 });
+  const leaver = new AbortController();
+  const first = scene.join(content, scene.source(content, { gate: { end: 0 } }), { signal: leaver.signal });
+  await until(() => scene.fills.size === 1, 'it begins');
+  leaver.abort(new Error('gone'));
+  await t.rejects(first, { message: 'gone' });
+  await until(() => scene.timers.size === 1, 'it lingers');
+  now = 600_000;
+  scene.fireTimers();
+  await until(() => work.list()[0]?.waitsFor === 'disk', 'it ends');
+  t.equal(work.list()[0]?.idleMs, 0, 'it has not stood still before');
+  const impatient = new AbortController();
+  const second = scene.join(content, scene.source(content), { signal: impatient.signal });
+  impatient.abort(new Error('gone, too'));
+  await t.rejects(second, { message: 'gone, too' });
+  t.equal(await scene.join(content, scene.source(content)), undefined, 'a stream');
+  closing.resolve();
+  await nothingLeft(scene);
+  const last = read(scene.pool, await mustOpen(scene.join(content, scene.source(content))));
+  t.strictSame(await last.ended, { kind: 'end', matches: true });
   await nothingLeft(scene);
 });
