@@ -38,6 +38,10 @@ export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
   'npm test': { by: '.ci/run', says: 'npm run verify' },
   'npm run verify': { by: '.ci/run', says: 'npm run verify' },
   'npm run programs': { by: '.ci/run', says: 'npm run programs' },
+  'berth check-health --login-server contoso.registry.example --ca ca.pem --image team/app:1': {
+    by: 'test/e2e/scenario-health.ts',
+    says: '--login-server=',
+  },
   'berth regions --name contoso': { by: 'test/cli/regions.test.ts', says: "'regions'" },
   'docker pull localhost:5000/team/app:latest': { by: 'test/e2e/scenario-sidecar.ts', says: 'localhost:' },
   'docker pull localhost:5000/library/alpine:3.22': {
