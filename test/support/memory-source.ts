@@ -12,6 +12,8 @@ export type SourceFault = {
   readonly refuses?: FailureKind;
   /** The body breaks off after so many bytes. */
   readonly cutAfter?: number;
+  /** Nothing comes until this is so, and then it breaks off. */
+  readonly cutWhen?: () => boolean;
   /** As what the break is told; left out: a connection that was cut. */
   readonly cutBy?: FailureKind;
   /** Nothing comes after so many bytes, until it is aborted. */
@@ -83,7 +85,12 @@ export function createMemorySource(
 
     function step(): void {
       if (isOver) return;
-      const cut = begin + (fault.cutAfter ?? Number.POSITIVE_INFINITY);
+      if (fault.cutWhen?.() === false) {
+        setImmediate(step);
+        return;
+      }
+      const cut =
+        fault.cutWhen === undefined ? begin + (fault.cutAfter ?? Number.POSITIVE_INFINITY) : position;
       if (position >= cut) {
         over(new UpstreamFailure(fault.cutBy ?? 'connection_terminated', 'storage', 'cut'));
         return;

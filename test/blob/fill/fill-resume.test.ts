@@ -126,16 +126,24 @@ t.test('a host that is gone leads to another one at once', async (t) => {
 
 t.test('requests that fail side by side are one failure of their host', async (t) => {
   let now = 0;
-  const scene = await openFillScene(t, { now: () => (now += 0.01) });
+  const resumeLimits = { triesWithoutProgress: 1 };
+  const scene = await openFillScene(t, { now: () => (now += 0.01), resumeLimits });
   const large = randomContent(120 * PIECE_BYTES);
-  let broken = 0;
+  let stuck = 0;
+  let isCut = false;
   const source = scene.source(large, {
     chunkBytes: 512,
-    // All that run at that time break off, which alone would be half of the host's patience.
-    fault: () => (source.open.max >= 4 && broken++ < 8 ? { cutAfter: 0 } : undefined),
+    // Once several run at once, all that do break off together.
+    fault() {
+      if (isCut || (stuck === 0 && source.open.count < 3)) return undefined;
+      stuck += 1;
+      return { cutWhen: () => isCut };
+    },
   });
   const reading = read(scene.pool, await mustOpen(scene.join(large, source)));
-  t.strictSame(await reading.ended, { kind: 'end', matches: true });
+  await until(() => stuck >= 2 && source.open.count === stuck, 'all that run stand still');
+  isCut = true;
+  t.strictSame(await reading.ended, { kind: 'end', matches: true }, `${stuck} at once`);
   t.ok(reading.bytes().equals(large.bytes));
   await nothingLeft(scene);
 });
