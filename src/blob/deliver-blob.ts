@@ -83,9 +83,18 @@ class Delivery implements BlobSink {
     return this.position > 0 || this.settled || this.response.writableEnded;
   }
 
+  /**
+   * Nothing that is written now is ever called back: Node discards it, or queues it for good, from the moment that the connection
+   * ends; the response says so some events later.
+   */
+  private get isGone(): boolean {
+    const { destroyed, socket } = this.response;
+    return destroyed || (socket !== null && !socket.writable);
+  }
+
   data(chunk: Buffer, slab: Slab | undefined): void {
     // Empty: what a source that ignores Range sends before the first byte that was asked for.
-    if (this.response.destroyed || chunk.length === 0) {
+    if (chunk.length === 0 || this.isGone) {
       this.pool.unpin(slab);
       return;
     }

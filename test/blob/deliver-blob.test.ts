@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import t from 'tap';
 import { type DeliveryOutcome, deliverBlob } from '../../src/blob/deliver-blob.ts';
 import { LocalFailure } from '../../src/blob/local-failure.ts';
@@ -7,6 +7,7 @@ import { WrongContent } from '../../src/blob/wrong-content.ts';
 import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
 import { createTestClient } from '../support/http-client.ts';
 import { closeServer, listen } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 const FAILURES: readonly { failure: BlobFailure; ended: string; outcome: DeliveryOutcome['kind'] }[] = [
   { failure: new LocalFailure('the disk'), ended: 'short', outcome: 'incomplete' },
@@ -37,6 +38,53 @@ for (const { failure, ended, outcome } of FAILURES) {
     t.strictSame(
       outcomes.map(({ kind }) => kind),
       [outcome],
+    );
+  });
+}
+
+// Node says nothing of a write to a connection that has just gone, until the response closes some events later.
+for (const [name, leave] of [
+  ['destroyed', (response: ServerResponse) => response.socket?.destroy()],
+  ['ended', (response: ServerResponse) => response.socket?.end()],
+] as const) {
+  t.test(`bytes for a connection that is ${name} go back to the pool`, async (t) => {
+    const pool = createBufferPool(1024 * 1024);
+    const { promise: piped, resolve } = Promise.withResolvers<BlobSink>();
+    const { promise: taken, resolve: onResponse } = Promise.withResolvers<ServerResponse>();
+    const { promise: delivered, resolve: onDelivered } = Promise.withResolvers<void>();
+    const outcomes: DeliveryOutcome[] = [];
+    const server = createServer((_request, response) => {
+      response.writeHead(206, { 'content-length': 1_000_000 });
+      const content = { length: 1_000_000, pipe: resolve, pause() {}, resume() {}, cancel() {} };
+      const decided = (how: DeliveryOutcome) => void outcomes.push(how);
+      onResponse(response);
+      void deliverBlob(content, response, { verifier: undefined, pool, sent: { inc() {} }, decided }).then(
+        onDelivered,
+      );
+    });
+    const port = await listen(server);
+    t.teardown(() => closeServer(server));
+    const client = createTestClient({});
+    const { promise: answered, resolve: onAnswered } = Promise.withResolvers<void>();
+    const got = client.send(`http://127.0.0.1:${port}/`, { onAnswered });
+    const [sink, response] = [await piped, await taken];
+    const send = () => {
+      const slab = pool.take(0);
+      const chunk = slab.buffer.subarray(0, 1000);
+      sink.data(chunk, pool.pin(chunk));
+      pool.retire(slab, () => true);
+    };
+    send();
+    await answered;
+    leave(response);
+    t.notOk(response.destroyed, 'the response does not know yet');
+    for (let count = 0; count < 5; count += 1) send();
+    await got;
+    await delivered;
+    await until(() => pool.bytes.lent === 0, 'every buffer is back');
+    t.strictSame(
+      outcomes.map(({ kind }) => kind),
+      ['client_closed'],
     );
   });
 }
