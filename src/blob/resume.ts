@@ -48,8 +48,9 @@ export type ResumeLimits = {
 
 /** Of a body that has begun: the client can not be told anything but bytes, so patience is all there is. */
 export const BODY_RESUME_LIMITS: ResumeLimits = {
-  // With full jitter about 10 s together: a storage account that fails over, a load balancer that is replaced.
-  triesWithoutProgress: 8,
+  // With full jitter about a minute together, and never under half of it: a storage account that fails over, a server that is
+  // started again. Eight of them were over after 3 s when chance would have it.
+  triesWithoutProgress: 32,
   // A blob of 16 GiB that is cut every 64 MiB.
   triesInAll: 256,
   // Two idle timeouts by default; a client that still waits then is better off with its own resume.
