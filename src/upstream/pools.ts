@@ -15,8 +15,13 @@ export type Pools = {
   /** For requests with a streamed body: they last as long as their client likes, and questions must not wait for that. */
   readonly uploads: Dispatcher;
   readonly tokenService: Dispatcher;
-  /** For blob bytes, whoever serves them: also the registry's own, where it does not redirect. */
+  /**
+   * For blob bytes, whoever serves them: also the registry's own, where it does not redirect. Its bytes lie in recycled buffers: only
+   * for who pins what it keeps (`startTransfer`), never for a body that is read as a stream.
+   */
   readonly storage: Dispatcher;
+  /** For documents that a registry keeps at storage hosts: manifests, lists. */
+  readonly storedDocuments: Dispatcher;
   /** Ends every connection, also those in use. */
   close(): Promise<void>;
 };
@@ -76,12 +81,14 @@ export function createPools(upstream: UpstreamConfig, deps: PoolsDeps): Pools {
     uploads: open(undefined),
     tokenService: open(undefined),
     storage: open(deps.openStorageSocket),
+    storedDocuments: open(undefined),
   };
   return {
     registry: guard(opened.registry),
     uploads: guard(opened.uploads),
     tokenService: guard(opened.tokenService),
     storage: guard(opened.storage),
+    storedDocuments: guard(opened.storedDocuments),
     async close() {
       await Promise.all(Object.values(opened).map((dispatcher) => dispatcher.destroy()));
     },

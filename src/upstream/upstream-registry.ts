@@ -128,7 +128,7 @@ export function createUpstreamRegistry(
     ),
     uploads: createExchange(pools.uploads, 'registry', { timeouts, metrics, tracing }),
     tokenService: createExchange(pools.tokenService, 'token_service', { timeouts, metrics, tracing }),
-    storage: createExchange(pools.storage, 'storage', { timeouts, metrics, tracing }),
+    storage: createExchange(pools.storedDocuments, 'storage', { timeouts, metrics, tracing }),
   };
   // What Berth asks on its own has no client whose patience would bound it.
   const options = {

@@ -82,7 +82,7 @@ t.test('own credentials in a region go with own credentials at home', async (t) 
     ...registry,
     regions: [{ name: 'eastus' }, { name: 'westus', upstream: { url, auth: both } }],
   };
-  t.match(problemsOf(wrong), [/^regions\[1\]\.upstream\.auth: names both file and exec; /]);
+  t.match(problemsOf(wrong), [/^regions\[1\]\.upstream\.auth: names file and exec; keep exactly one of /]);
 });
 
 t.test('clients, home and served regions', async (t) => {
