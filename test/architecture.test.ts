@@ -140,7 +140,6 @@ const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
   'prom-client': (file) => file.startsWith('metrics/'),
   commander: (file) => file.startsWith('cli/') || file === 'main.ts',
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
-  ajv: (file) => file.startsWith('config/'),
   fastify: (file) => file.startsWith('listener/') || file.startsWith('console/'),
   '@azure/storage-blob': isObjectStore,
   '@aws-sdk/client-s3': isObjectStore,

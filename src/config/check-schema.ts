@@ -1,9 +1,7 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-
 import { isRecord, isSize } from './complete.ts';
+import { findViolations, type Violation } from './find-violations.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { nearestName } from './nearest-name.ts';
-import { isNotImplemented } from './not-implemented.ts';
 import { parseSize, SIZE_UNITS } from './parse-size.ts';
 import type { ConfigPath, Finding } from './problem.ts';
 import { describeValue, showValue } from './show-value.ts';
@@ -17,30 +15,13 @@ export function checkSchema(
   value: unknown,
 ): { findings: readonly Finding[]; remaining: unknown } {
   const sizes = replaceSizes(schema, value, []);
-  const validate = validatorOf(schema);
   const findings: Finding[] = [...sizes.findings];
   let remaining = sizes.value;
-  if (!validate(sizes.value)) {
-    for (const error of validate.errors ?? []) {
-      const path = pathOf(error, sizes.value);
-      findings.push(describe(error, path));
-      if (error.keyword !== 'required' && error.keyword !== 'additionalProperties') {
-        remaining = without(remaining, path);
-      }
-    }
+  for (const violation of findViolations(schema, sizes.value)) {
+    findings.push(describe(violation));
+    if (violation.name === undefined) remaining = without(remaining, violation.path);
   }
   return { findings, remaining };
-}
-
-/** Compiling costs ten milliseconds and depends on the schema alone, which never changes: once is enough. */
-const validators = new WeakMap<JsonSchema, ValidateFunction>();
-
-function validatorOf(schema: JsonSchema): ValidateFunction {
-  const known = validators.get(schema);
-  if (known !== undefined) return known;
-  const validate = new Ajv({ allErrors: true, allowUnionTypes: true, verbose: true }).compile(schema);
-  validators.set(schema, validate);
-  return validate;
 }
 
 /** Sizes as numbers, so that the schema's own limits hold for `4MiB`, too. */
@@ -73,29 +54,24 @@ function replaceSizes(
   };
 }
 
-function describe(error: ErrorObject, path: ConfigPath): Finding {
-  // `verbose` gives the part of our own schema that the error is about.
-  const schema = error.parentSchema as JsonSchema;
-  const shown = showValue(error.data);
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const name = String(error.params['additionalProperty']);
+function describe({ path, keyword, schema, data, name = '' }: Violation): Finding {
+  const shown = showValue(data);
+  switch (keyword) {
+    case 'additionalProperties':
       return describeUnknownField([...path, name], name, Object.keys(schema.properties ?? {}));
-    }
     case 'required': {
-      const name = String(error.params['missingProperty']);
       const meaning = schema.properties?.[name]?.description;
       const message = `is missing`;
       return { path: [...path, name], message, hint: `add it: ${meaning ?? 'it has no default'}` };
     }
     case 'type': {
       const types = [schema.type].flat().map((type) => TYPE_NAMES[type] ?? type);
-      const message = `must be ${types.join(' or ')}, but is ${describeValue(error.data)}`;
-      return { path, message, hint: hintForType(schema, error.data) };
+      const message = `must be ${types.join(' or ')}, but is ${describeValue(data)}`;
+      return { path, message, hint: hintForType(schema, data) };
     }
     case 'enum': {
       const allowed = schema.enum ?? [];
-      const nearest = typeof error.data === 'string' ? nearestName(error.data, allowed) : undefined;
+      const nearest = typeof data === 'string' ? nearestName(data, allowed) : undefined;
       const hint = nearest === undefined ? 'write one of them' : `did you mean ${nearest}?`;
       return { path, message: `${shown} is none of ${allowed.join(', ')}`, hint };
     }
@@ -114,16 +90,12 @@ function describe(error: ErrorObject, path: ConfigPath): Finding {
       return { path, message: 'is empty', hint: `fill it in: ${schema.description}` };
     case 'maxLength':
       return { path, message: `is longer than ${schema.maxLength} characters`, hint: 'shorten it' };
-    default:
+    case 'pattern':
       return { path, message: `${shown} is not allowed here`, hint: `what it is: ${schema.description}` };
   }
 }
 
 function describeUnknownField(path: ConfigPath, name: string, known: readonly string[]): Finding {
-  if (isNotImplemented(path)) {
-    const hint = 'remove it: a rule that is not enforced must not look as if it were';
-    return { path, atKey: true, message: 'is not implemented in this version', hint };
-  }
   const nearest = nearestName(name, known);
   const hint = nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean ${nearest}?`;
   return { path, atKey: true, message: 'is not a known field', hint };
@@ -146,23 +118,6 @@ function hintForType(schema: JsonSchema, value: unknown): string {
     return 'take the quotes away';
   }
   return `what it is: ${schema.description}`;
-}
-
-/** ajv's JSON pointer (RFC 6901) as a path; list positions as numbers. */
-function pathOf(error: ErrorObject, value: unknown): ConfigPath {
-  const path: (string | number)[] = [];
-  let current = value;
-  for (const token of error.instancePath.split('/').slice(1)) {
-    const name = token.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (Array.isArray(current)) {
-      path.push(Number(name));
-      current = current[Number(name)];
-    } else {
-      path.push(name);
-      current = isRecord(current) ? current[name] : undefined;
-    }
-  }
-  return path;
 }
 
 /** A copy with the value at the path taken out; entries of a list keep their positions. */
