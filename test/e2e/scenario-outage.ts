@@ -19,7 +19,7 @@ const METRICS_PORT = 9481;
 /** Bytes that clients have got when storage dies, together, of 300 MB each. */
 const UNDER_WAY = 40 * 1024 * 1024;
 /** Milliseconds that storage is away, its own start not counted. */
-const AWAY_MS = 3000;
+const AWAY_MS = 8000;
 const WAIT_MS = 120_000;
 const CLIENTS = { daemons: 1, skopeos: 1 };
 

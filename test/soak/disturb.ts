@@ -4,7 +4,16 @@ import { type Fleet, REGISTRY, type Replica } from './fleet.ts';
 import type { Random } from './random.ts';
 
 /** What an operator does, and what befalls a machine. */
-export const DISTURBANCES = ['reload', 'gc', 'remove', 'rotate', 'switch', 'empty', 'kill'] as const;
+export const DISTURBANCES = [
+  'reload',
+  'gc',
+  'remove',
+  'rotate',
+  'switch',
+  'empty',
+  'restart',
+  'kill',
+] as const;
 export type Disturbance = (typeof DISTURBANCES)[number];
 
 export type Disturber = {
@@ -31,6 +40,7 @@ const WEIGHTS: Readonly<Record<Disturbance, number>> = {
   rotate: 1,
   switch: 1,
   empty: 3,
+  restart: 1,
   kill: 1,
 };
 
@@ -54,9 +64,10 @@ export function createDisturber(options: {
     await replica.berth().command(args);
   };
 
-  async function killOne(signal: AbortSignal): Promise<void> {
-    say(`${mortal.name} is killed`);
-    mortal.kill();
+  async function replaceOne(how: 'restart' | 'kill', signal: AbortSignal): Promise<void> {
+    say(`${mortal.name}: ${how}`);
+    if (how === 'kill') mortal.kill();
+    else await mortal.stop();
     await sleep(random.between(...AWAY_MS), undefined, { signal }).catch(() => undefined);
     await mortal.restart();
   }
@@ -94,8 +105,9 @@ export function createDisturber(options: {
       case 'empty':
         // Its line may be broken now.
         return fleet.emptyStore().catch(() => undefined);
+      case 'restart':
       case 'kill':
-        return killOne(signal);
+        return replaceOne(what, signal);
     }
   }
 

@@ -25,6 +25,8 @@ export type Replica = {
   readonly pid: () => number | undefined;
   /** SIGKILL. */
   kill(): void;
+  /** SIGTERM, as a rolling update does it; throws unless it ends well by itself. */
+  stop(): Promise<void>;
   /** In its place again, its cache as it was. */
   restart(): Promise<void>;
 };
@@ -206,6 +208,11 @@ async function startReplica(place: Place, index: number, ends: (() => Promise<un
       isUp = false;
       process.kill(berth.daemon.pid, 'SIGKILL');
     },
+    async stop() {
+      isUp = false;
+      const { code, signal } = await berth.daemon.end();
+      if (code !== 0) throw new Error(`SIGTERM ended it with ${code ?? signal}`);
+    },
     async restart() {
       await berth.daemon.end();
       berth = await start(true);
@@ -234,7 +241,7 @@ function setupOf(
       ticket: { keyFile: join(directory, 'ticket.keys') },
       admin: { socket: join(own, 'admin.sock') },
       // Short enough that stalls of a few seconds are noticed, and that a stuck process is found while the soak runs.
-      timeouts: { connectSeconds: 3, headersSeconds: 5, idleSeconds: 5 },
+      timeouts: { connectSeconds: 3, headersSeconds: 5, idleSeconds: 5, drainSeconds: 5 },
       readiness: { stuckSeconds: 15 },
       state: `redis://127.0.0.1:${REDIS_PORT}`,
       cache: { memoryMaxBytes: '4MiB', ...(keepsBlobs && blobCache(authority, directory, own, store)) },

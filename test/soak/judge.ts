@@ -10,6 +10,8 @@ export const MOST_RISE_BYTES = 48 * MIB;
 export const MOST_GROWTH_BYTES = 160 * MIB;
 /** Descriptors more than before: connections that are kept for the next question, to more hosts than before. */
 export const MOST_MORE_DESCRIPTORS = 24;
+/** What a cache may have on disk beside its blobs: its index, and the last block of each file. */
+export const MOST_MORE_DISK_BYTES = 4 * MIB;
 /** As many lines of a long list as tell what is wrong. */
 const SHOWN = 5;
 
@@ -53,7 +55,9 @@ export async function judge(outcome: SoakOutcome, report: Report): Promise<void>
 }
 
 function lentCase(quiet: readonly Quiet[]): string {
-  for (const { name, after } of quiet) {
+  for (const { name, after, diskBytes } of quiet) {
+    const besides = diskBytes - after.publishedBytes;
+    expect(besides <= MOST_MORE_DISK_BYTES, `${name}: ${inMib(besides)} on disk that are no blob`);
     const { bufferBytes, fills, requests, uploads, connections, partialBytes } = after;
     expectEqual(
       { bufferBytes, fills, requests, uploads, connections, partialBytes },
@@ -61,7 +65,7 @@ function lentCase(quiet: readonly Quiet[]): string {
       name,
     );
   }
-  return 'buffers, fills, requests, connections, uploads and partial blobs: 0';
+  return 'buffers, fills, requests, connections, uploads and partial blobs: 0; nothing on disk but blobs';
 }
 
 function handlesCase(quiet: readonly Quiet[]): string {

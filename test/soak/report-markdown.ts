@@ -69,7 +69,7 @@ again. \`.ci/run\` ends with it.
 Three replicas with shared ticket keys and a Redis, two of them with a cache and a container of shared blobs, one without, stand before two regions, each a distribution registry with its own
 Azurite. Every line
 between them is a TCP proxy that breaks by a seeded plan, all lines at once and independently of one another: cut (FIN), reset (RST), stall, slow, delay, refuse, half open (taken,
-then silent, then reset), garbage (a changed byte; not before Redis, which is spoken to in the clear), outage. Meanwhile one replica is killed with SIGKILL and started again, keys are
+then silent, then reset), garbage (a changed byte; not before Redis, which is spoken to in the clear), outage. Meanwhile one replica is killed with SIGKILL, or ended with SIGTERM, and started again, keys are
 rotated, the configuration is reloaded, data endpoints are switched off and on, blobs are removed and collected, the shared
 container is emptied. The caches hold less than is pulled, so that blobs come and go.
 
@@ -82,7 +82,7 @@ What must hold:
 - with the retries of ordinary clients everybody is done once the faults pause;
 - \`/readyz\` is 200 and \`berth_stuck\` 0 all the time, faults or not;
 - no 500, nothing uncaught, no command fails;
-- in the end, without clients: no buffer lent, no fill, request, upload or connection left, no partial blob; handles and memory are what they were.
+- in the end, without clients: no buffer lent, no fill, request, upload or connection left, no partial blob, nothing on disk but blobs; handles and memory are what they were.
 `;
 
 const NOT_COVERED = `## What it does not cover
@@ -134,8 +134,10 @@ function heldTable({ quiet }: SoakOutcome): readonly string[] {
       'buffers',
       'fills',
       'partial blobs',
+      'blobs',
+      'on disk',
     ],
-    quiet.flatMap(({ name, before, after }) =>
+    quiet.flatMap(({ name, before, after, diskBytes }) =>
       (
         [
           ['before', before],
@@ -150,6 +152,8 @@ function heldTable({ quiet }: SoakOutcome): readonly string[] {
         inMib(held.bufferBytes),
         String(held.fills),
         inMib(held.partialBytes),
+        inMib(held.publishedBytes),
+        held === after ? inMib(diskBytes) : '',
       ]),
     ),
   );

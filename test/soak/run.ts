@@ -14,10 +14,16 @@ const report = createReport((line) => console.log(line));
 const stop = new AbortController();
 /** Milliseconds to end everything in; what then still lives, the outer half ends. */
 const END_MS = 60_000;
+/** Milliseconds that all but the faults may take: start, warm-up, pauses, the last pulls. */
+const BESIDES_MS = 1_200_000;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));
 }
+setTimeout(
+  () => stop.abort(new Error('the soak does not come to its end: a client is never done')),
+  settings.seconds * 1000 + BESIDES_MS,
+).unref();
 // Without the outer half nobody would clean up after this one.
 setInterval(() => {
   if (process.ppid !== settings.machinePid) stop.abort(new Error('the outer half is gone'));

@@ -14,10 +14,16 @@ import { runPusher } from './pusher.ts';
 import { createRandom } from './random.ts';
 import type { SoakSettings } from './settings.ts';
 import { createTasks, type Tally, type Tasks } from './task.ts';
-import { type Held, lookAt, startWatch } from './watch.ts';
+import { diskBytesOf, type Held, lookAt, startWatch } from './watch.ts';
 
 /** One replica's own, without faults and clients: before, and after. */
-export type Quiet = { readonly name: string; readonly before: Held; readonly after: Held };
+export type Quiet = {
+  readonly name: string;
+  readonly before: Held;
+  readonly after: Held;
+  /** On disk, afterwards. */
+  readonly diskBytes: number;
+};
 
 export type SoakOutcome = {
   readonly tally: Tally;
@@ -165,10 +171,7 @@ async function runSoak(
       complaints: watch.complaints,
       looks: watch.looks(),
       lasting: lasting.map((replica) => ({ name: replica.name, samples: watch.samples(replica) })),
-      quiet: fleet.replicas.flatMap(({ name }, index) => {
-        const [one, other] = [before[index], after[index]];
-        return one === undefined || other === undefined ? [] : [{ name, before: one, after: other }];
-      }),
+      quiet: await quietOf(fleet, before, after),
       metrics: await Promise.all(
         lasting.map(async ({ name, berth }) => ({ name, text: await berth().metrics() })),
       ),
@@ -255,6 +258,20 @@ async function untilQuiet(fleet: Fleet, say: (text: string) => void, stop: Abort
     }
     await sleep(1000, undefined, { signal: stop });
   }
+}
+
+async function quietOf(
+  { replicas }: Fleet,
+  before: readonly Held[],
+  after: readonly Held[],
+): Promise<Quiet[]> {
+  const found: Quiet[] = [];
+  for (const [index, replica] of replicas.entries()) {
+    const [one, other] = [before[index], after[index]];
+    if (one === undefined || other === undefined) throw new Error(`${replica.name} was not there`);
+    found.push({ name: replica.name, before: one, after: other, diskBytes: await diskBytesOf(replica) });
+  }
+  return found;
 }
 
 /** A 500 and what nobody has caught: whatever happens on a line, these are Berth's own. */

@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sumOf } from '../e2e/replicas/replicas-scene.ts';
 import type { Replica } from './fleet.ts';
@@ -13,6 +14,7 @@ export type Held = {
   readonly bufferBytes: number;
   readonly fills: number;
   readonly partialBytes: number;
+  readonly publishedBytes: number;
   readonly requests: number;
   readonly uploads: number;
 };
@@ -48,10 +50,32 @@ export async function lookAt(replica: Replica): Promise<Held | undefined> {
     bufferBytes: sumOf(text, 'berth_buffer_pool_bytes{state="in_use"'),
     fills: sumOf(text, 'berth_fills_in_flight'),
     partialBytes: sumOf(text, 'berth_cache_size_bytes{state="partial"'),
+    publishedBytes: sumOf(text, 'berth_cache_size_bytes{state="published"'),
     requests: sumOf(text, 'berth_http_requests_in_flight'),
     uploads: sumOf(text, 'berth_shared_upload_queue_length'),
   };
 }
+
+/** Bytes that a replica's cache really has on disk, whatever it counts itself; 0 without one. */
+export async function diskBytesOf(replica: Replica): Promise<number> {
+  const entries = await readdir(replica.cacheDirectory, { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
+  const files = entries.filter((entry) => entry.isFile());
+  const blocks = await Promise.all(
+    // What goes meanwhile has no bytes.
+    files.map(({ parentPath, name }) =>
+      stat(join(parentPath, name)).then(
+        (of) => of.blocks,
+        () => 0,
+      ),
+    ),
+  );
+  return blocks.reduce((sum, count) => sum + count, 0) * BLOCK_BYTES;
+}
+
+/** POSIX: `st_blocks` counts in these, whatever the file system. */
+const BLOCK_BYTES = 512;
 
 async function fetchText(replica: Replica, path: string): Promise<{ status: number; body: string }> {
   const signal = AbortSignal.timeout(ANSWER_MS);
