@@ -79,6 +79,8 @@ export function createBreaker({ now, onState, holdMs: firstHoldMs }: BreakerDeps
     return outcomes.length >= LEAST_OUTCOMES && failures / outcomes.length >= FAILURE_RATE;
   }
 
+  // A clock that was set back holds nothing up until it is as late again.
+  const isHeld = (elapsed: number): boolean => elapsed >= 0 && elapsed < holdMs();
   const holdMs = (): number => Math.min(firstHoldMs * 2 ** (trips - 1), MAX_HOLD_MS);
 
   return {
@@ -95,7 +97,7 @@ export function createBreaker({ now, onState, holdMs: firstHoldMs }: BreakerDeps
           return;
         case 'failing':
           // Too early: what flaps would be used again at each up.
-          if (now() - status.since < holdMs()) return;
+          if (isHeld(now() - status.since)) return;
           successes += 1;
           if (successes >= SUCCESSES_TO_RECOVER) enter('recovering', status.reason);
           return;

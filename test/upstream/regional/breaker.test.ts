@@ -104,3 +104,11 @@ t.test(
     t.equal(breaker.isUsable, true);
   },
 );
+
+t.test('a clock that is set back does not leave a region out for as long', async (t) => {
+  const { breaker, pass } = open();
+  fail(breaker, 3);
+  pass(-3_600_000);
+  succeed(breaker, 2);
+  t.equal(breaker.isUsable, true);
+});
