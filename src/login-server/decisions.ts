@@ -274,8 +274,11 @@ export function createDecisions<T>(deps: {
     return look;
   }
 
-  function takeOver(key: string, { value, until }: { value: T; until: number }): Verdict<T> {
-    const verdict: Verdict<T> = { kind: 'allowed', value };
+  function takeOver(
+    key: string,
+    { value, until }: { value: T; until: number },
+  ): Extract<Verdict<T>, { kind: 'allowed' }> {
+    const verdict = { kind: 'allowed', value } as const;
     kept.set(key, { verdict, until, asked: ++order });
     count('shared');
     return verdict;
@@ -297,7 +300,9 @@ export function createDecisions<T>(deps: {
         return { ...open, isPublic: true };
       }
       if (look?.caller !== undefined) return takeOver(asker.key, look.caller);
-      if (look?.open !== undefined) return takeOver(askerOf(question, 'public').key, look.open);
+      if (look?.open !== undefined) {
+        return { ...takeOver(askerOf(question, 'public').key, look.open), isPublic: true };
+      }
       const stale = (outages.get(asker.key) ?? 0) > now() ? findStale(question, of, asker) : undefined;
       if (stale !== undefined) {
         count('stale');
