@@ -24,6 +24,8 @@ export type BlobExchange = {
   readonly signal: AbortSignal;
   /** Takes the response over from Fastify; called once, when the header section is about to be written. */
   takeResponse(): ServerResponse;
+  /** What the source refused (401, 403), renewed or not: whatever led to it is of no more use. */
+  linkRefused(): Promise<void>;
   /** How the delivery ended, for the log line; not called where `respond` throws. */
   ended(outcome: BlobOutcome, failure: string | undefined): void;
 };
@@ -145,6 +147,7 @@ export function createBlobResponder(deps: {
       } catch (error) {
         // A length that led to a contradiction is worth less than asking again.
         if (error instanceof UpstreamFailure) {
+          if (isRefusal(error)) await exchange.linkRefused();
           lengths.forget(blob.registry, blob.digest);
           metrics.upstreamFailures.inc({ upstream: error.where, reason: error.kind });
         }
@@ -170,8 +173,13 @@ function report(exchange: BlobExchange, outcome: DeliveryOutcome, metrics: Metri
   metrics.blobIncomplete.inc({ reason });
   if (outcome.kind === 'digest_mismatch') metrics.blobDigestMismatches.inc({ stage: 'blob' });
   if (outcome.kind === 'incomplete' && outcome.failure instanceof UpstreamFailure) {
+    if (isRefusal(outcome.failure)) void exchange.linkRefused();
     metrics.upstreamFailures.inc({ upstream: outcome.failure.where, reason: outcome.failure.kind });
   }
+}
+
+function isRefusal({ status }: UpstreamFailure): boolean {
+  return status === 401 || status === 403;
 }
 
 function isUnsatisfiable(error: unknown): boolean {

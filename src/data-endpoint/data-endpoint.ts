@@ -25,6 +25,8 @@ export type DataEndpointDeps = BlobSourceDeps & {
   readonly repositoryRules: RepositoryRules;
   readonly ticketKeys: () => TicketKeys;
   readonly responder: BlobResponder;
+  /** Told of a repository whose link was refused by its source: what was decided with it would lead there again. */
+  readonly onLinkRefused: (repository: string) => Promise<void>;
   /** Told the client's address with each valid ticket: a firewall that was in the way is not any more. */
   readonly onTicket: (clientAddress: string) => void;
   /** Unix milliseconds. */
@@ -71,6 +73,7 @@ export function createDataEndpoint(
           headers: request.raw.headers,
           signal: context.signal,
           takeResponse: () => takeResponse(call.reply),
+          linkRefused: () => deps.onLinkRefused(ticket.repository),
           ended: (outcome, failure) =>
             Object.assign(context.access, { outcome, ...(failure && { failure }) }),
         },

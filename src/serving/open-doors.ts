@@ -254,12 +254,13 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       ticketLifetimeSeconds: next.ticket.lifetimeSeconds,
       now: Date.now,
     };
+    const onLinkRefused = (repository: string) => own.blobDecisions.forget(registry.name, repository);
     const onTicket = (address: string) => migration.record(registry.name, clientNetwork(address), 'arrived');
     return {
       upstream,
       networkRules: createNetworkRules(registry),
       loginServer: createLoginServer(own),
-      dataEndpoint: createDataEndpoint({ ...own, onTicket }),
+      dataEndpoint: createDataEndpoint({ ...own, onTicket, onLinkRefused }),
       openSource: (facts) => openSource(facts, own),
       takeLimits: () => queue.configure(registry.upstream.limits),
       parts: { registry, queue, connectedBy, authorities, clients, decidedBy, decisionScope },

@@ -64,6 +64,7 @@ async function openResponder(
       headers: request.headers,
       signal: new AbortController().signal,
       takeResponse: () => response,
+      linkRefused: async () => undefined,
       ended: (outcome: string) => void outcomes.push(outcome),
     };
     responder

@@ -172,6 +172,23 @@ t.test('E4 a right that was taken away ends the body when its link is renewed', 
   }
 });
 
+t.test('D11 C7 a decision whose link was refused leads nobody there again', async (t) => {
+  for (const amid of [false, true]) {
+    const scene = await openResumeScene(t, { auth: PRIVATE });
+    const authorization = await bearerOf(scene, { authorization: basic('ana') });
+    const { one, links } = scene;
+    links.next = () => one.url('old', soon(3600));
+    const url = await scene.ticketUrl({ authorization });
+    links.next = () => one.url('new', soon(3600));
+    if (amid) one.acts.push({ endsAt: MIDDLE, sent: () => one.refused.add('old') });
+    else one.refused.add('old');
+    t.match(await scene.send(url), amid ? { status: 200, ended: 'short' } : { status: 403 });
+    const again = await scene.ticketUrl({ authorization });
+    t.match(ticketOf(scene, again).source, { url: /sig=new/ });
+    t.ok((await scene.send(again)).body.equals(scene.blob), `amid: ${amid}`);
+  }
+});
+
 t.test('E5 which tickets hold a token', async (t) => {
   const scene = await openResumeScene(t, { auth: PRIVATE, registry: ASKED });
   const { one, links } = scene;
