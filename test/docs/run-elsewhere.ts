@@ -49,7 +49,7 @@ export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
     says: 'localhost:',
   },
   'docker pull hub.registry.example:8443/library/alpine:3.22': DOCKER_PULL,
-  'sudo cp -r client/etc/docker/certs.d /etc/docker/': DOCKER_PULL,
+  'sudo mkdir -p /etc/docker && sudo cp -r client/etc/docker/certs.d /etc/docker/': DOCKER_PULL,
   'echo "127.0.0.1 hub.registry.example hub.here.data.registry.example" | sudo tee -a /etc/hosts': {
     by: 'test/e2e/hosts-file.ts',
     says: '127.0.0.1 localhost',
