@@ -40,6 +40,7 @@ try {
   if (settings.reportFile !== undefined) await writeFile(settings.reportFile, text);
   console.log(`\n${text}`);
 } catch (error) {
-  report.fail('set-up', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const why: unknown = stop.signal.aborted ? stop.signal.reason : error;
+  report.fail('set-up', why instanceof Error ? (why.stack ?? why.message) : String(why));
 }
 process.exitCode = report.finish() ? 0 : CASES_FAILED;
