@@ -26,6 +26,8 @@ export type BlobExchange = {
   takeResponse(): ServerResponse;
   /** What the source refused (401, 403), renewed or not: whatever led to it is of no more use. */
   linkRefused(): Promise<void>;
+  /** What ended a body that was under way; not called where `respond` throws. */
+  failedAmid(failure: UpstreamFailure): void;
   /** How the delivery ended, for the log line; not called where `respond` throws. */
   ended(outcome: BlobOutcome, failure: string | undefined): void;
 };
@@ -173,6 +175,7 @@ function report(exchange: BlobExchange, outcome: DeliveryOutcome, metrics: Metri
   metrics.blobIncomplete.inc({ reason });
   if (outcome.kind === 'digest_mismatch') metrics.blobDigestMismatches.inc({ stage: 'blob' });
   if (outcome.kind === 'incomplete' && outcome.failure instanceof UpstreamFailure) {
+    exchange.failedAmid(outcome.failure);
     if (isRefusal(outcome.failure)) void exchange.linkRefused();
     metrics.upstreamFailures.inc({ upstream: outcome.failure.where, reason: outcome.failure.kind });
   }

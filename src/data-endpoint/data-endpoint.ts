@@ -4,6 +4,7 @@ import { createRenewSource, type RenewSource } from '../blob/renew-source.ts';
 import type { BlobResponder } from '../blob/respond-blob.ts';
 import type { RegistryConfig } from '../config/config.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
+import type { RequestContext } from '../listener/request-context.ts';
 import { takeResponse } from '../listener/take-response.ts';
 import { parseDigest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
@@ -27,6 +28,8 @@ export type DataEndpointDeps = BlobSourceDeps & {
   readonly responder: BlobResponder;
   /** Told of a repository whose link was refused by its source: what was decided with it would lead there again. */
   readonly onLinkRefused: (repository: string) => Promise<void>;
+  /** What an upstream is refused amid a body is an event of the request (U1). */
+  readonly auditFailure: (context: RequestContext, failure: UpstreamFailure) => void;
   /** Told the client's address with each valid ticket: a firewall that was in the way is not any more. */
   readonly onTicket: (clientAddress: string) => void;
   /** Unix milliseconds. */
@@ -73,6 +76,7 @@ export function createDataEndpoint(
           headers: request.raw.headers,
           signal: context.signal,
           takeResponse: () => takeResponse(call.reply),
+          failedAmid: (failure) => deps.auditFailure(context, failure),
           linkRefused: () => deps.onLinkRefused(ticket.repository),
           ended: (outcome, failure) =>
             Object.assign(context.access, { outcome, ...(failure && { failure }) }),

@@ -165,6 +165,7 @@ async function deliverInline(
         if (staleSince !== undefined) call.reply.headers(staleFields(staleSince, deps.now()));
         return takeResponse(call.reply);
       },
+      failedAmid: (failure) => deps.auditFailure(context, failure),
       linkRefused: () => deps.blobDecisions.forget(deps.registry.name, repository),
       ended: (outcome, failure) => Object.assign(context.access, { outcome, ...(failure && { failure }) }),
     },

@@ -5,12 +5,14 @@ import type { ManifestStore } from '../cache/manifest-store.ts';
 import type { RegistryConfig } from '../config/config.ts';
 import type { Migration } from '../endpoints/migration.ts';
 import type { Settings } from '../endpoints/settings.ts';
+import type { RequestContext } from '../listener/request-context.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ClientPolicy } from '../policy/client-policy.ts';
 import type { ClientRegions } from '../policy/client-regions.ts';
 import type { RepositoryRules } from '../policy/repository-rules.ts';
 import type { TicketKeys } from '../ticket/ticket-keys.ts';
 import type { Collapse } from '../upstream/collapse.ts';
+import type { UpstreamFailure } from '../upstream/failure.ts';
 import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import type { Decisions } from './decisions.ts';
 import type { FetchedManifest } from './fetch-manifest.ts';
@@ -34,6 +36,8 @@ export type LoginServerDeps = BlobSourceDeps & {
   readonly manifestFetches: Collapse<FetchedManifest>;
   readonly responder: BlobResponder;
   readonly beginTransfer: BeginTransfer;
+  /** What an upstream is refused amid a body is an event of the request (U1). */
+  readonly auditFailure: (context: RequestContext, failure: UpstreamFailure) => void;
   readonly repositoryRules: RepositoryRules;
   /** Undefined: the upstream decides with the caller's own credentials. */
   readonly clients: ClientPolicy | undefined;

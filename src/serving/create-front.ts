@@ -7,6 +7,7 @@ import type { RequestContext } from '../listener/request-context.ts';
 import { statusError } from '../oci/status-error.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import { failureToOciError } from '../upstream/failure-to-oci-error.ts';
+import { auditFailure } from './audit-failure.ts';
 import { checkCoverage } from './check-coverage.ts';
 import type { Doors } from './open-doors.ts';
 import type { ReloadRecord } from './reload-record.ts';
@@ -88,11 +89,4 @@ async function enter(call: DoorRequest, match: HostMatch, doors: Doors): Promise
   } finally {
     letGo();
   }
-}
-
-/** What an upstream was refused is an event of each request that it was refused for. */
-function auditFailure(context: RequestContext, { kind, where, refusal }: UpstreamFailure): void {
-  if (kind === 'redirect_refused') context.refuse('redirect_location', refusal);
-  if (kind === 'address_refused') context.refuse('address', where);
-  if (kind === 'proxy_configuration_error' && refusal !== undefined) context.refuse('realm', refusal);
 }

@@ -39,6 +39,7 @@ import { createCollapse } from '../upstream/collapse.ts';
 import { checkCredentialsFile } from '../upstream/credentials-file.ts';
 import type { RegionalUpstreamDeps } from '../upstream/regional/regional-upstream.ts';
 import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import { auditFailure } from './audit-failure.ts';
 import { createLease, type Lease } from './lease.ts';
 import { type OpenedUpstream, openUpstream } from './open-upstream.ts';
 import type { ReloadOutcome, ReloadRecord } from './reload-record.ts';
@@ -250,6 +251,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       registry,
       upstream: upstream.value,
       clients,
+      auditFailure,
       ticketKeys: deps.ticketKeys,
       ticketLifetimeSeconds: next.ticket.lifetimeSeconds,
       now: Date.now,

@@ -64,6 +64,7 @@ async function openResponder(
       headers: request.headers,
       signal: new AbortController().signal,
       takeResponse: () => response,
+      failedAmid: () => undefined,
       linkRefused: async () => undefined,
       ended: (outcome: string) => void outcomes.push(outcome),
     };
