@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 
+import { checkConfig } from '../config/check-config.ts';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
 import { findPreset, presetFields } from '../config/preset-fields.ts';
 import type { PresetName } from '../config/presets.ts';
 import { CliError, EXIT } from './cli-error.ts';
@@ -64,7 +64,7 @@ export function flagConfig(
       },
     ],
   };
-  const result = loadConfig({ text: JSON.stringify(file), fileName: 'flags', env });
+  const result = checkConfig({ value: file, locate: () => NOWHERE }, { fileName: 'flags', env });
   if (result.kind === 'ok') {
     const { config } = result;
     // From where the command was given, as any file on a command line.
@@ -81,6 +81,9 @@ export function flagConfig(
   });
   throw new CliError(lines.join('\n'), EXIT.wrongUsage);
 }
+
+/** Flags have no lines. */
+const NOWHERE = { line: 0, column: 0 };
 
 const FLAGS_OF_FIELDS = [
   { field: 'upstream.url', flag: '--upstream' },

@@ -1,7 +1,6 @@
 import { access, readFile } from 'node:fs/promises';
 
 import type { Config, RegistryConfig } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
 import { nearestName } from '../config/nearest-name.ts';
 import { describeCode, errorCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
@@ -23,6 +22,8 @@ export async function readConfig(
 ): Promise<{ readonly config: Config; readonly fileName: string }> {
   const fileName = file ?? deps.env['BERTH_CONFIG'] ?? DEFAULT_FILE;
   const text = await readText(fileName, file === undefined && deps.env['BERTH_CONFIG'] === undefined);
+  // With it comes YAML, which `serve --upstream` does without.
+  const { loadConfig } = await import('../config/load.ts');
   const result = loadConfig({ text, fileName, env: deps.env });
   if (result.kind === 'ok') return { config: result.config, fileName };
   throw new ConfigProblems(fileName, result.problems);
