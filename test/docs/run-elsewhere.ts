@@ -11,7 +11,7 @@ export const RUN_IN_ORDER: Readonly<Record<string, Runner>> = {
   'docs/migration.md': { by: 'test/docs/migration.test.ts', says: 'docs/migration.md' },
 };
 
-const DOCKER_PULL: Runner = { by: 'test/e2e/scenario-dedicated.ts', says: 'CLIENTS' };
+const NEWCOMER: Runner = { by: 'test/e2e/scenario-get-started.ts', says: 'docs/get-started.md' };
 
 /** Commands that need a real client, a real machine or a running Berth. */
 export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
@@ -44,16 +44,11 @@ export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
   },
   'berth regions --name contoso': { by: 'test/cli/regions.test.ts', says: "'regions'" },
   'docker pull localhost:5000/team/app:latest': { by: 'test/e2e/scenario-sidecar.ts', says: 'localhost:' },
-  'docker pull localhost:5000/library/alpine:3.22': {
-    by: 'test/e2e/scenario-sidecar.ts',
-    says: 'localhost:',
-  },
-  'docker pull hub.registry.example:8443/library/alpine:3.22': DOCKER_PULL,
-  'sudo mkdir -p /etc/docker && sudo cp -r client/etc/docker/certs.d /etc/docker/': DOCKER_PULL,
-  'echo "127.0.0.1 hub.registry.example hub.here.data.registry.example" | sudo tee -a /etc/hosts': {
-    by: 'test/e2e/hosts-file.ts',
-    says: '127.0.0.1 localhost',
-  },
+  'npm ci --omit=dev': { by: 'test/e2e/deploy/clone-checkout.ts', says: 'docs/get-started.md' },
+  'docker pull localhost:5000/library/alpine:3.22': NEWCOMER,
+  'docker pull hub.registry.example:8443/library/alpine:3.22': NEWCOMER,
+  'sudo mkdir -p /etc/docker && sudo cp -r client/etc/docker/certs.d /etc/docker/': NEWCOMER,
+  'echo "127.0.0.1 hub.registry.example hub.here.data.registry.example" | sudo tee -a /etc/hosts': NEWCOMER,
 };
 
 /** What is wrong with an entry: its file does not say what it should. */

@@ -14,7 +14,7 @@ import { createSpace } from './space.ts';
 // This is the outer half: it installs programs, makes the two network namespaces, runs `run.ts` inside the servers' one
 // and takes everything down again, whatever happened to that process.
 //
-// npm run e2e -- dedicated private   only these scenarios: direct dedicated mirror other health shells sidecar symptoms push blob-path warm regions
+// npm run e2e -- dedicated private   only these scenarios: direct dedicated mirror other health shells sidecar get-started symptoms push blob-path warm regions
 //                                    private leaks firewall-formats closed hostile console conformance process
 //                                    package image deploy observe outage short-links
 // BERTH_E2E_KEEP=1                   keeps the folder with all logs, as berth-e2e-kept-<pid> among the temporary ones

@@ -17,6 +17,7 @@ import { consoleScenario } from './scenario-console.ts';
 import { dedicatedScenario, mirrorScenario, otherDeliveriesScenario } from './scenario-dedicated.ts';
 import { directScenario } from './scenario-direct.ts';
 import { firewallFormatsScenario } from './scenario-firewall-formats.ts';
+import { getStartedScenario } from './scenario-get-started.ts';
 import { healthScenario } from './scenario-health.ts';
 import { hostileScenario } from './scenario-hostile.ts';
 import { leaksScenario } from './scenario-leaks.ts';
@@ -111,6 +112,7 @@ async function runBerthScenarios(world: World, berth: Berth): Promise<void> {
   if (wanted('health')) await healthScenario(world, berth);
   if (wanted('shells')) await shellsScenario(world, berth);
   if (wanted('sidecar')) await sidecarScenario(world);
+  if (wanted('get-started')) await getStartedScenario(world);
   if (wanted('symptoms')) await symptomsScenario(world, berth);
   if (wanted('push')) await pushScenario(world, berth);
   if (wanted('private')) await privateScenario(world, berth);

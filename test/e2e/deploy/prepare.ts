@@ -1,4 +1,5 @@
 import { type BuiltImage, buildBerthImage } from './build-image.ts';
+import { cloneCheckout } from './clone-checkout.ts';
 import { installPackage } from './install-package.ts';
 
 /** What needs the world outside, made before the run goes where there is none. */
@@ -6,6 +7,8 @@ export type Prepared = {
   readonly image: BuiltImage | undefined;
   /** A project that has the package installed. */
   readonly project: string | undefined;
+  /** A copy of the checkout with what `serve` needs installed. */
+  readonly clone: string | undefined;
 };
 
 /** Only what the wanted scenarios use. */
@@ -17,5 +20,6 @@ export async function prepare(
   return {
     image: isWanted('image') ? await buildBerthImage(directory, say) : undefined,
     project: isWanted('package') ? await installPackage(directory, say) : undefined,
+    clone: isWanted('get-started') ? await cloneCheckout(directory, say) : undefined,
   };
 }
