@@ -4,6 +4,7 @@ import type { IncompleteReason, Metrics } from '../metrics/metrics.ts';
 import type { Work } from '../metrics/running-work.ts';
 import { OciError } from '../oci/error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
+import { countFailure } from '../upstream/count-failure.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { BeginTransfer } from './begin-transfer.ts';
 import { type BlobAnswer, type BlobRequest, createBlobAnswers } from './blob-answers.ts';
@@ -151,7 +152,7 @@ export function createBlobResponder(deps: {
         if (error instanceof UpstreamFailure) {
           if (isRefusal(error)) await exchange.linkRefused();
           lengths.forget(blob.registry, blob.digest);
-          metrics.upstreamFailures.inc({ upstream: error.where, reason: error.kind });
+          countFailure(metrics, error);
         }
         throw error;
       }
@@ -177,7 +178,7 @@ function report(exchange: BlobExchange, outcome: DeliveryOutcome, metrics: Metri
   if (outcome.kind === 'incomplete' && outcome.failure instanceof UpstreamFailure) {
     exchange.failedAmid(outcome.failure);
     if (isRefusal(outcome.failure)) void exchange.linkRefused();
-    metrics.upstreamFailures.inc({ upstream: outcome.failure.where, reason: outcome.failure.kind });
+    countFailure(metrics, outcome.failure);
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Metrics } from '../metrics/metrics.ts';
+import { countFailure } from '../upstream/count-failure.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { BlobSource } from './blob-source.ts';
 import { createResumePolicy, type ResumeLimits, type ResumeReason, resumeReason } from './resume.ts';
@@ -85,7 +86,7 @@ export function createResumeSource(source: BlobSource, deps: ResumeDeps, limits:
         const step = policy.next(failure, { bytes: moved, retryable: mayRetry, renewable: isRenewable() });
         if (step.kind === 'give_up') throw failure;
         deps.metrics.blobResumes.inc({ reason: step.reason });
-        deps.metrics.upstreamFailures.inc({ upstream: failure.where, reason: failure.kind });
+        countFailure(deps.metrics, failure);
         await waitFor(step.afterMs, signal);
         if (step.kind === 'retry') return;
         moved = 0;

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Timeouts } from '../config/config.ts';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
 import { NO_TRACING, type Tracing, traced } from '../trace/tracing.ts';
+import { countFailure } from './count-failure.ts';
 import { endBody } from './end-body.ts';
 import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.ts';
 
@@ -76,8 +77,7 @@ export function createExchange(
     } catch (error) {
       const failure = classifyFailure(error, where);
       // A client that leaves is not a fault of the upstream's.
-      if (!leftByClient(request.signal))
-        metrics.upstreamFailures.inc({ upstream: where, reason: failure.kind });
+      if (!leftByClient(request.signal)) countFailure(metrics, failure);
       throw failure;
     }
   }

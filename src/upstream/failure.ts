@@ -28,6 +28,8 @@ export class UpstreamFailure extends Error {
   readonly refusal: RedirectRefusal | undefined;
   /** What the upstream's Retry-After asks for, with a 429 or 503. */
   readonly retryAfterSeconds: number | undefined;
+  /** `countFailure` has seen it. */
+  isCounted = false;
 
   /** `message` is for the log: hosts and numbers, never a query, a token or a header value. */
   constructor(kind: FailureKind, where: UpstreamRole, message: string, options: UpstreamFailureFacts = {}) {

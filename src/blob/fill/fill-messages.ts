@@ -58,6 +58,7 @@ export function toFacts(failure: UpstreamFailure): FailureFacts {
   return { kind, where, message, status, refusal, retryAfterSeconds };
 }
 
+/** The owner has counted it, once for all readers. */
 export function toFailure({ kind, where, message, ...facts }: FailureFacts): UpstreamFailure {
-  return new UpstreamFailure(kind, where, message, facts);
+  return Object.assign(new UpstreamFailure(kind, where, message, facts), { isCounted: true });
 }

@@ -1,4 +1,5 @@
 import type { PartialBlob } from '../../cache/blob-store.ts';
+import { countFailure } from '../../upstream/count-failure.ts';
 import type { UpstreamFailure } from '../../upstream/failure.ts';
 import type { Answer } from '../ask-source.ts';
 import type { FillDeps } from './fill-deps.ts';
@@ -268,9 +269,9 @@ export class FillTransfers implements TransferOwner {
   }
 
   private failed(source: FillSource, failure: UpstreamFailure, mark: FailureMark): void {
-    const { kind, status, where } = failure;
+    const { kind, status } = failure;
     const { metrics } = this.deps;
-    metrics.upstreamFailures.inc({ upstream: where, reason: kind });
+    countFailure(metrics, failure);
     const isTooMany = kind === 'connection_limit_reached' || status === 429 || status === 503;
     if (this.active.size > 0) this.width.failed();
     // While others go on it is the number of requests that was refused, not the blob.

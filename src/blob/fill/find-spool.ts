@@ -1,5 +1,6 @@
 import type { PartialBlob, StoredBlob } from '../../cache/blob-store.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { countFailure } from '../../upstream/count-failure.ts';
 import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { BlobSource } from '../blob-source.ts';
 import { askLength } from '../open-blob.ts';
@@ -49,6 +50,7 @@ async function askEach(
       return await askLength(sources[index] as BlobSource, signal, { ...deps, limits: resumeLimits });
     } catch (error) {
       if (signal.aborted || !(error instanceof UpstreamFailure)) throw error;
+      countFailure(deps.metrics, error);
       failure = error;
     }
   }
