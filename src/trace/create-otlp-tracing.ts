@@ -22,7 +22,10 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
-import type { Span, SpanAttributes, SpanKind, Tracing } from './tracing.ts';
+import { errorType, type Span, type SpanAttributes, type SpanKind, type Tracing } from './tracing.ts';
+
+/** Milliseconds for the last batch: a collector that hangs must not hold up the end of a pod. */
+const CLOSE_DEADLINE_MS = 3000;
 
 const KINDS: Readonly<Record<SpanKind, OtelSpanKind>> = {
   server: OtelSpanKind.SERVER,
@@ -95,6 +98,22 @@ export function createOtlpTracing(options: {
       if (ids === undefined || (ids.traceFlags & TraceFlags.SAMPLED) === 0) return undefined;
       return { trace_id: ids.traceId, span_id: ids.spanId };
     },
-    close: () => provider.shutdown(),
+    async close() {
+      let deadline: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_resolve, reject) => {
+        deadline = setTimeout(
+          () => reject(new DOMException('not taken in time', 'TimeoutError')),
+          CLOSE_DEADLINE_MS,
+        );
+      });
+      try {
+        await Promise.race([provider.shutdown(), late]);
+      } catch (error) {
+        // What the last requests did is lost; they themselves were answered.
+        options.diagnostics.error(`the last spans: ${errorType(error)}`);
+      } finally {
+        clearTimeout(deadline);
+      }
+    },
   };
 }

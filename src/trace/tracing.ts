@@ -32,7 +32,7 @@ export type Tracing = {
   fields(): TraceFields;
   /** Of the span under way, where it is recorded. */
   current(): TraceIds | undefined;
-  /** Sends what is left, within the exporter's own deadline. */
+  /** Sends what is left, as far as the collector takes it within some seconds; never rejects. */
   close(): Promise<void>;
 };
 

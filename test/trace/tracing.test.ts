@@ -1,4 +1,4 @@
-import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { InMemorySpanExporter, SimpleSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import t from 'tap';
 import { createOtlpTracing } from '../../src/trace/create-otlp-tracing.ts';
 import { createTraceLog } from '../../src/trace/trace-log.ts';
@@ -100,4 +100,19 @@ t.test('a collector that is away is one line a minute', async (t) => {
     { detail: 'x'.repeat(200), unsaid: 0 },
     { detail: 'still', unsaid: 1 },
   ]);
+});
+
+t.test('a collector that refuses the last spans, or hangs, does not hold up the end', async (t) => {
+  const lines: object[] = [];
+  const processor: SpanProcessor = {
+    onStart: () => undefined,
+    onEnd: () => undefined,
+    forceFlush: async () => undefined,
+    shutdown: async () => {
+      throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    },
+  };
+  const diagnostics = createTraceLog({ warn: (facts: object) => void lines.push(facts) });
+  await createOtlpTracing({ version: '1', diagnostics, processor }).close();
+  t.match(lines, [{ detail: 'the last spans: ECONNREFUSED' }]);
 });
