@@ -56,7 +56,8 @@ export async function openReplicas(
 
 export function stateOf(redis: TestRedis): StateConfig {
   const { url, passwordFile } = redis;
-  return { url, passwordFile, caFile: null, keyPrefix: 'berth:', timeoutMilliseconds: 250 };
+  // Long enough for a machine that does many things at once: a Redis that answers late counts as away.
+  return { url, passwordFile, caFile: null, keyPrefix: 'berth:', timeoutMilliseconds: 2000 };
 }
 
 export function untilStateIs(berth: TestBerth, available: 0 | 1): Promise<void> {
