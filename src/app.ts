@@ -18,9 +18,11 @@ import { createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
 import { createFront } from './serving/create-front.ts';
 import { openBlobPlaces } from './serving/open-blob-places.ts';
+import { type OpenedCrew, openCrew } from './serving/open-crew.ts';
 import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import { createServing, type Serving } from './serving/serving.ts';
+import { upstreamPatienceMs } from './serving/upstream-patience.ts';
 import { watchProgress } from './serving/watch-progress.ts';
 import { openSharedState } from './state/open-shared-state.ts';
 import { createStateSeal } from './ticket/state-seal.ts';
@@ -28,6 +30,8 @@ import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { openTracing } from './trace/open-tracing.ts';
 import { createBufferPool } from './upstream/buffer-pool.ts';
 import type { ProbeTimings } from './upstream/regional/start-probes.ts';
+import type { ForkWorker } from './workers/raw-port.ts';
+import { shareConfig, workerCount } from './workers/worker-config.ts';
 
 export type AppDeps = {
   readonly log: Logger;
@@ -41,6 +45,8 @@ export type AppDeps = {
   readonly resumeLimits?: Partial<ResumeLimits>;
   /** Of probes of regions; tests have less patience. */
   readonly regionTimings?: Partial<ProbeTimings>;
+  /** Starts one of `workers`; left out: there is one process, and a configuration with more is refused. */
+  readonly forkWorker?: ForkWorker;
 };
 
 export type BoundAddress = { readonly address: string; readonly port: number };
@@ -70,12 +76,18 @@ export type App = {
  *
  * @throws AuditFileError, CertificateError, HtpasswdFileError, SettingsError, or an Error that names the host that no certificate covers
  */
-export async function createApp(config: Config, deps: AppDeps): Promise<App> {
+export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
+  const workers = workerCount(whole);
+  const own = (next: Config): Config =>
+    workers === 1 ? next : shareConfig(next, { kind: 'primary', workers });
+  const config = own(whole);
+  let crew: OpenedCrew | undefined;
   const tracing = await openTracing(deps.env ?? {}, {
     version: deps.build?.version ?? 'unknown',
     log: deps.log,
   });
-  const metrics = createMetrics(deps.build, () => tracing.current());
+  const others = { gather: async () => (await crew?.metrics.gather()) ?? [] };
+  const metrics = createMetrics(deps.build, () => tracing.current(), workers === 1 ? undefined : others);
   const written = createAudit({ file: config.audit.file, log: deps.log, metrics });
   const audit: Audit = {
     ...written,
@@ -105,6 +117,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     metrics,
     log: deps.log,
     resumeLimits: deps.resumeLimits,
+    onRemoved: (digest) => crew?.removed(digest),
   });
   const serving = createServing(config, {
     log: deps.log,
@@ -121,10 +134,29 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     places: shelf.places,
     resumeLimits: deps.resumeLimits,
     regionTimings: deps.regionTimings,
-    state,
+    // What workers ask of it counts for the primary's own questions, too.
+    state: workers > 1 && state.kind === 'process' ? { ...state, kind: 'workers' } : state,
     seal,
   });
   let draining = false;
+  let wanted = whole;
+  if (workers > 1) {
+    const { forkWorker } = deps;
+    if (forkWorker === undefined) throw new Error('workers: this program can not start processes of its own');
+    crew = openCrew(whole, workers, {
+      fork: forkWorker,
+      shelf,
+      serving,
+      state,
+      settings,
+      ticketKeys: () => ticketKeys,
+      wanted: () => wanted,
+      audit: (event) => audit.record(event),
+      migration,
+      metrics,
+      log: deps.log,
+    });
+  }
 
   const listeners = await createFront(config, {
     serving,
@@ -142,11 +174,15 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       buffers: () => ({ lent: pool.bytes.lent, budget: config.limits.bufferBytes, returns: pool.returns }),
       now: Date.now,
       stuckMs: () => serving.config.readiness.stuckSeconds * 1000,
-      upstreamPatienceMs: () => upstreamPatienceMs(serving.config.timeouts),
+      upstreamPatienceMs: () => upstreamPatienceMs(serving.config.timeouts, BODY_RESUME_LIMITS),
     }),
     { metrics, log: deps.log },
   );
-  const checks = { draining: () => !draining, ...progress.checks };
+  const checks = {
+    draining: () => !draining,
+    ...progress.checks,
+    ...(crew && crewChecks(crew, progress.checks)),
+  };
   const consolePage: Console | undefined =
     config.console === null
       ? undefined
@@ -155,7 +191,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           metrics,
           settings,
           migration,
-          work,
+          work: { list: async () => [...work.list(), ...((await crew?.work()) ?? [])] },
           registries: () => serving.config.registries,
           regions: () => regionStates(serving),
           certificates: () => servedCertificates(listeners.flatMap(({ certificates }) => [...certificates])),
@@ -166,7 +202,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
   async function listen(): ReturnType<App['start']> {
     const bound: BoundAddress[] = [];
-    for (const listener of listeners) bound.push(await listener.listen());
+    if (crew !== undefined) bound.push(...(await crew.listen()));
+    else for (const listener of listeners) bound.push(await listener.listen());
     if (config.metrics !== null) {
       health = createHealthListener(config.metrics, { metrics, checks });
     }
@@ -182,7 +219,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       ? undefined
       : createControl(config.admin.socket, {
           registries: () => serving.config.registries,
-          settings,
+          settings: crew?.settings ?? settings,
           migration,
           watchedRegions: ({ loginServer }) =>
             serving.find(loginServer)?.doors.upstream.value.regions?.status(),
@@ -190,6 +227,28 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           log: deps.log,
           now: Date.now,
         });
+
+  let read = whole;
+  const reload = createReload({
+    serving,
+    listeners,
+    record,
+    ticketKeys: () => ticketKeys,
+    onTicketKeys: (keys) => {
+      ticketKeys = keys;
+    },
+    onConfig(next) {
+      wanted = read;
+      clientLimits.configure(next.limits);
+      deps.log.level = next.log.level;
+      settings.adopt(next.registries).catch((error: unknown) => {
+        deps.log.error(
+          { error: error instanceof Error ? error.message : 'unknown error' },
+          'lapsed settings are still on disk',
+        );
+      });
+    },
+  });
 
   return {
     async start() {
@@ -206,6 +265,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         return await listen();
       } catch (error) {
         await Promise.all(listeners.map((listener) => listener.drain(0)));
+        await crew?.drain(0);
         await health?.close();
         await consolePage?.close();
         await control?.close();
@@ -219,7 +279,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       await control?.close();
       await settings.close();
       const within = serving.config.timeouts.drainSeconds * 1000;
-      await Promise.all(listeners.map((listener) => listener.drain(within)));
+      await Promise.all([crew?.drain(within), ...listeners.map((listener) => listener.drain(within))]);
       await health?.close();
       await consolePage?.close();
       progress.close();
@@ -229,25 +289,16 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       await audit.close();
       await tracing.close();
     },
-    reload: createReload({
-      serving,
-      listeners,
-      record,
-      ticketKeys: () => ticketKeys,
-      onTicketKeys: (keys) => {
-        ticketKeys = keys;
-      },
-      onConfig(next) {
-        clientLimits.configure(next.limits);
-        deps.log.level = next.log.level;
-        settings.adopt(next.registries).catch((error: unknown) => {
-          deps.log.error(
-            { error: error instanceof Error ? error.message : 'unknown error' },
-            'lapsed settings are still on disk',
-          );
-        });
-      },
-    }),
+    async reload(sources) {
+      await reload({
+        async config() {
+          read = await sources.config();
+          return own(read);
+        },
+        ticketKeys: (next) => sources.ticketKeys(next),
+      });
+      await crew?.reload();
+    },
     reopenAuditLog: () => audit.reopen(),
   };
 }
@@ -266,9 +317,15 @@ function regionStates(serving: Serving): ConsoleRegion[] {
   });
 }
 
-/** Milliseconds that what waits for an upstream may take to give up: a last silence after all tries to go on. */
-function upstreamPatienceMs({ connectSeconds, headersSeconds, idleSeconds }: Config['timeouts']): number {
-  return BODY_RESUME_LIMITS.msWithoutProgress + (connectSeconds + headersSeconds + 2 * idleSeconds) * 1000;
+/** Workers say what stands still at them; of those that are gone others take the place. */
+function crewChecks(
+  crew: Pick<OpenedCrew, 'failing' | 'running'>,
+  own: Readonly<Record<string, () => boolean>>,
+): Readonly<Record<string, () => boolean>> {
+  const both = Object.entries(own).map(
+    ([name, holds]) => [name, () => holds() && !crew.failing().has(name)] as const,
+  );
+  return { workers: () => crew.running > 0, ...Object.fromEntries(both) };
 }
 
 /** What `berth update` has said and will say, and whom the rollout of each registry has reached. */

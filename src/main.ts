@@ -8,6 +8,7 @@ import { styleText } from 'node:util';
 
 import type { CliDeps } from './cli/cli-deps.ts';
 import { createHeldCall } from './cli/held-call.ts';
+import type { RawPort } from './workers/raw-port.ts';
 
 // Before anything else is loaded: unheard, SIGHUP ends the process, and SIGUSR1 has Node open its debugger for good.
 const reload = createHeldCall();
@@ -15,11 +16,16 @@ const reopen = createHeldCall();
 process.on('SIGUSR1', reopen.call);
 // The other commands end with their terminal.
 if (process.argv[2] === 'serve') process.on('SIGHUP', reload.call);
+const isWorker = process.argv[2] === 'serve-as-worker' && process.send !== undefined;
+// A terminal and systemd tell every process of the group: what they say is the primary's to act on.
+if (isWorker)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 const { runCli } = await import('./cli/create-program.ts');
 const { createLogger } = await import('./log.ts');
 
 const build = readBuild();
+const entry = import.meta.filename;
 
 const deps: CliDeps = {
   env: process.env,
@@ -32,7 +38,18 @@ const deps: CliDeps = {
   stderr: (text) => void process.stderr.write(text),
   createLogger: (level) => createLogger({ level }),
   // Only `serve` pays for loading the proxy itself.
-  createApp: async (config, appDeps) => (await import('./app.ts')).createApp(config, { ...appDeps, build, env: process.env }),
+  async createApp(config, appDeps) {
+    const [{ createApp }, { forkWorker }] = await Promise.all([
+      import('./app.ts'),
+      import('./workers/fork-worker.ts'),
+    ]);
+    return createApp(config, {
+      ...appDeps,
+      build,
+      env: process.env,
+      forkWorker: () => forkWorker(entry, process.execArgv),
+    });
+  },
   loopbackAddresses: () => ['127.0.0.1', ...(hasIpv6Loopback() ? ['::1'] : [])],
   resolveHost: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
   dnsServers: getServers,
@@ -54,8 +71,28 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-process.exitCode = await runCli(process.argv.slice(2), deps);
-setTimeout(() => process.exit(), EXIT_DEADLINE_MS).unref();
+if (isWorker) {
+  const { runWorker } = await import('./worker-app.ts');
+  runWorker(primaryPort(), {
+    createLogger: (level) => createLogger({ level }),
+    build,
+    env: process.env,
+    exit: () => process.exit(),
+  });
+} else {
+  process.exitCode = await runCli(process.argv.slice(2), deps);
+  setTimeout(() => process.exit(), EXIT_DEADLINE_MS).unref();
+}
+
+/** The pipe to the process that has started this one as its worker. */
+function primaryPort(): RawPort {
+  return {
+    // It may be gone by now; then so is this process at the next turn.
+    send: (message) => void process.send?.(message, undefined, undefined, () => undefined),
+    onMessage: (handler) => process.on('message', handler),
+    onClose: (handler) => process.on('disconnect', handler),
+  };
+}
 
 function stopSignal(): AbortSignal {
   const stop = new AbortController();

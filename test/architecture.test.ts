@@ -62,7 +62,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'http',
     'system',
   ],
+  // `workers` and `audit`: the primary's side of several processes (docs/adr/0022-workers.md).
   serving: [
+    'workers',
+    'audit',
     'trace',
     'login-server',
     'data-endpoint',

@@ -7,7 +7,7 @@ import { generateTicketKeys } from '../ticket/ticket-keys.ts';
 import type { BoundAddress, CliDeps, RunningApp } from './cli-deps.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { flagConfig, type ServeFlags } from './flag-config.ts';
-import { collect, parsePort } from './parse-option.ts';
+import { collect, parsePort, parseWorkers } from './parse-option.ts';
 import { readConfig } from './read-config.ts';
 import { describeStartError } from './start-error.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
@@ -23,6 +23,7 @@ type Options = {
   cache?: string;
   redirectHost?: string[];
   tokenHost?: string[];
+  workers?: number | 'auto';
 };
 
 const DEFAULT_PORT = 5000;
@@ -59,16 +60,32 @@ export function createServeCommand(deps: CliDeps): Command {
       '--cache <directory>',
       'with --upstream: keeps blobs in this directory; one Berth alone may use it',
     )
+    .option(
+      '--workers <count>',
+      'processes that serve clients, or auto: one per core (otherwise what the configuration says)',
+      parseWorkers,
+    )
     .action(async (options: Options) => {
       const alone = ['port', 'push', 'allowPrivate', 'preset', 'redirectHost', 'tokenHost', 'cache'].filter(
         (name) => command.getOptionValueSource(name) === 'cli',
       );
-      await serve(await serveConfig(options, alone, deps), deps);
+      const { workers } = options;
+      const { config, fileName } = await serveConfig(options, alone, deps);
+      await serve({ config: withWorkers(config, workers), fileName, workers }, deps);
     });
 }
 
 /** `fileName` undefined: by flags, so that there is nothing to take up again. */
-type Served = { readonly config: Config; readonly fileName: string | undefined };
+type Served = {
+  readonly config: Config;
+  readonly fileName: string | undefined;
+  /** In place of what the configuration says, also at a reload. */
+  readonly workers?: number | 'auto' | undefined;
+};
+
+function withWorkers(config: Config, workers: number | 'auto' | undefined): Config {
+  return workers === undefined ? config : { ...config, workers };
+}
 
 async function serveConfig(options: Options, flags: readonly string[], deps: CliDeps): Promise<Served> {
   const { upstream } = options;
@@ -102,7 +119,7 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
   return { config, fileName: undefined };
 }
 
-async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void> {
+async function serve({ config, fileName, workers }: Served, deps: CliDeps): Promise<void> {
   const log = deps.createLogger(config.log.level);
   const stopped = fileName === undefined ? untilHungUp(deps) : deps.stopSignal();
   let app: RunningApp | undefined;
@@ -123,7 +140,7 @@ async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void>
   const metrics = started.metrics === null ? null : formatAddress(started.metrics);
   const consoleAddress = started.console === null ? null : formatAddress(started.console);
   log.info({ version: deps.version, listeners, metrics, console: consoleAddress }, 'listening');
-  const watch = fileName === undefined ? undefined : followFiles(fileName, config, app, deps);
+  const watch = fileName === undefined ? undefined : followFiles({ fileName, config, workers }, app, deps);
   await aborted(stopped);
   watch?.stop();
   log.info({ drainSeconds: config.timeouts.drainSeconds }, 'stopping: transfers under way may end');
@@ -132,12 +149,17 @@ async function serve({ config, fileName }: Served, deps: CliDeps): Promise<void>
 }
 
 /** From now on, changed files are taken up, and all of them at SIGHUP. */
-function followFiles(fileName: string, start: Config, app: RunningApp, deps: CliDeps): FileWatch {
+function followFiles(
+  { fileName, config: start, workers }: Served & { readonly fileName: string },
+  app: RunningApp,
+  deps: CliDeps,
+): FileWatch {
   let config = start;
   const reload = (): Promise<void> =>
     app.reload({
       async config() {
         ({ config } = await readConfig(fileName, deps));
+        config = withWorkers(config, workers);
         return config;
       },
       // The file never loses its name: without one every replica would make keys of its own.

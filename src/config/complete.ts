@@ -23,9 +23,9 @@ export function complete(schema: JsonSchema, value: unknown): unknown {
   return isSize(schema) && typeof value === 'string' ? parseSize(value) : value;
 }
 
-/** A size in bytes: a number or a text such as `4MiB`. */
-export function isSize(schema: JsonSchema): boolean {
-  return Array.isArray(schema.type) && schema.type.includes('integer') && schema.type.includes('string');
+/** A size in bytes: a number or a text such as `4MiB`. Where only certain words stand beside a number, it is none. */
+export function isSize({ type, pattern }: JsonSchema): boolean {
+  return Array.isArray(type) && pattern === undefined && type.includes('integer') && type.includes('string');
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -9,7 +9,7 @@ import { STATE_SCHEMA } from './schema-state.ts';
 
 /**
  * The configuration file. `config/berth.schema.json` and `docs/configuration.md` are generated from this object, and a
- * test compares them. Fields of later versions are deliberately not in it: see `not-implemented.ts`.
+ * test compares them.
  */
 export const CONFIG_SCHEMA: JsonSchema = {
   type: 'object',
@@ -24,6 +24,15 @@ export const CONFIG_SCHEMA: JsonSchema = {
       minItems: 1,
       maxItems: 64,
       items: LISTENER_SCHEMA,
+    },
+    workers: {
+      type: ['integer', 'string'],
+      description:
+        'Processes that serve clients behind one port; a further one has the disk cache, the upstream of its fills and everything that they share. 1: one process does all. `auto`: one for each core that this process may use. More than 1 needs Linux.',
+      default: 1,
+      minimum: 1,
+      maximum: 64,
+      pattern: '^auto$',
     },
     stateDirectory: {
       type: ['string', 'null'],

@@ -72,7 +72,7 @@ export function createMetrics(
     text: async (): Promise<string> => (await make.exposition('prometheus')).text,
     descriptions: make.descriptions,
     /** What this process alone has counted, for the one that sums it. */
-    snapshot: make.snapshot,
+    snapshot: () => make.snapshot(),
 
     // Clients
     httpRequests: make.counter(

@@ -79,7 +79,7 @@ export type DoorDeps = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly settings: Settings;
-  readonly migration: Migration;
+  readonly migration: Pick<Migration, 'record'>;
   readonly clientLimits: ClientLimits;
   readonly ticketKeys: () => TicketKeys;
   readonly record: ReloadRecord;

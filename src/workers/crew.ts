@@ -88,7 +88,7 @@ export function createCrew(deps: CrewDeps): Crew {
   });
 
   /** What each of them says; one that does not in time is left out. */
-  async function askAll<K extends keyof AskWorker & string>(
+  async function askAll<K extends keyof AskWorker>(
     name: K,
     ask: AskWorker[K]['ask'],
   ): Promise<ReadonlyMap<Worker, AskWorker[K]['answer']>> {
@@ -138,12 +138,7 @@ export function createCrew(deps: CrewDeps): Crew {
       startedAt: performance.now(),
     };
     workers.set(number, worker);
-    const gone = link.closed.then(() => {
-      workers.delete(number);
-      desk.close();
-      limits.left(number);
-      departed = keepCounts(departed, worker.counted);
-    });
+    const gone = bury(worker, () => desk.close());
     try {
       await within(link.call('start', { number, ...deps.begin(), limits: limits.total() }), START_MS);
     } catch (error) {
@@ -154,6 +149,14 @@ export function createCrew(deps: CrewDeps): Crew {
     worker.isRunning = true;
     log.info({ worker: number, pid: process.pid }, 'worker listens');
     void gone.then(() => replace(worker));
+  }
+
+  async function bury(worker: Worker, close: () => void): Promise<void> {
+    await worker.link.closed;
+    workers.delete(worker.number);
+    close();
+    limits.left(worker.number);
+    departed = keepCounts(departed, worker.counted);
   }
 
   const pauses = createRestartPause();
@@ -212,8 +215,13 @@ export function createCrew(deps: CrewDeps): Crew {
   looking.unref();
 
   async function stopOne(worker: Worker, withinMs: number): Promise<void> {
+    if (!worker.isRunning) {
+      worker.process.kill();
+      return worker.link.closed;
+    }
     try {
       worker.counted = await within(worker.link.call('drain', { withinMs }), withinMs + DRAIN_GRACE_MS);
+      worker.link.note('end', undefined);
       await within(worker.link.closed, DRAIN_GRACE_MS);
     } catch {
       worker.process.kill();
@@ -224,8 +232,9 @@ export function createCrew(deps: CrewDeps): Crew {
   return {
     async start() {
       try {
-        // One after another: the first one that can not says why, and the others need not say it again.
-        for (let number = 1; number <= count; number += 1) await launch(number);
+        // The first alone: what keeps one from starting keeps all of them.
+        await launch(1);
+        await Promise.all(Array.from({ length: count - 1 }, (_, index) => launch(index + 2)));
       } catch (error) {
         isStopping = true;
         await Promise.all(all().map((worker) => stopOne(worker, 0)));

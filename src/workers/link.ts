@@ -70,9 +70,8 @@ export function createLink<
 
   async function answer(id: number, name: string, ask: unknown): Promise<void> {
     try {
-      const handler = calls[name as keyof InCalls];
-      if (handler === undefined) throw new LinkError(`nobody answers ${name}`);
-      send(['answer', id, await handler(ask)]);
+      if (!(name in calls)) throw new LinkError(`nobody answers ${name}`);
+      send(['answer', id, await calls[name as keyof InCalls](ask)]);
     } catch (error) {
       send(['failed', id, error instanceof Error ? error.message : 'unknown error']);
     }
@@ -113,7 +112,7 @@ export function createLink<
   raw.onClose(() => {
     if (isClosed) return;
     isClosed = true;
-    for (const { reject } of waiting.values()) reject(new LinkError('the other process has ended'));
+    for (const one of waiting.values()) one.reject(new LinkError('the other process has ended'));
     waiting.clear();
     conversations.clear();
     close();

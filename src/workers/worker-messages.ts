@@ -45,6 +45,8 @@ export type AskWorker = {
 
 /** What the primary tells a worker. */
 export type TellWorker = {
+  /** It has drained and has nothing more to say. */
+  readonly end: undefined;
   /** Nobody is to find this blob any more. */
   readonly removed: Digest;
   readonly limits: readonly LimitChange[];

@@ -86,7 +86,9 @@ export function createWorkerState(
       return {
         token: answer.token,
         renew: async () => (await ask(link.call('renew', answer.lease))) ?? false,
-        release: async () => void (await ask(link.call('release', answer.lease))),
+        async release() {
+          await ask(link.call('release', answer.lease));
+        },
       };
     },
     note: async (record, field, value, ttlMs) =>

@@ -70,13 +70,13 @@ export function createWorkerStore(deps: {
       isOver: false,
     };
     entries.set(digest, entry);
-    entry.opened.then(
-      (opened) => {
-        if (opened === undefined) drop(digest, entry);
-      },
-      () => drop(digest, entry),
-    );
+    void keepIfFound(entry, digest);
     return entry;
+  }
+
+  async function keepIfFound(entry: Entry, digest: Digest): Promise<void> {
+    const opened = await entry.opened.catch(() => undefined);
+    if (opened === undefined) drop(digest, entry);
   }
 
   /** Not found any more; closed at once, or by its last reader. */
@@ -102,7 +102,7 @@ export function createWorkerStore(deps: {
   function sweep(): void {
     let idle = 0;
     // From the one used last: what is beyond the limit is the oldest.
-    for (const [digest, entry] of Array.from(entries).reverse()) {
+    for (const [digest, entry] of Array.from(entries).toReversed()) {
       if (entry.readers > 0) continue;
       idle += 1;
       if (idle > MAX_IDLE || now() - entry.usedAt >= IDLE_MS) drop(digest, entry);

@@ -37,7 +37,7 @@ t.test('check prints every problem, or that there is none', async (t) => {
     stderr: '',
     log: '',
   });
-  const file = join(t.testdir({ 'bad.yaml': 'workers: 1\nlistners: []\n' }), 'bad.yaml');
+  const file = join(t.testdir({ 'bad.yaml': 'workers: 0\nlistners: []\n' }), 'bad.yaml');
   const result = await run(['check', file]);
   t.equal(result.exitCode, 1);
   t.equal(result.stderr, '');

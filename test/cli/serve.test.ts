@@ -191,11 +191,11 @@ t.test('a start that fails is one line, exit code 1', async (t) => {
 });
 
 t.test('problems of the configuration go to standard error', async (t) => {
-  const file = join(t.testdir({ 'berth.yaml': 'workers: 1\n' }), 'berth.yaml');
+  const file = join(t.testdir({ 'berth.yaml': 'workers: 0\n' }), 'berth.yaml');
   const { exitCode, stderr, calls } = await run(['--config', file]);
   t.equal(exitCode, 1);
   t.same(calls, []);
-  t.match(stderr.trimEnd().split('\n'), [/:1:1: listeners: /, /:1:1: registries: /, /:1:1: workers: /]);
+  t.match(stderr.trimEnd().split('\n'), [/:1:1: listeners: /, /:1:1: registries: /, /:1:10: workers: /]);
 });
 
 t.test('SIGHUP and changed files: the sources are read anew', async (t) => {

@@ -15,7 +15,7 @@ for (const name of ['berth.yaml', 'sidecar.yaml']) {
 }
 
 t.test('everything that is wrong is told at once, in the order of the file', async (t) => {
-  const lines = problemLines(`workers: 2
+  const lines = problemLines(`workers: 0
 listeners:
   - port: "443"
 log: { level: inof }
@@ -28,7 +28,7 @@ registries:
   - name: other
 `);
   t.match(lines, [
-    /^f:1:1: workers: is not implemented in this version; /,
+    /^f:1:10: workers: 0 is out of range; write at least 1 and at most 64$/,
     /^f:3:11: listeners\[0\]\.port: must be a whole number, but is the text "443"; take the quotes away$/,
     /^f:4:15: log\.level: "inof" is none of .*; did you mean info\?$/,
     /^f:6:5: registries\[0\]\.redirectHosts: is empty/,

@@ -1,3 +1,4 @@
+import { isSize } from '../../src/config/complete.ts';
 import { environmentVariables } from '../../src/config/environment.ts';
 import type { JsonSchema } from '../../src/config/json-schema.ts';
 import { formatPath } from '../../src/config/problem.ts';
@@ -67,7 +68,7 @@ const TYPE_NAMES = {
 function typeOf(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(', ');
   const types = [schema.type].flat();
-  if (types.includes('integer') && types.includes('string')) return 'size';
+  if (isSize(schema)) return 'size';
   const names = types.map((type) => TYPE_NAMES[type]).join(' or ');
   if (schema.minimum === undefined || !types.includes('integer')) return names;
   return `${names}, ${schema.minimum}${schema.maximum === undefined ? ' or more' : ` to ${schema.maximum}`}`;
