@@ -44,6 +44,8 @@ export type FillHosts = {
     failure: UpstreamFailure,
     facts: { readonly mark: number; readonly renewable: boolean },
   ): HostEnd;
+  /** They were asked for too much at a time, and rest as long as their Retry-After says; that is no failure of theirs. */
+  refused(origins: readonly string[], failure: UpstreamFailure): void;
   endRenewal(): void;
   /** Whoever was given up may be asked again. */
   forgive(): void;
@@ -137,6 +139,12 @@ export function createFillHosts(
         return { kind: 'renew', afterMs: step.afterMs };
       } else host.isGone = true;
       return { kind: 'rests' };
+    },
+    refused(origins, { retryAfterSeconds = 0 }) {
+      const resting = origins.map(hostAt);
+      if (retryAfterSeconds <= 0 || resting.some(({ isWaiting }) => isWaiting)) return;
+      // Longer than anybody waits it is asked again: what is said to one request too many may not be said to one alone.
+      rest(resting, Math.min(retryAfterSeconds * 1000, deps.limits.maxRetryAfterMs));
     },
     endRenewal() {
       for (const host of hosts.values()) host.waitsForRenewal = false;

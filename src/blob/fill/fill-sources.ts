@@ -60,6 +60,8 @@ export type FillSources = {
   succeeded(source: FillSource): void;
   /** Returns why the fill goes on elsewhere or later; undefined: this source was of no use at all. */
   failed(source: FillSource, failure: UpstreamFailure, mark: FailureMark): ResumeReason | undefined;
+  /** While others of the fill run: it was one request too many for its host, which is not asked before its Retry-After. */
+  refused(source: FillSource, failure: UpstreamFailure): void;
   /** Why the last one went. */
   readonly lastFailure: UpstreamFailure | undefined;
   /** No timer and no renewal is under way afterwards. */
@@ -188,6 +190,7 @@ export function createFillSources(
       if (!renewal.isUnderWay) hosts.endRenewal();
       return reason;
     },
+    refused: (entry, failure) => hosts.refused(originsOf(entry), failure),
     get lastFailure() {
       return lastFailure;
     },

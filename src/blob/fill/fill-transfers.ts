@@ -51,6 +51,8 @@ export class FillTransfers implements TransferOwner {
   private readonly looks = new Map<number, Promise<void>>();
   private leader: PieceTransfer | undefined;
   private bytesSinceFailure = 0;
+  /** By which the host of a request too many may rest beyond the end of the others. */
+  private refusal: UpstreamFailure | undefined;
   private isScheduling = false;
   private hasStopped = false;
   private resolveStopped: (() => void) | undefined;
@@ -266,6 +268,13 @@ export class FillTransfers implements TransferOwner {
     }
     if (end.kind === 'failed') this.failed(transfer.source, end.failure, flight?.mark ?? 0);
     this.events.idle();
+    if (this.active.size === 0) this.tellRefusal();
+  }
+
+  private tellRefusal(): void {
+    const { refusal } = this;
+    this.refusal = undefined;
+    if (refusal !== undefined && !this.hasStopped && this.sources.pick().kind === 'wait') this.delay(refusal);
   }
 
   private failed(source: FillSource, failure: UpstreamFailure, mark: FailureMark): void {
@@ -275,11 +284,20 @@ export class FillTransfers implements TransferOwner {
     const isTooMany = kind === 'connection_limit_reached' || status === 429 || status === 503;
     if (this.active.size > 0) this.width.failed();
     // While others go on it is the number of requests that was refused, not the blob.
-    if (isTooMany && this.active.size > 0) return;
+    if (isTooMany && this.active.size > 0) {
+      this.sources.refused(source, failure);
+      this.refusal = failure;
+      return;
+    }
+    this.refusal = undefined;
     const reason = this.sources.failed(source, failure, mark);
     const next = this.sources.pick();
     if (reason !== undefined && next.kind !== 'none') metrics.blobResumes.inc({ reason });
     if (next.kind !== 'wait' || this.active.size > 0) return;
+    this.delay(failure);
+  }
+
+  private delay(failure: UpstreamFailure): void {
     this.events.delayed(failure, this.bytesSinceFailure);
     this.bytesSinceFailure = 0;
   }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { LINGER_MS } from '../../../src/blob/fill/fill-linger.ts';
 import { BODY_RESUME_LIMITS } from '../../../src/blob/resume.ts';
 import { UpstreamFailure } from '../../../src/upstream/failure.ts';
 import { randomContent } from '../../support/contract/blob-store.ts';
@@ -75,6 +76,36 @@ t.test('Retry-After is waited for, within bounds; waits grow without progress', 
   t.strictSame(await reading.ended, { kind: 'end', matches: true });
   // Half of each ceiling, by the dice of the scene. What follows are looks at pieces that may be slow.
   t.strictSame(scene.waits.slice(0, 4), [7000, 50, 100, 200]);
+  await nothingLeft(scene);
+});
+
+t.test('a request too many: its host is not asked before its Retry-After, though others run', async (t) => {
+  const rests: { milliseconds: number; fire: () => void }[] = [];
+  const scene = await openFillScene(t, {
+    limits: { maxWidth: 2 },
+    setTimer(milliseconds, fire) {
+      const rest = { milliseconds, fire };
+      if (milliseconds >= 7000) rests.push(rest);
+      const turn = milliseconds < 7000 && milliseconds !== LINGER_MS ? setImmediate(fire) : undefined;
+      return () => {
+        clearImmediate(turn);
+        rests.splice(rests.indexOf(rest) >>> 0, 1);
+      };
+    },
+  });
+  const source = scene.source(content, {
+    // The one that is still open is not over when this one is refused.
+    fault: ({ index }) => (index === 2 ? { status: 503, headers: { 'retry-after': '7' } } : undefined),
+  });
+  const reading = await readWhole(scene, source);
+  await until(() => rests.length === 1 && source.open.count === 0, 'it rests, and the others have ended');
+  t.equal(rests[0]?.milliseconds, 7000);
+  const { length } = source.requests;
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+  t.equal(source.requests.length, length, 'nobody asks');
+  rests.pop()?.fire();
+  t.strictSame(await reading.ended, { kind: 'end', matches: true });
+  t.ok(reading.bytes().equals(content.bytes));
   await nothingLeft(scene);
 });
 
