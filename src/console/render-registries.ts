@@ -49,7 +49,8 @@ export function renderRegions({ regions, now }: ConsoleFacts): Html {
         cell: ({ since }) => (since === undefined ? 'since the start' : formatSpan(now - since)),
       },
     ],
-    regions,
+    // Those that are worth a look are among those that are shown.
+    regions.toSorted((a, b) => Number(a.state === 'healthy') - Number(b.state === 'healthy')),
     'No region has an upstream of its own: all are served by the registry’s one upstream.',
   );
 }

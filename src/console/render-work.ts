@@ -2,7 +2,7 @@ import type { WorkView } from '../metrics/running-work.ts';
 import type { ConsoleCertificate, ConsoleFacts } from './console-facts.ts';
 import { formatBytes, formatShare, formatSpan } from './format-figure.ts';
 import { type Html, html } from './html.ts';
-import { type Column, renderState, renderTable } from './render-table.ts';
+import { type Column, renderMore, renderState, renderTable } from './render-table.ts';
 
 /** Rows of one table: more is nothing that anybody reads, and the page must stay small. */
 const MAX_ROWS = 50;
@@ -11,7 +11,7 @@ type Blob = Extract<WorkView, { kind: 'transfer' | 'fill' }>;
 
 export function renderFills({ work, now }: ConsoleFacts): Html {
   const fills = work.filter((view) => view.kind === 'fill');
-  return html`${renderTable('Fills: blobs on their way to the cache', columns(now), fills.slice(0, MAX_ROWS), 'No fill is under way.')}${more(fills.length)}`;
+  return html`${renderTable('Fills: blobs on their way to the cache', columns(now), fills.slice(0, MAX_ROWS), 'No fill is under way.')}${renderMore(fills.length - MAX_ROWS)}`;
 }
 
 export function renderTransfers({ work, now }: ConsoleFacts): Html {
@@ -20,7 +20,7 @@ export function renderTransfers({ work, now }: ConsoleFacts): Html {
     title: 'Client network',
     cell: (view) => (view.kind === 'transfer' ? view.client : ''),
   };
-  return html`${renderTable('Transfers: blobs on their way to clients', [...columns(now), client], transfers.slice(0, MAX_ROWS), 'No transfer is under way.')}${more(transfers.length)}`;
+  return html`${renderTable('Transfers: blobs on their way to clients', [...columns(now), client], transfers.slice(0, MAX_ROWS), 'No transfer is under way.')}${renderMore(transfers.length - MAX_ROWS)}`;
 }
 
 function columns(now: number): Column<Blob>[] {
@@ -39,10 +39,6 @@ function columns(now: number): Column<Blob>[] {
     { title: 'Without a byte for', isFigure: true, cell: ({ idleMs }) => formatSpan(idleMs) },
     { title: 'Waits for', cell: ({ waitsFor }) => waitsFor ?? '–' },
   ];
-}
-
-function more(count: number): Html {
-  return count <= MAX_ROWS ? html`` : html`<p class="none">and ${count - MAX_ROWS} more</p>`;
 }
 
 export function renderRefusals({ refusals, now }: ConsoleFacts): Html {

@@ -65,3 +65,23 @@ t.test('events bring what has changed', async (t) => {
   t.notMatch(second, /"overview":/);
   t.notMatch(second, /event: traffic/);
 });
+
+t.test('ten thousand registries are a page that can be sent, with what fails in it', (t) => {
+  const [registry] = FACTS.registries;
+  const [region] = FACTS.regions;
+  if (registry === undefined || region === undefined)
+    throw new Error('the facts have a registry with a region');
+  const many = Array.from({ length: 10_000 });
+  const regions = many.map((_, index) => ({
+    ...region,
+    region: `region${index}`,
+    state: index === 9_999 ? 'failing' : 'healthy',
+  }));
+  const facts = { ...FACTS, registries: many.map(() => registry), regions };
+  const page = renderPage(facts);
+  t.ok(page.length < 512 * 1024, `${page.length} characters`);
+  t.match(page, /and 9800 more/);
+  t.match(page, /region9999/);
+  t.ok(createConsoleViewer().next(facts).length < 512 * 1024);
+  t.end();
+});
