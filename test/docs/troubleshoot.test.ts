@@ -5,7 +5,7 @@ import { FAULTS } from '../e2e/symptoms/faults.ts';
 import { readSymptoms, saysSo } from '../e2e/symptoms/read-symptoms.ts';
 import { ROOT, readDocument } from './documents.ts';
 
-const CLIENTS = ['docker', 'containerd', 'podman', 'skopeo', 'crane', 'buildkit'];
+const CLIENTS = ['docker', 'containerd', 'containerd 2', 'podman', 'skopeo', 'crane', 'buildkit'];
 
 /** Words of others that no run of ours makes, and whose they are. */
 const FOREIGN: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ t.test('docs/troubleshoot.md and the faults of the end-to-end scenario, both way
   t.strictSame([...new Set(symptoms.map(({ fault }) => fault))].toSorted(), Object.keys(FAULTS).toSorted());
   for (const { fault, client } of symptoms) t.ok(CLIENTS.includes(client), `${fault}: ${client} is run`);
   const rows = readDocument('docs/troubleshoot.md').match(
-    /^\| (?:docker|containerd|podman|skopeo|crane|buildkit) \|/gm,
+    /^\| (?:docker|containerd(?: 2)?|podman|skopeo|crane|buildkit) \|/gm,
   );
   t.equal(symptoms.length, rows?.length, 'every row of a table is compared');
 });
@@ -36,7 +36,7 @@ t.test("docs/troubleshoot.md quotes Berth's own messages as they are", async (t)
   );
   const prose = readDocument('docs/troubleshoot.md')
     .replaceAll(/^```[\s\S]*?^```$/gm, '')
-    .replaceAll(/^\| [a-z]+ \| `.*$/gm, '');
+    .replaceAll(/^\| [a-z]+(?: 2)? \| `.*$/gm, '');
   const used = new Set<string>();
   let own = 0;
   for (const [, span = ''] of prose.matchAll(/`([^`\n]+)`/g)) {

@@ -3,7 +3,8 @@ import { berthFiles } from './client-config.ts';
 import { CLIENTS } from './clients/all.ts';
 import { buildkit } from './clients/buildkit.ts';
 import type { Client, ClientFiles, ClientSetup } from './clients/client.ts';
-import { startDockerd } from './clients/dockerd.ts';
+import { pullInParallel } from './clients/containerd2.ts';
+import { dockerd, startDockerd } from './clients/dockerd.ts';
 import { skopeoPush } from './clients/skopeo.ts';
 import { inNamespace } from './network.ts';
 import { CommandFailed, run } from './process.ts';
@@ -12,9 +13,12 @@ import { FAULTS, type FaultScene } from './symptoms/faults.ts';
 import { readSymptoms, type Symptom, saysSo } from './symptoms/read-symptoms.ts';
 import { type World, withClientSetup } from './world.ts';
 
-const READERS: ReadonlyMap<string, Client> = new Map(
-  [...CLIENTS, buildkit].map((client) => [client.name === 'dockerd' ? 'docker' : client.name, client]),
-);
+/** By their names in the document. */
+const READERS: ReadonlyMap<string, Client> = new Map([
+  ...[...CLIENTS, buildkit].map((client) => [client.name, client] as const),
+  ['docker', dockerd],
+  ['containerd 2', { name: 'containerd2', configuration: 'containerd', pull: pullInParallel }],
+]);
 
 /** docs/troubleshoot.md: each fault is made, and each client says what the document says that it says. */
 export async function symptomsScenario(world: World, berth: Berth): Promise<void> {

@@ -10,7 +10,7 @@ export type Symptom = {
 };
 
 const MARK = /^<!-- symptoms: ([a-z-]+) -->$/;
-const ROW = /^\| ([a-z]+) \| `` ?(.+?) ?`` \|$|^\| ([a-z]+) \| `(.+)` \|$/;
+const ROW = /^\| ([a-z]+(?: 2)?) \| `(.+)` \|$/;
 
 /** Every row of every table below a mark, up to the next heading. */
 export async function readSymptoms(): Promise<readonly Symptom[]> {
@@ -20,8 +20,7 @@ export async function readSymptoms(): Promise<readonly Symptom[]> {
   for (const line of text.split('\n')) {
     if (line.startsWith('#')) fault = undefined;
     fault = MARK.exec(line)?.[1] ?? fault;
-    const [, first, firstSays, second, secondSays] = ROW.exec(line) ?? [];
-    const [client, says] = [first ?? second, firstSays ?? secondSays];
+    const [, client, says] = ROW.exec(line) ?? [];
     if (fault !== undefined && client !== undefined && says !== undefined)
       symptoms.push({ fault, client, says });
   }
