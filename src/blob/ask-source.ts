@@ -6,8 +6,8 @@ import type { Transfer } from '../upstream/transfer.ts';
 import type { BlobSource } from './blob-source.ts';
 import type { BlobSink, OpenOptions } from './open-blob.ts';
 
-/** The body that is to be gone on with, as its host names it (RFC 9110 §8.8.3); other hosts have other names for it. */
-export type BodyTag = { readonly origin: string; readonly etag: string };
+/** What a host (scheme, name, port) calls the body that is to be gone on with, if it has told; another one calls it otherwise. */
+export type BodyTags = (origin: string) => string | undefined;
 
 /** A source's answer; the body flows into `sink`, which is set first, once `transfer.resume` is called. */
 export type Answer = {
@@ -24,19 +24,20 @@ export type Answer = {
 /**
  * One GET, of one absolute range or of everything, redirects followed.
  *
- * @param tag a host that has another body now answers 412
+ * @param tags a host that has another body now answers 412
  * @throws as `openBlob`
  */
 export async function ask(
   options: Pick<OpenOptions, 'source' | 'signal'>,
   range: { firstPos: number; lastPos: number | undefined } | undefined,
-  tag?: BodyTag,
+  tags?: BodyTags,
 ): Promise<Answer> {
   const fields: Record<string, string> = { 'accept-encoding': 'identity' };
   if (range !== undefined) fields['range'] = formatRange(range);
   let source = options.source;
   for (;;) {
-    const headers = tag?.origin === source.origin ? { ...fields, 'if-match': tag.etag } : fields;
+    const etag = tags?.(source.origin);
+    const headers = etag === undefined ? fields : { ...fields, 'if-match': etag };
     const answer = await askOnce(source, headers, options.signal).catch((error: unknown) => {
       if (!(error instanceof UpstreamFailure) || error.kind !== 'connection_terminated') throw error;
       options.signal.throwIfAborted();

@@ -1,6 +1,7 @@
+import { strongEntityTag } from '../http/entity-tag.ts';
 import type { Slab } from '../upstream/buffer-pool.ts';
 import { classifyFailure, UpstreamFailure } from '../upstream/failure.ts';
-import { type Answer, ask, type BodyTag } from './ask-source.ts';
+import { type Answer, ask } from './ask-source.ts';
 import type { BlobSource } from './blob-source.ts';
 import { LocalFailure } from './local-failure.ts';
 import type { OpenAnswer } from './open-answer.ts';
@@ -23,8 +24,8 @@ export class ResumedBody implements BlobContent {
   private readonly signal: AbortSignal;
   private readonly ending = new AbortController();
   private readonly first: OpenAnswer;
-  /** The body that was begun, where its host has a strong name for it. */
-  private tag: BodyTag | undefined;
+  /** What each host calls the body; undefined where it has no strong name for it, or more than one, so that none is compared. */
+  private readonly tags = new Map<string, string | undefined>();
   /** Hosts that have another body now. */
   private readonly distrusted = new Set<string>();
   /** Bytes before the position that sources which ignore Range may still send again: one transfer's worth. */
@@ -46,7 +47,7 @@ export class ResumedBody implements BlobContent {
     this.end = first.lastPos + 1;
     this.length = Math.max(0, this.end - first.firstPos);
     this.signal = signal;
-    this.tag = tagOf(first.answer);
+    this.learnTag(first.answer);
     this.sources = createResumeSource(source, deps, BODY_RESUME_LIMITS);
   }
 
@@ -133,7 +134,7 @@ export class ResumedBody implements BlobContent {
   private async reopen(signal: AbortSignal): Promise<{ answer: Answer; bodyFrom: number }> {
     const range = { firstPos: this.position, lastPos: this.end - 1 };
     const source = await this.sources.take(signal);
-    const answer = await ask({ source, signal }, range, this.tag);
+    const answer = await ask({ source, signal }, range, (origin) => this.tags.get(origin));
     try {
       this.checkTag(answer);
       const read = readAnswer(answer.status, answer.headers, range, this.completeLength);
@@ -149,6 +150,7 @@ export class ResumedBody implements BlobContent {
       }
       this.skipBudget -= this.position - read.bodyFrom;
       if (this.skipBudget < 0) throw new UpstreamFailure('content_too_large', answer.where, SENT_TOO_OFTEN);
+      this.learnTag(answer);
       return { answer, bodyFrom: read.bodyFrom };
     } catch (error) {
       answer.cancel();
@@ -156,32 +158,26 @@ export class ResumedBody implements BlobContent {
     }
   }
 
-  /** @throws UpstreamFailure with status 412 where the host has another body than the one that was begun */
-  private checkTag({ source, status, headers, where }: Answer): void {
-    const tag = this.tag?.origin === source.origin ? this.tag : undefined;
-    const now = strongTag(headers.etag);
-    const isOther = tag !== undefined && (status === 412 || (now !== undefined && now !== tag.etag));
+  /** @throws UpstreamFailure with status 412 where the host has another body than the one that it sent before */
+  private checkTag({ source: { origin }, status, headers, where }: Answer): void {
+    const tag = this.tags.get(origin);
+    const now = strongEntityTag(headers.etag);
+    const isOther = tag !== undefined && (status === 412 || (now !== undefined && now !== tag));
     if (isOther) {
-      this.tag = undefined;
+      this.tags.set(origin, undefined);
       // The whole is proved by its digest, whatever the host calls it now; a range by nothing.
-      if (this.length !== this.completeLength) this.distrusted.add(source.origin);
+      if (this.length !== this.completeLength) this.distrusted.add(origin);
     }
-    if (isOther || this.distrusted.has(source.origin)) {
+    if (isOther || this.distrusted.has(origin)) {
       throw new UpstreamFailure('http_protocol_error', where, 'another body than the one begun', {
         status: 412,
       });
     }
   }
+
+  private learnTag({ source: { origin }, headers }: Answer): void {
+    if (!this.tags.has(origin)) this.tags.set(origin, strongEntityTag(headers.etag));
+  }
 }
 
 const SENT_TOO_OFTEN = 'a source that ignores Range would have to send the blob a third time';
-
-function tagOf({ source, headers }: Answer): BodyTag | undefined {
-  const etag = strongTag(headers.etag);
-  return etag === undefined ? undefined : { origin: source.origin, etag };
-}
-
-/** RFC 9110 §8.8.3; a weak one says nothing about bytes. */
-function strongTag(etag: string | undefined): string | undefined {
-  return etag !== undefined && /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
-}

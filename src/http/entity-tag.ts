@@ -2,6 +2,11 @@
 const MAX_LENGTH = 8192;
 const STRONG = /^"[\x21\x23-\x7e\x80-\xff]*"$/;
 
+/** The value of an ETag field where it is a strong one (RFC 9110 section 8.8.3); a weak one says nothing about bytes. */
+export function strongEntityTag(etag: string | undefined): string | undefined {
+  return etag !== undefined && etag.length <= MAX_LENGTH && STRONG.test(etag) ? etag : undefined;
+}
+
 /**
  * Whether an If-None-Match value names `tag` by weak comparison (RFC 9110 sections 8.8.3.2 and 13.1.2); `*` names every tag. A
  * value that breaks the grammar names none, so that the client gets the content.

@@ -109,6 +109,26 @@ t.test('E2 another body at the same host: the whole is proved, a range ends', as
   await isRight(t, scene, url, 'and all is well again');
 });
 
+t.test('E2 another body at the host that a range went on at ends it as well', async (t) => {
+  const scene = await openResumeScene(t);
+  const { one, other, links } = scene;
+  for (const headers of [RANGE, {}]) {
+    one.act = {};
+    links.next = () => one.url();
+    const url = await scene.ticketUrl();
+    links.next = () => other.url(`next${Math.random()}`);
+    one.acts.push({ endsAt: 500_000, sent: () => void (one.act = { status: 500 }) });
+    other.acts.push({ endsAt: MIDDLE, sent: () => void (other.etag = `"${Math.random()}"`) });
+    const got = await scene.send(url, { headers });
+    t.equal(got.ended, headers === RANGE ? 'short' : 'complete');
+    t.ok(
+      got.body.equals(
+        scene.blob.subarray(headers === RANGE ? 300_000 : 0, headers === RANGE ? MIDDLE : undefined),
+      ),
+    );
+  }
+});
+
 t.test('E2 a source without ETag, and one that ignores Range, go on, too', async (t) => {
   const scene = await openResumeScene(t);
   const { one } = scene;

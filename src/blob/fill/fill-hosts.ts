@@ -1,3 +1,4 @@
+import { strongEntityTag } from '../../http/entity-tag.ts';
 import type { UpstreamFailure } from '../../upstream/failure.ts';
 import { createResumePolicy, type ResumeLimits, type ResumePolicy, resumeReason } from '../resume.ts';
 import type { FillDeps } from './fill-deps.ts';
@@ -32,7 +33,7 @@ export type FillHosts = {
   readonly ignoresRange: (origin: string) => boolean;
   readonly tellIgnoresRange: (origin: string) => void;
   /** To send as `If-Match`. */
-  etag(origin: string): string | undefined;
+  readonly etag: (origin: string) => string | undefined;
   /** False: it has told another ETag before. From then on none is compared. */
   sameEntity(origin: string, etag: string | undefined): boolean;
   brought(origin: string, bytes: number): void;
@@ -104,8 +105,9 @@ export function createFillHosts(
       hostAt(origin).ignoresRange = true;
     },
     etag: (origin) => hosts.get(origin)?.etag ?? undefined,
-    sameEntity(origin, etag) {
-      if (etag === undefined || !etag.startsWith('"')) return true;
+    sameEntity(origin, told) {
+      const etag = strongEntityTag(told);
+      if (etag === undefined) return true;
       const host = hostAt(origin);
       if (host.etag === null || host.etag === etag) return true;
       const isFirst = host.etag === undefined;

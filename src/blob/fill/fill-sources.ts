@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts';
 import { UpstreamFailure } from '../../upstream/failure.ts';
-import type { Answer, BodyTag } from '../ask-source.ts';
+import type { Answer, BodyTags } from '../ask-source.ts';
 import type { BlobSource } from '../blob-source.ts';
 import { BODY_RESUME_LIMITS, type ResumeReason, resumeReason } from '../resume.ts';
 import type { FillDeps } from './fill-deps.ts';
@@ -44,8 +44,8 @@ export type FillSources = {
   add(source: BlobSource): void;
   /** The best one now, if there is another, at another host than `avoided`. */
   pick(avoided?: string): SourcePick;
-  /** What to send the request to, and what its host calls the body that was begun, where it has a strong name for it. */
-  toAsk(source: FillSource): { readonly source: BlobSource; readonly tag: BodyTag | undefined };
+  /** What to send the request to, and what hosts call the body that was begun. */
+  toAsk(source: FillSource): { readonly source: BlobSource; readonly tags: BodyTags };
   /**
    * It has answered with content.
    * @throws UpstreamFailure where its host has another entity now than before
@@ -147,12 +147,7 @@ export function createFillSources(
       const source = best.find((entry) => !originsOf(entry).includes(avoided ?? '')) ?? best[0];
       return source === undefined ? { kind: 'none' } : { kind: 'source', source, mark: hosts.mark };
     },
-    toAsk(entry) {
-      const source = entry.resolved ?? entry.source;
-      const { origin } = source;
-      const etag = hosts.etag(origin);
-      return { source, tag: etag === undefined ? undefined : { origin, etag } };
-    },
+    toAsk: (entry) => ({ source: entry.resolved ?? entry.source, tags: hosts.etag }),
     answered(entry, { source, headers, where }) {
       entry.resolved = source;
       if (!hosts.sameEntity(source.origin, headers.etag)) {

@@ -1,6 +1,6 @@
 import type { BufferPool, Slab } from '../../upstream/buffer-pool.ts';
 import { classifyFailure, UpstreamFailure } from '../../upstream/failure.ts';
-import { type Answer, ask, type BodyTag } from '../ask-source.ts';
+import { type Answer, ask, type BodyTags } from '../ask-source.ts';
 import type { BlobSource } from '../blob-source.ts';
 import { readAnswer } from '../read-answer.ts';
 import type { FillSource } from './fill-sources.ts';
@@ -15,7 +15,7 @@ export type TransferOwner = {
    */
   leads(transfer: PieceTransfer): Promise<boolean>;
   /** What to ask. */
-  toAsk(transfer: PieceTransfer): { readonly source: BlobSource; readonly tag: BodyTag | undefined };
+  toAsk(transfer: PieceTransfer): { readonly source: BlobSource; readonly tags: BodyTags };
   /** @throws UpstreamFailure where what the source says of itself is not what it said before */
   answered(transfer: PieceTransfer, answer: Answer): void;
   /**
@@ -122,8 +122,8 @@ export class PieceTransfer {
 
   private async open(): Promise<void> {
     const range = { firstPos: this.from, lastPos: this.to - 1 };
-    const { source, tag } = this.owner.toAsk(this);
-    const answer = await ask({ source, signal: this.ending.signal }, range, tag);
+    const { source, tags } = this.owner.toAsk(this);
+    const answer = await ask({ source, signal: this.ending.signal }, range, tags);
     this.answer = answer;
     if (this.end !== undefined) {
       answer.cancel();
