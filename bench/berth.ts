@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Origin } from './nginx.ts';
 import { freePort, type ServerProcess, startServer } from './server-process.ts';
@@ -7,8 +7,6 @@ import type { Workspace } from './workspace.ts';
 
 const SOURCES = join(import.meta.dirname, '..', 'src');
 const MAIN = join(SOURCES, 'main.ts');
-const CLI = join(SOURCES, 'cli', 'create-program.ts');
-const APP = join(SOURCES, 'app.ts');
 
 /** What the image sets; see the Dockerfile. */
 const IMAGE_ENVIRONMENT = {
@@ -68,15 +66,17 @@ export async function startBerth(
 }
 
 /** With everything compiled beforehand, as in the image. */
-function imageEnvironment(workspace: Workspace): NodeJS.ProcessEnv {
+export function imageEnvironment(workspace: Workspace): NodeJS.ProcessEnv {
   const compiled = join(workspace.directory, 'compile-cache');
   const environment = { ...process.env, ...IMAGE_ENVIRONMENT, NODE_COMPILE_CACHE: compiled };
   if (!existsSync(compiled)) {
-    const load = [CLI, APP].map((file) => `await import(${JSON.stringify(file)});`).join(' ');
+    const sources = globSync(join(SOURCES, '**', '*.ts')).filter((file) => file !== MAIN);
+    const load = sources.map((file) => `await import(${JSON.stringify(file)});`).join(' ');
     execFileSync(process.execPath, ['--input-type=module', '--eval', load], {
       stdio: 'pipe',
       env: environment,
     });
+    execFileSync(process.execPath, [MAIN, '--version'], { stdio: 'pipe', env: environment });
   }
   return environment;
 }

@@ -36,7 +36,7 @@ export function parseStatusBytes(status: string, name: string): number {
 }
 
 /** The process and its descendants; a child belongs to the thread that made it. */
-function processTree(pid: number): number[] {
+export function processTree(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     read(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
   );

@@ -6,11 +6,13 @@ import { OPEN_RANGES } from './cold/open-ranges.ts';
 import { NETWORK_RULES } from './network-rules-section.ts';
 import { MANIFEST } from './requests/manifest.ts';
 import { MICRO } from './requests/micro.ts';
+import { SIDECAR } from './sidecar/sidecar-section.ts';
 import { SLOW_CLIENTS } from './slow-clients-section.ts';
 import { START } from './start/start-section.ts';
 import { STREAMING } from './streaming-section.ts';
 import { SLOW_READERS } from './warm/slow-readers.ts';
 import { WARM } from './warm/warm-section.ts';
+import { WORKERS } from './workers/workers-section.ts';
 
 /** In the order of the document. */
 export const SECTIONS: readonly SectionRun[] = [
@@ -21,10 +23,12 @@ export const SECTIONS: readonly SectionRun[] = [
   WARM,
   SLOW_READERS,
   START,
+  SIDECAR,
   STREAMING,
   SLOW_CLIENTS,
   MANIFEST,
   MICRO,
+  WORKERS,
   NETWORK_RULES,
 ];
 

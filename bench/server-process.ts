@@ -19,6 +19,8 @@ export async function startServer(server: {
   port: number;
   logFile: string;
   environment?: NodeJS.ProcessEnv;
+  /** Milliseconds between two looks. */
+  pollMs?: number;
 }): Promise<ServerProcess> {
   const log = openSync(server.logFile, 'a');
   const child = spawn(server.command, server.args, {
@@ -38,7 +40,7 @@ export async function startServer(server: {
         `${server.command} ${server.args.join(' ')} does not listen on ${server.port}:\n${tail}`,
       );
     }
-    await delay(POLL_INTERVAL_MS);
+    await delay(server.pollMs ?? POLL_INTERVAL_MS);
   }
   return {
     pid,
