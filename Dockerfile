@@ -20,11 +20,13 @@ COPY src src
 ARG REVISION=unknown
 RUN node build/image.ts /berth "${REVISION}" && mkdir -p /empty bin && ln -s /berth/src/main.ts bin/berth
 # Compiled code, kept from here on since nothing can be written later: a start takes half the time. Node looks for it under the user's own id.
+# Every source: for a single one that is not there Node loads its whole stripper of types, 60 ms and 15 MB.
 ENV NODE_COMPILE_CACHE=/berth/compile-cache
 RUN mkdir /berth/compile-cache && chown 65532:65532 /berth/compile-cache
 USER 65532:65532
-RUN node --input-type=module --eval "await import('/berth/src/cli/create-program.ts'); await import('/berth/src/app.ts')" \
+RUN node --input-type=module --eval "import { globSync } from 'node:fs'; for (const file of globSync('/berth/src/**/*.ts')) if (file !== '/berth/src/main.ts') await import(file)" \
     && node /berth/src/main.ts --version \
+    && { node /berth/healthcheck.ts || echo 'nothing runs here'; } \
     && chmod -R a+rX /berth/compile-cache
 USER 0:0
 RUN chown -R 0:0 /berth
