@@ -48,6 +48,8 @@ export type RenewableBlob = {
   readonly digest: Digest;
   /** For its turn at the upstream. */
   readonly client: string | undefined;
+  /** Where the client is asked for first (X1); undefined: at home. */
+  readonly region: string | undefined;
 };
 
 /** Asks the upstream anew where a blob is, as B1 does, so that a right taken away ends what is under way (E4). */
@@ -56,7 +58,7 @@ export function createRenewSource(
   credentials: RenewalCredentials,
   deps: RenewalDeps,
 ): RenewSource {
-  const { repository, digest, client } = blob;
+  const { repository, digest, client, region } = blob;
   const { upstream, renewals, metrics } = deps;
 
   async function authorizationOf(signal: AbortSignal): Promise<string | undefined> {
@@ -72,9 +74,10 @@ export function createRenewSource(
 
   async function renew(signal: AbortSignal, avoid: string | undefined): Promise<RenewedSource | undefined> {
     const authorization = await authorizationOf(signal);
-    const key = JSON.stringify([repository, digest, credentials.kind, fingerprint(authorization), avoid]);
+    const who = [credentials.kind, fingerprint(authorization)];
+    const key = JSON.stringify([repository, digest, ...who, region, avoid]);
     const ask = (shared: AbortSignal): Promise<BlobLocation> =>
-      upstream.locateBlob({ repository, digest, authorization, client, avoid, signal: shared });
+      upstream.locateBlob({ repository, digest, authorization, client, region, avoid, signal: shared });
     const { value: location } = await renewals.run(key, ask, signal);
     if (location.kind === 'status') {
       // What nobody in particular may not have says nothing about the caller, whose credentials are not here.

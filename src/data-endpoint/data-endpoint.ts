@@ -9,6 +9,7 @@ import { takeResponse } from '../listener/take-response.ts';
 import { parseDigest } from '../oci/digest.ts';
 import { ociError } from '../oci/error.ts';
 import { parseRepositoryName } from '../oci/repository-name.ts';
+import type { ClientRegions } from '../policy/client-regions.ts';
 import { limitKey } from '../policy/limit-key.ts';
 import type { RepositoryRules } from '../policy/repository-rules.ts';
 import { openTicket } from '../ticket/open-ticket.ts';
@@ -22,6 +23,7 @@ export type DataEndpointDeps = BlobSourceDeps & {
   /** Questions for fresh links that are under way. */
   readonly renewals: Collapse<BlobLocation>;
   readonly registry: RegistryConfig;
+  readonly clientRegions: ClientRegions;
   readonly upstream: UpstreamRegistry;
   readonly repositoryRules: RepositoryRules;
   readonly ticketKeys: () => TicketKeys;
@@ -149,7 +151,8 @@ function renewalOf(
   { context: { clientAddress } }: DoorRequest,
   deps: DataEndpointDeps,
 ): RenewSource | undefined {
-  const blob = { repository, digest, client: limitKey(clientAddress) };
+  const region = deps.clientRegions(clientAddress);
+  const blob = { repository, digest, client: limitKey(clientAddress), region };
   const { upstream, publicProbe } = deps.registry;
   if (upstream.auth !== null) return createRenewSource(blob, { kind: 'own' }, deps);
   if (bearer !== undefined) {

@@ -150,7 +150,9 @@ async function deliverInline(
       location.kind === 'registry'
         ? (caller.authorization ?? (await deps.upstream.ownAuthorization(path, context.signal, location.url)))
         : undefined;
-    const blob = { repository, digest, client: limitKey(context.clientAddress) };
+    const { clientAddress } = context;
+    const region = deps.clientRegions(clientAddress);
+    const blob = { repository, digest, client: limitKey(clientAddress), region };
     const renew = createRenewSource(blob, credentials, deps);
     return createBlobSource(asSourceRef(location), authorization, deps, renew);
   });

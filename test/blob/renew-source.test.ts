@@ -10,7 +10,7 @@ import type { BlobLocation, BlobQuestion } from '../../src/upstream/upstream-reg
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
 const repository = parseRepositoryName('team/app');
 if (digest.kind !== 'ok' || repository === undefined) throw new Error('no blob');
-const blob = { repository, digest: digest.digest, client: '192.0.2.1' };
+const blob = { repository, digest: digest.digest, client: '192.0.2.1', region: undefined };
 const { signal } = new AbortController();
 const STORAGE: BlobLocation = {
   kind: 'storage',
@@ -41,7 +41,8 @@ function open(locate: (question: BlobQuestion) => Promise<BlobLocation>) {
       ownAuthorization: async () => 'Bearer own',
     },
   };
-  const renew = (credentials: RenewalCredentials) => createRenewSource(blob, credentials, deps)(signal);
+  const renew = (credentials: RenewalCredentials, region?: string) =>
+    createRenewSource({ ...blob, region }, credentials, deps)(signal);
   return { asked, metrics, renew };
 }
 
@@ -105,3 +106,12 @@ t.test(
     t.match(await down.metrics.text(), 'berth_source_renewals_total{result="failed"} 1');
   },
 );
+
+t.test('X1 each client is asked for at its own region first', async (t) => {
+  const { asked, renew } = open(async () => STORAGE);
+  await Promise.all([renew(ANA, 'eastus'), renew(ANA, 'westeurope'), renew(ANA)]);
+  t.strictSame(
+    asked.map(({ region }) => region),
+    ['eastus', 'westeurope', undefined],
+  );
+});
