@@ -274,6 +274,19 @@ export function createDecisions<T>(deps: {
     return look;
   }
 
+  /** What is known here of this caller, or of everybody. */
+  function findHere(question: Question<T>, of: string): Verdict<T> | undefined {
+    const known = lookUp(askerOf(question, 'caller').key, of);
+    if (known !== undefined) {
+      count('hit');
+      return known;
+    }
+    const open = lookUp(askerOf(question, 'public').key, of);
+    if (question.probe === undefined || open?.kind !== 'allowed') return undefined;
+    count('public');
+    return { ...open, isPublic: true };
+  }
+
   function takeOver(
     key: string,
     { value, until }: { value: T; until: number },
@@ -287,18 +300,14 @@ export function createDecisions<T>(deps: {
   return {
     async decide(question, signal) {
       const of = scope(question.registry, question.repository);
+      // Nothing has been written since, which is certain without asking.
+      const epoch = deps.shared?.epochNow?.(question);
+      const soon = epoch !== undefined && epochs.get(of) === epoch ? findHere(question, of) : undefined;
+      if (soon !== undefined) return soon;
       const look = await lookAround(question, of, signal);
+      const known = findHere(question, of);
+      if (known !== undefined) return known;
       const asker = askerOf(question, 'caller', look?.epoch);
-      const known = lookUp(asker.key, of);
-      if (known !== undefined) {
-        count('hit');
-        return known;
-      }
-      const open = lookUp(askerOf(question, 'public').key, of);
-      if (question.probe !== undefined && open?.kind === 'allowed') {
-        count('public');
-        return { ...open, isPublic: true };
-      }
       if (look?.caller !== undefined) return takeOver(asker.key, look.caller);
       if (look?.open !== undefined) {
         return { ...takeOver(askerOf(question, 'public').key, look.open), isPublic: true };

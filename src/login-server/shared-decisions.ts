@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { SharedState } from '../state/shared-state.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
 import type { Question } from './decisions.ts';
@@ -27,6 +28,8 @@ export type SharedLook<T> = {
  * that whoever can write there can take decisions away, and never make one.
  */
 export type SharedDecisions<T> = {
+  /** The epoch of the question's repository, where that is certain without asking anybody; left out: it never is. */
+  epochNow?(question: Question<T>): string | undefined;
   /** Undefined: other replicas can not be asked. */
   look(question: Question<T>): Promise<SharedLook<T> | undefined>;
   keep(
@@ -52,10 +55,23 @@ export type SharedDecisionsDeps<T> = {
 
 /** Repositories whose writes the state could not be told of; what falls out lives out its `authorizationTtlSeconds`. */
 const MAX_UNSAID = 10_000;
+/** Repositories whose digests are remembered: a digest costs more than the rest of a hit. */
+const MAX_GROUPS = 10_000;
 
 export function createSharedDecisions<T>(deps: SharedDecisionsDeps<T>): SharedDecisions<T> {
   const { state, seal, kind, parse, now } = deps;
   const unsaid = new Set<string>();
+  const groups = new LRUCache<string, string>({ max: MAX_GROUPS });
+
+  /** A plain digest: every replica must find it, whichever of the keys it seals with. */
+  function groupOf({ registry }: SharedScope, repository: string): string {
+    const key = JSON.stringify([registry, repository]);
+    const known = groups.get(key);
+    if (known !== undefined) return known;
+    const group = createHash('sha256').update(key).digest('base64url');
+    groups.set(key, group);
+    return group;
+  }
 
   const nameOf = (
     question: Question<T>,
@@ -89,6 +105,10 @@ export function createSharedDecisions<T>(deps: SharedDecisionsDeps<T>): SharedDe
   }
 
   return {
+    epochNow({ shared, repository }) {
+      if (shared === undefined || state.epochNow === undefined || unsaid.size > 0) return undefined;
+      return state.epochNow(groupOf(shared, repository));
+    },
     async look(question) {
       const { shared, ttlSeconds, authorization } = question;
       if (shared === undefined) return undefined;
@@ -117,13 +137,6 @@ export function createSharedDecisions<T>(deps: SharedDecisionsDeps<T>): SharedDe
       await say(groupOf(shared, repository));
     },
   };
-}
-
-/** A plain digest: every replica must find it, whichever of the keys it seals with. */
-function groupOf({ registry }: SharedScope, repository: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([registry, repository]))
-    .digest('base64url');
 }
 
 type Content = {

@@ -11,6 +11,8 @@ export type SharedState = {
    * that it never had before. Undefined: the state can not be asked.
    */
   look(group: string, names: readonly string[]): Promise<Look | undefined>;
+  /** The epoch of a group where that is certain without asking; left out: it never is. */
+  epochNow?(group: string): string | undefined;
   /** Keeps a value for `ttlMs`, unless the group has another epoch by now. */
   keep(group: string, epoch: string, name: string, value: string, ttlMs: number): Promise<void>;
   /** Ends the epoch of a group, and with it everything kept in it. False: the state could not be told. */

@@ -13,7 +13,7 @@ export type WorkerState = SharedState & {
 const EPOCH_MS = 5_000;
 const MAX_GROUPS = 20_000;
 
-type Group = { readonly epoch: string; readonly until: number; readonly looked: Set<string> };
+type Group = { readonly epoch: string; readonly until: number };
 
 /**
  * What workers share is the primary's: it tells each of them that an epoch has ended before a write is answered, so what one has been
@@ -38,12 +38,6 @@ export function createWorkerState(
   }
 
   async function look(group: string, names: readonly string[]) {
-    const key = names.join(' ');
-    const known = groups.get(group);
-    if (known !== undefined && known.until > now() && known.looked.has(key)) {
-      // What was found is kept by who asked.
-      return { epoch: known.epoch, found: names.map(() => undefined) };
-    }
     const before = lastEnding.get(group);
     looking.set(group, (looking.get(group) ?? 0) + 1);
     const answer = await ask(link.call('look', { group, names }));
@@ -52,10 +46,7 @@ export function createWorkerState(
     else looking.set(group, left);
     if (answer === undefined) return undefined;
     if (lastEnding.get(group) !== before) return answer;
-    const same = known?.epoch === answer.epoch && known.until > now() ? known : undefined;
-    const entry = same ?? { epoch: answer.epoch, until: now() + EPOCH_MS, looked: new Set<string>() };
-    groups.set(group, entry);
-    if (answer.found.some((value) => value !== undefined)) entry.looked.add(key);
+    groups.set(group, { epoch: answer.epoch, until: now() + EPOCH_MS });
     return answer;
   }
 
@@ -67,6 +58,10 @@ export function createWorkerState(
       if (looking.has(group)) lastEnding.set(group, endings);
     },
     look,
+    epochNow(group) {
+      const known = groups.get(group);
+      return known !== undefined && known.until > now() ? known.epoch : undefined;
+    },
     keep(group, epoch, name, value, ttlMs) {
       link.note('keep', { group, epoch, name, value, ttlMs });
       return Promise.resolve();
