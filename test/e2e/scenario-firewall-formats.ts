@@ -11,6 +11,8 @@ import type { World } from './world.ts';
 
 /** Programs that take rules get a namespace each that nobody else is in, and that ends with them. */
 const ALONE = ['unshare', '--net'];
+/** By its path: a package for development brings another program of that name. */
+const NFT = '/usr/sbin/nft';
 
 const DELIVERIES: readonly RegistryName[] = ['contoso', 'inline', 'passthrough'];
 
@@ -73,18 +75,18 @@ export async function firewallFormatsScenario(world: World, berth: Berth): Promi
   await report.check('firewall formats: nft -f', async () => {
     const cases = await printAll('nftables');
     for (const { file } of cases) {
-      await run([...ALONE, 'nft', '-c', '-f', file]);
+      await run([...ALONE, NFT, '-c', '-f', file]);
       // Twice: it replaces itself.
       const { stdout } = await run([
         ...ALONE,
         'sh',
         '-c',
-        `nft -f ${file} && nft -f ${file} && nft list ruleset`,
+        `${NFT} -f ${file} && ${NFT} -f ${file} && ${NFT} list ruleset`,
       ]);
       expect(stdout.includes('policy drop'), `${file}: closed: ${stdout}`);
       expectEqual(stdout.split('comment "login server').length, 2, `${file}: rules for the login server`);
     }
-    await run([...ALONE, 'nft', '-c', '-f', await wrong('table inet x { chain y { acept } }\n')], {
+    await run([...ALONE, NFT, '-c', '-f', await wrong('table inet x { chain y { acept } }\n')], {
       allowCodes: [1],
     });
     return `${cases.length} files`;
