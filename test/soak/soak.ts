@@ -59,6 +59,7 @@ const PAUSE_AT_LEAST_MS = 5000;
 const DONE_WITHIN_MS = 75_000;
 /** Milliseconds in which everything that was lent has to be back once nobody asks for anything. */
 const QUIET_WITHIN_MS = 120_000;
+const QUIET_LOOK_MS = 500;
 
 export async function soak(
   settings: SoakSettings,
@@ -242,22 +243,26 @@ async function pullAllThroughEach(
   fleet.only(undefined);
 }
 
-/** Waits until nothing is lent and nothing is under way; what still is then stands in what it gives. */
+/**
+ * Waits until nothing is lent and nothing under way, for each replica at some moment: a probe of a region's storage holds a buffer for
+ * as long as its connection is kept, and each replica has its own time for it. What never was so stands in what it gives.
+ */
 async function untilQuiet(fleet: Fleet, say: (text: string) => void, stop: AbortSignal): Promise<Held[]> {
   const deadline = Date.now() + QUIET_WITHIN_MS;
-  for (;;) {
-    const held = await Promise.all(fleet.replicas.map(lookAt));
-    const all = held.filter((each) => each !== undefined);
-    const isQuiet = all.every(
-      ({ bufferBytes, fills, requests, uploads, connections }) =>
-        bufferBytes + fills + requests + uploads + connections === 0,
-    );
-    if (isQuiet || Date.now() > deadline) {
-      say(`quiet: ${JSON.stringify(all)}`);
-      return all;
-    }
-    await sleep(1000, undefined, { signal: stop });
-  }
+  const found = await Promise.all(
+    fleet.replicas.map(async (replica) => {
+      for (;;) {
+        const held = await lookAt(replica);
+        if (held === undefined) throw new Error(`${replica.name} is not there`);
+        const { bufferBytes, fills, requests, uploads, connections } = held;
+        const isQuiet = bufferBytes + fills + requests + uploads + connections === 0;
+        if (isQuiet || Date.now() > deadline) return held;
+        await sleep(QUIET_LOOK_MS, undefined, { signal: stop });
+      }
+    }),
+  );
+  say(`quiet: ${JSON.stringify(found)}`);
+  return found;
 }
 
 async function quietOf(
