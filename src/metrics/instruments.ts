@@ -120,9 +120,9 @@ export function createInstruments(
     );
     const [own, theirs] = await Promise.all([snapshot(), all.gather()]);
     for (const metric of own) {
-      const sum = sumMetric(metric, theirs);
-      // What the registry asks of a metric is all there.
-      summed.registerMetric({ ...sum, get: () => Promise.resolve(sum) } as unknown as prom.Metric);
+      // The registry renames counters for OpenMetrics, and then takes the name of what it is given.
+      const sum: object = { ...sumMetric(metric, theirs), get: () => Promise.resolve(sum) };
+      summed.registerMetric(sum as prom.Metric);
     }
     return { contentType: summed.contentType, text: await summed.metrics() };
   }

@@ -119,6 +119,14 @@ export function createDesk(link: () => Link<AskWorker, TellWorker>, deps: DeskDe
       openStored,
       joinFill,
       look: ({ group, names }) => state.look(group, names),
+      async keep({ group, epoch, name, value, ttlMs }) {
+        await state.keep(group, epoch, name, value, ttlMs);
+        return undefined;
+      },
+      async pause({ queue, caller, milliseconds }) {
+        await state.pause(queue, caller, milliseconds);
+        return undefined;
+      },
       async forgetGroup(group) {
         const isTold = await state.forget(group);
         await deps.forgetEverywhere(group);
@@ -158,8 +166,6 @@ export function createDesk(link: () => Link<AskWorker, TellWorker>, deps: DeskDe
           for (let time = 0; time < times; time += 1) migration.record(registry, network, event);
         }
       },
-      keep: ({ group, epoch, name, value, ttlMs }) => void state.keep(group, epoch, name, value, ttlMs),
-      pause: ({ queue, caller, milliseconds }) => void state.pause(queue, caller, milliseconds),
     },
     close() {
       ended.abort(new Error('the worker has ended'));

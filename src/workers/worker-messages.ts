@@ -81,6 +81,20 @@ export type AskPrimary = {
     readonly ask: { readonly group: string; readonly names: readonly string[] };
     readonly answer: Look | undefined;
   };
+  readonly keep: {
+    readonly ask: {
+      readonly group: string;
+      readonly epoch: string;
+      readonly name: string;
+      readonly value: string;
+      readonly ttlMs: number;
+    };
+    readonly answer: undefined;
+  };
+  readonly pause: {
+    readonly ask: { readonly queue: string; readonly caller: string; readonly milliseconds: number };
+    readonly answer: undefined;
+  };
   readonly forgetGroup: { readonly ask: string; readonly answer: boolean };
   readonly takeTurn: { readonly ask: SharedTurn; readonly answer: TurnAnswer | undefined };
   readonly acquire: {
@@ -114,14 +128,6 @@ export type TellPrimary = {
   readonly limits: readonly LimitChange[];
   readonly audit: AuditEvent;
   readonly migration: readonly MigrationEntry[];
-  readonly keep: {
-    readonly group: string;
-    readonly epoch: string;
-    readonly name: string;
-    readonly value: string;
-    readonly ttlMs: number;
-  };
-  readonly pause: { readonly queue: string; readonly caller: string; readonly milliseconds: number };
 };
 
 export type MigrationEntry = {

@@ -20,7 +20,7 @@ type Group = { readonly epoch: string; readonly until: number };
  * told is not asked for again with each request. A call that fails, since the primary is ending, is a state that can not be asked.
  */
 export function createWorkerState(
-  link: Pick<Link<AskPrimary, TellPrimary>, 'call' | 'note'>,
+  link: Pick<Link<AskPrimary, TellPrimary>, 'call'>,
   now: () => number = () => performance.now(),
 ): WorkerState {
   const groups = new LRUCache<string, Group>({ max: MAX_GROUPS });
@@ -62,18 +62,16 @@ export function createWorkerState(
       const known = groups.get(group);
       return known !== undefined && known.until > now() ? known.epoch : undefined;
     },
-    keep(group, epoch, name, value, ttlMs) {
-      link.note('keep', { group, epoch, name, value, ttlMs });
-      return Promise.resolve();
+    async keep(group, epoch, name, value, ttlMs) {
+      await ask(link.call('keep', { group, epoch, name, value, ttlMs }));
     },
     async forget(group) {
       groups.delete(group);
       return (await ask(link.call('forgetGroup', group))) ?? false;
     },
     takeTurn: (turn) => ask(link.call('takeTurn', turn)),
-    pause(queue, caller, milliseconds) {
-      link.note('pause', { queue, caller, milliseconds });
-      return Promise.resolve();
+    async pause(queue, caller, milliseconds) {
+      await ask(link.call('pause', { queue, caller, milliseconds }));
     },
     async acquire(name, ttlMs) {
       const answer = await ask(link.call('acquire', { name, ttlMs }));

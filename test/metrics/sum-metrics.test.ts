@@ -1,0 +1,61 @@
+import t from 'tap';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { keepCounts, type MetricsSnapshot, sumMetric } from '../../src/metrics/sum-metrics.ts';
+
+const gauge = (aggregator: string, value: number) =>
+  ({ name: 'g', help: '', type: 'gauge', aggregator, values: [{ value, labels: {} }] }) as const;
+
+t.test('gauges are combined as each says', async (t) => {
+  for (const [aggregator, expected] of [
+    ['sum', 6],
+    ['min', 1],
+    ['max', 3],
+    ['average', 2],
+    ['first', 2],
+    ['omit', 2],
+  ] as const) {
+    const sum = sumMetric(gauge(aggregator, 2), [[gauge(aggregator, 1)], [gauge(aggregator, 3)]]);
+    t.same(
+      sum.values.map(({ value }) => value),
+      [expected],
+      aggregator,
+    );
+  }
+});
+
+t.test('what a process had counted stays when it is gone; what it showed does not', async (t) => {
+  const here = createMetrics();
+  const there = createMetrics();
+  there.redirects.inc({ delivery: 'inline' }, 3);
+  there.blobTimeToFirstByte.observe({ source: 'cache' }, 0.02);
+  there.draining.set({}, 1);
+  const kept = keepCounts(keepCounts([], await there.snapshot()), await there.snapshot());
+  const whole = createMetrics(undefined, undefined, { gather: () => Promise.resolve([kept]) });
+  whole.redirects.inc({ delivery: 'inline' });
+  t.equal(await whole.redirects.value({ delivery: 'inline' }), 7);
+  t.equal(await whole.blobTimeToFirstByte.count({ source: 'cache' }), 2);
+  t.equal(await whole.draining.value({}), 0);
+  t.equal(await here.redirects.value({ delivery: 'inline' }), 0);
+});
+
+t.test('all processes are one exposition, in both formats, with the newest exemplar', async (t) => {
+  const snapshots: MetricsSnapshot[] = [];
+  const ids = ['0'.repeat(31), '1'.repeat(31)];
+  for (const id of ids) {
+    const process = createMetrics(undefined, () => ({ trace_id: `${id}a`, span_id: '0'.repeat(15) + '1' }));
+    process.blobTimeToFirstByte.observe({ source: 'fill' }, 0.02);
+    process.ticketsIssued.inc({});
+    snapshots.push(await process.snapshot());
+  }
+  const whole = createMetrics(undefined, undefined, { gather: () => Promise.resolve(snapshots) });
+  const plain = await whole.exposition('prometheus');
+  t.match(plain.text, /^berth_tickets_issued_total 2$/m);
+  t.match(plain.text, /^berth_blob_time_to_first_byte_seconds_count\{source="fill"\} 2$/m);
+  const open = await whole.exposition('openmetrics');
+  t.match(open.contentType, /openmetrics/);
+  t.match(open.text, /^berth_tickets_issued_total 2$/m);
+  t.match(open.text, /_bucket\{[^}]*source="fill"[^}]*\} 2 # \{.*trace_id="/);
+  t.notMatch(open.text, /_total_total/);
+  t.match(open.text, /# EOF\n$/);
+  t.equal((await whole.exposition('prometheus')).text.includes('_total_total'), false);
+});
