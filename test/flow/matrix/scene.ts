@@ -54,6 +54,8 @@ export async function openMatrixScene(
         upstream: { url: registry.url, caFile: authority.caFile },
       }),
     ],
+    // A fault that stays is tried often enough to be one; how often that is in truth is E1's own test.
+    resumeLimits: { baseDelayMs: 2, maxDelayMs: 10, triesWithoutProgress: 8 },
     lookup: createLookup((name) =>
       names.lost && name.endsWith('.blob.core.windows.net') ? undefined : '127.0.0.1',
     ),
