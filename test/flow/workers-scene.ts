@@ -218,3 +218,25 @@ export function sendOnce(port: number, host: string, path: string, wanted: SendO
 function portOf(address: string | undefined): number {
   return Number(address?.split(':').at(-1));
 }
+
+/** Whether there is such a process. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A transfer that has begun and stands still until `go`. */
+export async function beginTransfer(scene: WorkersScene) {
+  const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+  const { promise: answered, resolve: onAnswered } = Promise.withResolvers<string>();
+  const ended = scene.send(scene.blobPath, {
+    onAnswered: (headers) => onAnswered(String(headers['x-request-id'])),
+    readAfter: gone,
+  });
+  const requestId = await answered;
+  return { requestId, go, ended };
+}

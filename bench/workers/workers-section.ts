@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createTestAuthority } from '../../test/support/ca.ts';
+import type { Bench, SectionRun } from '../bench.ts';
+import { type Berth, startBerth } from '../berth.ts';
+import type { TlsFiles } from '../cold/nginx-cache.ts';
+import { checkContent, downloadMany } from '../download.ts';
+import { formatTable } from '../markdown.ts';
+import { type ManifestOrigin, startManifestOrigin } from '../requests/manifest-origin.ts';
+import { formatSpread, spread } from '../statistics.ts';
+import type { Blob } from '../workspace.ts';
+import { capacity, measureWorkers, type WorkersFigures } from './measure-workers.ts';
+
+const run = promisify(execFile);
+
+const CORES = 2;
+const REQUESTS = 20_000;
+/** As many as spread over two workers by chance alone: of 128, one seldom has more than 72. */
+const CONNECTIONS = 128;
+const BLOB_MEBIBYTES = 16;
+const DOWNLOADS = 128;
+const CONCURRENCY = 8;
+const GIBIBYTE = 1024 ** 3;
+const MIBIBYTE = 1024 ** 2;
+const TIMEOUT_MS = 120_000;
+
+type Case = {
+  name: string;
+  unit: string;
+  /** Undefined: plain. */
+  tls: TlsFiles | undefined;
+  units: number;
+  load: (berth: Berth) => Promise<number>;
+};
+
+/** One worker and two, where the CPU is the limit. */
+export const WORKERS: SectionRun = {
+  name: 'workers',
+  title: 'One worker and two',
+  async run(bench) {
+    const { workspace } = bench;
+    const authority = await createTestAuthority();
+    const files: TlsFiles = await authority.issue([
+      'localhost',
+      ...['inline', 'login', 'data'].map((name) => `${name}.localhost`),
+    ]);
+    const origin = await startManifestOrigin(workspace);
+    const blob = workspace.addBlob(BLOB_MEBIBYTES);
+    try {
+      const rows: string[][] = [];
+      for (const one of casesOf(origin, blob, files)) rows.push(await measureCase(bench, origin, blob, one));
+      return describe(bench, rows);
+    } finally {
+      await origin.stop();
+      await authority.remove();
+      rmSync(blob.file);
+    }
+  },
+};
+
+function casesOf(origin: ManifestOrigin, blob: Blob, files: TlsFiles): readonly Case[] {
+  const download = (berth: Berth): Promise<number> =>
+    downloadMany(
+      { url: `${berth.inline}${blob.path}`, firstPos: 0 },
+      { count: DOWNLOADS, concurrency: CONCURRENCY, bytes: blob.bytes },
+    );
+  const units = (DOWNLOADS * BLOB_MEBIBYTES * MIBIBYTE) / GIBIBYTE;
+  return [
+    {
+      name: `manifest of ${origin.bytes} bytes, decision kept`,
+      unit: 'requests/s',
+      tls: undefined,
+      units: REQUESTS,
+      load: (berth) => ask(berth, origin.path),
+    },
+    { name: 'warm blob, plain', unit: 'GiB/s', tls: undefined, units, load: download },
+    { name: 'warm blob, TLS', unit: 'GiB/s', tls: files, units, load: download },
+  ];
+}
+
+/** Seconds. */
+async function ask(berth: Berth, path: string): Promise<number> {
+  const { host, port } = new URL(berth.inline);
+  const load = join(import.meta.dirname, '..', 'requests', 'request-load.ts');
+  const { stdout } = await run(
+    process.execPath,
+    [load, ...[host, port, path, 200, CONNECTIONS, REQUESTS].map(String)],
+    { timeout: TIMEOUT_MS },
+  );
+  return Number(stdout);
+}
+
+async function measureCase(
+  { workspace, options, say }: Bench,
+  origin: ManifestOrigin,
+  blob: Blob,
+  { name, unit, tls, units, load }: Case,
+): Promise<string[]> {
+  const berths: Berth[] = [];
+  const figures: [WorkersFigures[], WorkersFigures[]] = [[], []];
+  try {
+    for (const workers of [1, 2]) {
+      const cacheDirectory = join(workspace.directory, workspace.uniqueName('workers-cache'));
+      // As an operator may set it who leaves the file as it is.
+      process.env['BERTH_WORKERS'] = String(workers);
+      berths.push(
+        await startBerth(workspace, origin, { cacheDirectory, ...(tls && { tls }) }).finally(
+          () => delete process.env['BERTH_WORKERS'],
+        ),
+      );
+    }
+    for (const berth of berths) {
+      await checkContent({ url: `${berth.inline}${blob.path}`, firstPos: 0 }, blob);
+      await load(berth);
+    }
+    for (let round = 0; round < options.rounds; round += 1) {
+      for (const [at, berth] of berths.entries()) {
+        figures[at as 0 | 1].push(await measureWorkers(berth.pid, units, () => load(berth)));
+      }
+    }
+  } finally {
+    await Promise.all(berths.map((berth) => berth.stop()));
+  }
+  const [one, two] = figures;
+  const digits = unit === 'GiB/s' ? 2 : 0;
+  const show = (rounds: readonly WorkersFigures[], value: (round: WorkersFigures) => number): string =>
+    formatSpread(spread(rounds.map(value)), digits);
+  const alone = (rounds: readonly WorkersFigures[]) => show(rounds, (round) => capacity(round, CORES));
+  const ratios = two.map((round, at) => capacity(round, CORES) / capacity(one[at] as WorkersFigures, CORES));
+  const row = [
+    `${name}, ${unit}`,
+    alone(one),
+    alone(two),
+    formatSpread(spread(ratios)),
+    show(one, ({ perSecond }) => perSecond),
+    show(two, ({ perSecond }) => perSecond),
+    formatSpread(spread(two.map((round, at) => round.cpuPerUnit / (one[at]?.cpuPerUnit ?? Number.NaN)))),
+  ];
+  say(`workers, ${row.join(' | ')}`);
+  return row;
+}
+
+function describe({ options }: Bench, rows: readonly (readonly string[])[]): string {
+  return `\`workers: 1\` and \`workers: 2\`, ${options.rounds} rounds, both in each: ${REQUESTS} requests over ${CONNECTIONS} kept connections, or ${DOWNLOADS} downloads of ${BLOB_MEBIBYTES} MiB, ${CONCURRENCY} at a time. The load
+generator shares the ${CORES} cores, so what is measured beside it says how much is left for Berth, not what Berth can do. *Alone* is therefore counted by CPU: what ${CORES} cores would come to that had
+nothing else to do, which is as much as the busiest event loop can do in a second (an uneven spread of connections counts against it), and no more than all of its processes can do on ${CORES} cores
+(what workers and primary say to each other counts, too). One process reads blobs on threads beside its event loop, so with blobs it is at
+work on both cores already, and a second worker can add only what is left of them.
+
+${formatTable(
+  ['', 'alone, 1', 'alone, 2', '2 × 1', 'beside the load, 1', 'beside the load, 2', 'CPU per unit, 2 × 1'],
+  rows.map((row) => [...row]),
+)}`;
+}
