@@ -258,3 +258,22 @@ t.test('by flags there is nothing to take up: a hangup ends it, drained', async 
   t.equal(exitCode, 0);
   t.same(events, ['start', 'stop']);
 });
+
+t.test('--workers stands in place of what the configuration says', async (t) => {
+  const byFlags = await run(
+    ['--upstream', 'ghcr.io', '--workers', '2'],
+    {},
+    { stopSignal: () => AbortSignal.abort() },
+  );
+  t.match(byFlags, { exitCode: 0, calls: [{ config: { workers: 2 } }] });
+  const directory = t.testdir({});
+  const file = join(directory, 'berth.yaml');
+  writeFileSync(file, JSON.stringify(configFile({}, { workers: 3, ticket: { keyFile: 'ticket.keys' } })));
+  writeFileSync(join(directory, 'ticket.keys'), formatTicketKeys(generateTicketKeys()), { mode: 0o600 });
+  const stopped = { stopSignal: () => AbortSignal.abort() };
+  t.match(await run(['--config', file], {}, stopped), { calls: [{ config: { workers: 3 } }] });
+  t.match(await run(['--config', file, '--workers', 'auto'], {}, stopped), {
+    calls: [{ config: { workers: 'auto' } }],
+  });
+  t.match(await run(['--config', file, '--workers', 'many']), { exitCode: 2, stderr: /1 to 64, or auto/ });
+});
