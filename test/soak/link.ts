@@ -131,7 +131,9 @@ export async function openLink(options: {
     server.once('connect', () => {
       server.off('error', onRefused);
       track(server);
-      join(client, server);
+      // It left meanwhile, and nobody would be told any more.
+      if (client.destroyed) server.destroy();
+      else join(client, server);
     });
   }
 

@@ -7,7 +7,7 @@ import { type Catalogue, createCatalogue, type Entry } from './catalogue.ts';
 import { type ClientDeps, runPrograms, runPuller } from './clients.ts';
 import { createDisturber, type Disturber } from './disturb.ts';
 import { createFaultPlan, type FaultCounts } from './fault-plan.ts';
-import { type Fleet, LOGIN, startFleet } from './fleet.ts';
+import { type Fleet, LOGIN, type Replica, startFleet } from './fleet.ts';
 import { createSoakHttp } from './http.ts';
 import { createPuller, type Puller } from './puller.ts';
 import { runPusher } from './pusher.ts';
@@ -256,13 +256,22 @@ async function untilQuiet(fleet: Fleet, say: (text: string) => void, stop: Abort
         if (held === undefined) throw new Error(`${replica.name} is not there`);
         const { bufferBytes, fills, requests, uploads, connections } = held;
         const isQuiet = bufferBytes + fills + requests + uploads + connections === 0;
-        if (isQuiet || Date.now() > deadline) return held;
+        if (isQuiet) return held;
+        if (Date.now() > deadline) {
+          say(`${replica.name} is not quiet: ${await inFlightOf(replica)}`);
+          return held;
+        }
         await sleep(QUIET_LOOK_MS, undefined, { signal: stop });
       }
     }),
   );
   say(`quiet: ${JSON.stringify(found)}`);
   return found;
+}
+
+async function inFlightOf(replica: Replica): Promise<string> {
+  const lines = (await replica.berth().metrics()).split('\n');
+  return lines.filter((line) => /^berth_(http_requests_in_flight|connections_open)/.test(line)).join('; ');
 }
 
 async function quietOf(
