@@ -28,12 +28,16 @@ const COUNTERS = [
 ] as const;
 
 /** docs/reliability.md: what the soak does, and what came of its last run. */
-export function formatReport(settings: SoakSettings, outcome: SoakOutcome, hasFailed: boolean): string {
+export function formatReport(
+  settings: SoakSettings,
+  outcome: SoakOutcome,
+  failures: readonly string[],
+): string {
   return [
     ABOUT,
     '## The last run',
     '',
-    ...facts(settings, outcome, hasFailed),
+    ...facts(settings, outcome, failures),
     '### Faults',
     '',
     ...faultTable(outcome),
@@ -100,7 +104,7 @@ function facts({ seed, seconds }: SoakSettings, outcome: SoakOutcome, hasFailed:
     ['', ''],
     [
       ['date', new Date().toISOString().slice(0, 10)],
-      ['result', hasFailed ? '**failed**' : 'all of it held'],
+      ['result', failures.length > 0 ? `**failed**: ${failures.join('; ')}` : 'all of it held'],
       ['seed', String(seed)],
       ['faults for', `${seconds} s, with ${outcome.pauses} pauses`],
       [

@@ -10,7 +10,12 @@ import { soak } from './soak.ts';
 
 const [settingsFile = ''] = process.argv.slice(2);
 const settings: SoakSettings = JSON.parse(await readFile(settingsFile, 'utf8'));
-const report = createReport((line) => console.log(line));
+const failures: string[] = [];
+const report = createReport((line) => {
+  console.log(line);
+  const [, failure] = /FAILED soak: (.+)/.exec(line) ?? [];
+  if (failure !== undefined) failures.push(failure);
+});
 const stop = new AbortController();
 /** Milliseconds to end everything in; what then still lives, the outer half ends. */
 const END_MS = 60_000;
@@ -36,7 +41,7 @@ try {
   report.say(`seed ${settings.seed}, ${settings.seconds} s of faults`);
   const outcome = await soak(settings, (text) => report.say(text), stop.signal);
   await judge(outcome, report);
-  const text = formatReport(settings, outcome, report.failed());
+  const text = formatReport(settings, outcome, failures);
   if (settings.reportFile !== undefined) await writeFile(settings.reportFile, text);
   console.log(`\n${text}`);
 } catch (error) {
