@@ -98,7 +98,11 @@ const NOT_COVERED = `## What it does not cover
 - Blobs of gigabytes and thousands of clients: \`npm run bench\`.
 `;
 
-function facts({ seed, seconds }: SoakSettings, outcome: SoakOutcome, hasFailed: boolean): readonly string[] {
+function facts(
+  { seed, seconds }: SoakSettings,
+  outcome: SoakOutcome,
+  failures: readonly string[],
+): readonly string[] {
   const [cpu] = cpus();
   return table(
     ['', ''],
