@@ -1,10 +1,10 @@
 import { expect, expectEqual, type Report } from '../e2e/report.ts';
 import type { Quiet, SoakOutcome } from './soak.ts';
-import { riseOf, secondHalf } from './trend.ts';
+import { floorOf, riseOf, secondHalf } from './trend.ts';
 import type { Held } from './watch.ts';
 
 const MIB = 1024 * 1024;
-/** What the second half may add to a replica's memory, by the line of least squares. */
+/** What the second half may add to the floor of a replica's memory, by the line of least squares. */
 export const MOST_RISE_BYTES = 48 * MIB;
 /** What a replica may hold more in the end than after the warm-up: V8 keeps what it has once grown to. */
 export const MOST_GROWTH_BYTES = 160 * MIB;
@@ -81,9 +81,13 @@ function handlesCase(quiet: readonly Quiet[]): string {
     .join(', ');
 }
 
-/** By the line of least squares, over the second half of the time. */
+/** Stretches of time whose lowest samples are looked at: half a minute or more, in which garbage is collected. */
+const STRETCHES = 20;
+
+/** Of the floor, by the line of least squares, over the second half of the time. */
 export function memoryRise(samples: readonly Held[]): number {
-  return riseOf(secondHalf(samples.map(({ at, rssBytes }) => ({ at, value: rssBytes }))));
+  const rss = samples.map(({ at, rssBytes }) => ({ at, value: rssBytes }));
+  return riseOf(secondHalf(floorOf(rss, STRETCHES)));
 }
 
 function memoryCase({ lasting, quiet }: SoakOutcome): string {

@@ -22,3 +22,20 @@ export function secondHalf(samples: readonly Sample[]): readonly Sample[] {
   const middle = (first.at + last.at) / 2;
   return samples.filter(({ at }) => at >= middle);
 }
+
+/**
+ * The lowest sample of each of so many equal stretches of time: what a process holds between two collections of its garbage, which
+ * come when they like.
+ */
+export function floorOf(samples: readonly Sample[], stretches: number): readonly Sample[] {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const length = (last.at - first.at) / stretches || 1;
+  const lowest = new Map<number, Sample>();
+  for (const sample of samples) {
+    const stretch = Math.min(stretches - 1, Math.floor((sample.at - first.at) / length));
+    const before = lowest.get(stretch);
+    if (before === undefined || sample.value < before.value) lowest.set(stretch, sample);
+  }
+  return [...lowest.values()];
+}
