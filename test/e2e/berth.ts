@@ -30,7 +30,7 @@ export type Berth = {
 export const BERTH_MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
 /** TCP port of the main Berth's console, on loopback. */
-export const CONSOLE_PORT = 9465;
+export const CONSOLE_PORT = 9475;
 /** What a Berth of the run is given; its files are in the folder that it is started in. */
 export type BerthSetup = {
   /** One listener per host, each on its own address. */
