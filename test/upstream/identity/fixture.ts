@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -22,7 +23,8 @@ export async function startIdentityService(
   readonly caFile: string;
   readonly ca: string;
 }> {
-  const authority = await createTestAuthority();
+  // A name of its own: of two trusted ones with one name, the wrong one may be asked.
+  const authority = await createTestAuthority(`Berth test authority ${randomUUID()}`);
   const before = getCACertificates('default');
   setDefaultCACertificates([...before, authority.cert]);
   const questions: Question[] = [];
