@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import { createControl } from './admin/control.ts';
 import { type Audit, createAudit } from './audit/audit.ts';
 import type { ResumeLimits } from './blob/resume.ts';
-import { BODY_RESUME_LIMITS } from './blob/resume.ts';
 import type { Config } from './config/config.ts';
 import type { ConsoleRegion } from './console/console-facts.ts';
 import { type Console, createConsole } from './console/create-console.ts';
@@ -12,7 +11,6 @@ import { createMigration } from './endpoints/migration.ts';
 import { openSettings, type Settings } from './endpoints/settings.ts';
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { createProgressWatch } from './metrics/progress-watch.ts';
 import { createRunningWork } from './metrics/running-work.ts';
 import { createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
@@ -22,8 +20,7 @@ import { type OpenedCrew, openCrew } from './serving/open-crew.ts';
 import { createReload, type ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import { createServing, type Serving } from './serving/serving.ts';
-import { upstreamPatienceMs } from './serving/upstream-patience.ts';
-import { watchProgress } from './serving/watch-progress.ts';
+import { watchProcess } from './serving/watch-process.ts';
 import { openSharedState } from './state/open-shared-state.ts';
 import { createStateSeal } from './ticket/state-seal.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
@@ -168,16 +165,14 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
     clientLimits,
   });
   let health: HealthListener | undefined;
-  const progress = watchProgress(
-    createProgressWatch({
-      work,
-      buffers: () => ({ lent: pool.bytes.lent, budget: config.limits.bufferBytes, returns: pool.returns }),
-      now: Date.now,
-      stuckMs: () => serving.config.readiness.stuckSeconds * 1000,
-      upstreamPatienceMs: () => upstreamPatienceMs(serving.config.timeouts, BODY_RESUME_LIMITS),
-    }),
-    { metrics, log: deps.log },
-  );
+  const progress = watchProcess({
+    work,
+    pool,
+    bufferBytes: config.limits.bufferBytes,
+    config: () => serving.config,
+    metrics,
+    log: deps.log,
+  });
   const checks = {
     draining: () => !draining,
     ...progress.checks,

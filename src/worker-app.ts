@@ -1,14 +1,12 @@
 import type { Logger } from 'pino';
 import type { Audit } from './audit/audit.ts';
 import type { BlobPlaces } from './blob/blob-opener.ts';
-import { BODY_RESUME_LIMITS } from './blob/resume.ts';
 import { createStoredBlobs } from './blob/stored-blob.ts';
 import { DISK } from './cache/store-fs.ts';
 import type { Config, LogLevel } from './config/config.ts';
 import type { Migration } from './endpoints/migration.ts';
 import { openSettings } from './endpoints/settings.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { createProgressWatch } from './metrics/progress-watch.ts';
 import { createRunningWork } from './metrics/running-work.ts';
 import type { MetricsSnapshot } from './metrics/sum-metrics.ts';
 import { createClientLimits } from './policy/client-limits.ts';
@@ -17,8 +15,7 @@ import { createFront } from './serving/create-front.ts';
 import { createReload } from './serving/reload.ts';
 import type { ReloadRecord } from './serving/reload-record.ts';
 import { createServing } from './serving/serving.ts';
-import { upstreamPatienceMs } from './serving/upstream-patience.ts';
-import { watchProgress } from './serving/watch-progress.ts';
+import { watchProcess } from './serving/watch-process.ts';
 import { openSharedState } from './state/open-shared-state.ts';
 import { createStateSeal } from './ticket/state-seal.ts';
 import { parseTicketKeys } from './ticket/ticket-keys.ts';
@@ -198,16 +195,14 @@ async function openWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Worker
     clientLimits,
     shared: { tlsTicketKeys: start.tlsTicketKeys },
   });
-  const progress = watchProgress(
-    createProgressWatch({
-      work,
-      buffers: () => ({ lent: pool.bytes.lent, budget: config.limits.bufferBytes, returns: pool.returns }),
-      now: Date.now,
-      stuckMs: () => serving.config.readiness.stuckSeconds * 1000,
-      upstreamPatienceMs: () => upstreamPatienceMs(serving.config.timeouts, BODY_RESUME_LIMITS),
-    }),
-    { metrics, log },
-  );
+  const progress = watchProcess({
+    work,
+    pool,
+    bufferBytes: config.limits.bufferBytes,
+    config: () => serving.config,
+    metrics,
+    log,
+  });
   const failing = (): string[] =>
     Object.entries(progress.checks).flatMap(([name, holds]) => (holds() ? [] : [name]));
   const pulses = setInterval(() => link.note('pulse', failing()), PULSE_MS);
