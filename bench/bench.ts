@@ -1,3 +1,4 @@
+import type { Figure } from './figure.ts';
 import type { Options } from './options.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -15,6 +16,11 @@ export type Bench = {
 export type SectionRun = {
   name: string;
   title: string;
-  /** Gives the section's Markdown. */
-  run: (bench: Bench) => Promise<string>;
+  run: (bench: Bench) => Promise<SectionResult>;
+};
+
+/** What a section has found, to be read and to be compared. */
+export type SectionResult = {
+  markdown: string;
+  figures: readonly Figure[];
 };

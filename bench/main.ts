@@ -24,7 +24,8 @@ try {
   for (const { name, title, run } of chosen) {
     say(`section ${name}`);
     const machine = describeMachine();
-    sections.push({ title, text: await run(bench) });
+    const { markdown } = await run(bench);
+    sections.push({ title, text: markdown });
     const { output } = options;
     const previous = output !== undefined && existsSync(output) ? readFileSync(output, 'utf8') : '';
     const { inMemory } = workspace;

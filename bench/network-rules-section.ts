@@ -1,27 +1,40 @@
-import type { SectionRun } from './bench.ts';
-import { formatTable } from './markdown.ts';
+import type { SectionResult, SectionRun } from './bench.ts';
 import { measureNetworkRules, type RuleFigures } from './network-rules.ts';
-import { formatSpread, spread } from './statistics.ts';
+import { tabulate } from './tabulate.ts';
+
+const ONE = '1 rule';
 
 /** What network rules cost per decision. */
 export const NETWORK_RULES: SectionRun = {
   name: 'network-rules',
   title: 'Network rules',
   async run({ options }) {
-    return formatRules(Array.from({ length: options.rounds }, measureNetworkRules));
+    return describeRules(Array.from({ length: options.rounds }, measureNetworkRules));
   },
 };
 
-/** Text of the section: one figure of each row per round. */
-export function formatRules(rounds: readonly RuleFigures[]): string {
-  const row = (name: string, values: readonly number[]): string[] => [
-    name,
-    formatSpread(spread(values)),
-    formatSpread(spread(values.map((value, round) => value / (rounds[round]?.one ?? Number.NaN)))),
-  ];
-  const one = rounds.map((round) => round.one);
-  const many = rounds.map((round) => round.many);
-  return `One decision about an address that no rule names, half of them IPv4, in the benchmark's own process; both rows in each round.
+/** One figure of each row per round. */
+export function describeRules(rounds: readonly RuleFigures[]): SectionResult {
+  const { markdown, figures } = tabulate(
+    [
+      { name: ONE, rounds: rounds.map(({ one }) => one) },
+      { name: '10,000 rules', rounds: rounds.map(({ many }) => many) },
+    ],
+    [
+      {
+        head: 'µs per decision',
+        metric: 'time per decision',
+        unit: 'µs',
+        better: 'less',
+        value: (microseconds) => microseconds,
+        ratio: { head: '× one rule', to: { row: ONE } },
+      },
+    ],
+  );
+  return {
+    figures,
+    markdown: `One decision about an address that no rule names, half of them IPv4, in the benchmark's own process; both rows in each round.
 
-${formatTable(['', 'µs per decision', '× one rule'], [row('1 rule', one), row('10,000 rules', many)])}`;
+${markdown}`,
+  };
 }

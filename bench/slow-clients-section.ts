@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 
 import type { SectionRun } from './bench.ts';
-import { formatTable, mebibytes } from './markdown.ts';
-import { measureSlowClients } from './measure.ts';
+import { measureSlowClients, type SlowFigures } from './measure.ts';
 import { startOrigin } from './nginx.ts';
 import { openStand, type Stand } from './subject.ts';
+import { type Column, type Row, tabulate } from './tabulate.ts';
 
 const MEBIBYTE = 1024 ** 2;
 
@@ -15,25 +15,49 @@ export const SLOW_CLIENTS: SectionRun = {
   async run({ workspace, options, say }) {
     const blob = workspace.addBlob(options.blobMebibytes);
     const origin = await startOrigin(workspace);
-    const rows: string[][] = [];
+    const rows: Row<SlowFigures>[] = [];
     let stand: Stand | undefined;
     try {
       stand = await openStand(workspace, origin, blob);
       for (const { name, server, target } of stand.subjects.filter(({ measuredSlow }) => measuredSlow)) {
         const figures = await measureSlowClients({ name, server, urls: [target.url] }, options);
-        const { idleBytes, medianBytes, peakBytes } = figures;
-        const growth = ((peakBytes - idleBytes) / MEBIBYTE / options.slowClients).toFixed(2);
-        rows.push([name, ...[idleBytes, medianBytes, peakBytes].map(mebibytes), growth]);
-        say(`slow clients, ${rows.at(-1)?.join(' ')}`);
+        rows.push({ name, rounds: [figures] });
+        say(`slow clients, ${name}: at most ${(figures.peakBytes / MEBIBYTE).toFixed(0)} MiB`);
       }
     } finally {
       await stand?.stop();
       await origin.stop();
       rmSync(blob.file);
     }
-    return `${options.slowClients} clients at ${options.slowKibibytesPerSecond} KiB/s each for ${options.slowSeconds} s, none of them finishing the blob, each proxy fresh; the kernel's own socket buffers are not
+    const { markdown, figures } = tabulate(rows, columns(options.slowClients));
+    return {
+      figures,
+      markdown: `${options.slowClients} clients at ${options.slowKibibytesPerSecond} KiB/s each for ${options.slowSeconds} s, none of them finishing the blob, each proxy fresh; the kernel's own socket buffers are not
 in it.
 
-${formatTable(['', 'before, MiB', 'median, MiB', 'peak, MiB', 'growth per client, MiB'], rows)}`;
+${markdown}`,
+    };
   },
 };
+
+function columns(clients: number): readonly Column<SlowFigures>[] {
+  const column = (
+    name: string,
+    digits: number,
+    value: (figures: SlowFigures) => number,
+  ): Column<SlowFigures> => ({
+    head: `${name}, MiB`,
+    metric: `resident memory, ${name}`,
+    unit: 'MiB',
+    better: 'less',
+    digits,
+    most: true,
+    value: (figures) => value(figures) / MEBIBYTE,
+  });
+  return [
+    column('before', 0, ({ idleBytes }) => idleBytes),
+    column('median', 0, ({ medianBytes }) => medianBytes),
+    column('peak', 0, ({ peakBytes }) => peakBytes),
+    column('growth per client', 2, ({ peakBytes, idleBytes }) => (peakBytes - idleBytes) / clients),
+  ];
+}

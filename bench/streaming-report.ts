@@ -1,7 +1,10 @@
-import { formatTable, mebibytes } from './markdown.ts';
+import type { SectionResult } from './bench.ts';
+import { createFigure, type Figure } from './figure.ts';
 import type { StreamFigures } from './measure.ts';
 import type { Options } from './options.ts';
 import { formatSpread, spread } from './statistics.ts';
+import { streamColumns } from './stream-columns.ts';
+import { tabulate } from './tabulate.ts';
 
 export type Results = {
   options: Pick<Options, 'rounds' | 'blobMebibytes' | 'downloads' | 'concurrency'>;
@@ -15,46 +18,53 @@ export type Results = {
   hash: readonly number[];
 };
 
-/** Text of the section about streaming. */
-export function formatStreaming(results: Results): string {
-  const { options } = results;
-  return `A blob of ${options.blobMebibytes} MiB, ${options.downloads} downloads per round, ${options.concurrency} at a time, each by a curl of its own. ${options.rounds} rounds; in each, every row is measured once, in the order of
+/** Text and figures of the section about streaming. */
+export function describeStreaming(results: Results): SectionResult {
+  const { options, streams, hash, baseline } = results;
+  const rows = [...streams].map(([name, rounds]) => ({
+    name,
+    rounds: rounds as readonly Partial<StreamFigures>[],
+  }));
+  const alone = {
+    name: 'sha256 alone',
+    rounds: hash.map((cpuSecondsPerGibibyte) => ({ cpuSecondsPerGibibyte })),
+  };
+  const { markdown, figures } = tabulate(
+    [...rows, alone],
+    streamColumns({ head: '× first row', to: { row: baseline } }),
+  );
+  const added = addedByVerification(results);
+  return {
+    figures: [...figures, added],
+    markdown: `A blob of ${options.blobMebibytes} MiB, ${options.downloads} downloads per round, ${options.concurrency} at a time, each by a curl of its own. ${options.rounds} rounds; in each, every row is measured once, in the order of
 the table, so that drift hits all alike.
 
-${formatStreams(results)}
+${markdown}
 
 The ratio is to the first row, nginx at its best, in the same round. The last row hashes the same bytes from memory, with nothing else: what
 verification costs at the least.
 
-${formatVerification(results)}
+Verification adds ${formatSpread({ median: added.median, min: added.low, max: added.high })} CPU s/GiB to Berth, of which the hash itself is ${formatSpread(spread(hash))}.
 
 *Not verified* is no setting of Berth, which verifies whatever it can. The row asks for all bytes but the first
 (\`Range: bytes=1-\`): a range cannot be proved alone and is streamed unhashed. (\`bytes=0-\` is the whole blob, and verified.)
 
-*Dedicated* is the login server's 307 and the data endpoint's answer to the ticket, both counted.`;
+*Dedicated* is the login server's 307 and the data endpoint's answer to the ticket, both counted.`,
+  };
 }
 
-function formatStreams({ streams, hash, baseline }: Results): string {
-  const base = streams.get(baseline)?.map((round) => round.cpuSecondsPerGibibyte) ?? [];
-  const ratio = (values: readonly number[]): string =>
-    formatSpread(spread(values.map((value, round) => value / (base[round] ?? Number.NaN))));
-  const rows = [...streams].map(([name, rounds]) => {
-    const cpu = rounds.map((round) => round.cpuSecondsPerGibibyte);
-    const speed = formatSpread(spread(rounds.map((round) => round.gibibytesPerSecond)));
-    const peak = mebibytes(Math.max(...rounds.map((round) => round.peakBytes)));
-    return [name, formatSpread(spread(cpu)), ratio(cpu), speed, peak];
-  });
-  return formatTable(
-    ['', 'CPU s/GiB', '× first row', 'GiB/s', 'peak resident MiB'],
-    [...rows, ['sha256 alone', formatSpread(spread(hash)), ratio(hash), '', '']],
-  );
-}
-
-function formatVerification({ streams, verification, hash }: Results): string {
+function addedByVerification({ streams, verification }: Results): Figure {
   const on = streams.get(verification.on) ?? [];
   const off = streams.get(verification.off) ?? [];
   const added = on.map(
     (round, index) => round.cpuSecondsPerGibibyte - (off[index]?.cpuSecondsPerGibibyte ?? Number.NaN),
   );
-  return `Verification adds ${formatSpread(spread(added))} CPU s/GiB to Berth, of which the hash itself is ${formatSpread(spread(hash))}.`;
+  const what = {
+    case: '',
+    row: 'what verification adds',
+    metric: 'CPU',
+    unit: 's/GiB',
+    better: 'less',
+  } as const;
+  return createFigure(what, spread(added));
 }

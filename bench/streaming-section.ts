@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 
-import type { Bench, SectionRun } from './bench.ts';
+import type { Bench, SectionResult, SectionRun } from './bench.ts';
 import { checkContent } from './download.ts';
 import { measureHash, measureStream, type StreamFigures } from './measure.ts';
 import { startOrigin } from './nginx.ts';
-import { formatStreaming } from './streaming-report.ts';
+import { describeStreaming } from './streaming-report.ts';
 import { BASELINE, openStand, type Stand, VERIFICATION } from './subject.ts';
 import type { Blob } from './workspace.ts';
 
@@ -28,7 +28,7 @@ export const STREAMING: SectionRun = {
   },
 };
 
-async function measureStand({ options, say }: Bench, stand: Stand, blob: Blob): Promise<string> {
+async function measureStand({ options, say }: Bench, stand: Stand, blob: Blob): Promise<SectionResult> {
   for (const { target } of stand.subjects) await checkContent(target, blob);
 
   const streams = new Map<string, StreamFigures[]>(stand.subjects.map(({ name }) => [name, []]));
@@ -41,5 +41,5 @@ async function measureStand({ options, say }: Bench, stand: Stand, blob: Blob): 
     }
     hash.push(await measureHash(blob, options));
   }
-  return formatStreaming({ options, baseline: BASELINE, verification: VERIFICATION, streams, hash });
+  return describeStreaming({ options, baseline: BASELINE, verification: VERIFICATION, streams, hash });
 }

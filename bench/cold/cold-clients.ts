@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 
 import type { Bench, SectionRun } from '../bench.ts';
 import { checkContent, downloadMany } from '../download.ts';
-import { formatTable } from '../markdown.ts';
 import { formatSpread, spread } from '../statistics.ts';
+import { type Row, tabulateCases } from '../tabulate.ts';
 import { BERTH_WITHOUT, CACHES, type CacheKind, withCache } from './caches.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
 
@@ -19,28 +19,40 @@ export const COLD_CLIENTS: SectionRun = {
   async run(bench) {
     const { options, workspace } = bench;
     const origin = await startCountingOrigin(workspace, STORAGE_BYTES_PER_SECOND);
-    const rows: string[][] = [];
+    const rows: Row<number>[] = [];
     try {
       for (const kind of [...CACHES, BERTH_WITHOUT]) {
-        const cells: string[] = [];
         for (const clients of CLIENTS) {
           const ratios: number[] = [];
           for (let round = 0; round < options.rounds; round += 1) {
             ratios.push(await measure(bench, origin, kind, clients));
           }
           bench.say(`${kind.name}, ${clients} clients: ${formatSpread(spread(ratios))} × the blob`);
-          cells.push(formatSpread(spread(ratios)));
+          rows.push({
+            name: kind.name,
+            case: `${clients} ${clients === 1 ? 'client' : 'clients'}`,
+            rounds: ratios,
+          });
         }
-        rows.push([kind.name, ...cells]);
       }
     } finally {
       await origin.stop();
     }
-    return `Bytes that the storage sent ÷ size of the blob (${options.coldMebibytes} MiB), each client asking for the whole; ${options.rounds} rounds, every one
+    const { markdown, figures } = tabulateCases(rows, {
+      head: '× the blob',
+      metric: 'bytes from the storage',
+      unit: '× the blob',
+      better: 'less',
+      value: (ratio) => ratio,
+    });
+    return {
+      figures,
+      markdown: `Bytes that the storage sent ÷ size of the blob (${options.coldMebibytes} MiB), each client asking for the whole; ${options.rounds} rounds, every one
 with a fresh proxy. The storage is held to ${STORAGE_BYTES_PER_SECOND / MEBIBYTE} MiB/s per connection, so that all ask before anybody has it. The digest is checked
 afterwards.
 
-${formatTable(['', ...CLIENTS.map((clients) => `${clients} ${clients === 1 ? 'client' : 'clients'}`)], rows)}`;
+${markdown}`,
+    };
   },
 };
 

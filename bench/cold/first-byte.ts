@@ -1,8 +1,7 @@
 import { rmSync } from 'node:fs';
 
 import type { SectionRun } from '../bench.ts';
-import { formatTable } from '../markdown.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { type Column, tabulate } from '../tabulate.ts';
 import { BERTH_WITHOUT, CACHES, type OpenCache } from './caches.ts';
 import { startCountingOrigin } from './counting-origin.ts';
 import { openTimedClient } from './time-first-byte.ts';
@@ -11,6 +10,25 @@ const BLOB_MEBIBYTES = 4;
 const DIRECT = 'direct';
 /** Connections are opened and code is compiled by then. */
 const WARM_UP = 5;
+
+type FirstByte = { milliseconds: number; added: number | undefined };
+
+const COLUMNS: readonly Column<FirstByte>[] = [
+  {
+    head: 'milliseconds',
+    metric: 'time to first byte',
+    unit: 'ms',
+    better: 'less',
+    value: ({ milliseconds }) => milliseconds,
+  },
+  {
+    head: 'more than direct',
+    metric: 'time to first byte, more than direct',
+    unit: 'ms',
+    better: 'less',
+    value: ({ added }) => added,
+  },
+];
 
 /** How much later the first byte of a blob comes that nobody has yet. */
 export const FIRST_BYTE: SectionRun = {
@@ -41,14 +59,21 @@ export const FIRST_BYTE: SectionRun = {
       await origin.stop();
     }
     const direct = times.get(DIRECT) ?? [];
-    const rows = [...times].map(([name, values]) => {
-      const added = values.map((value, at) => value - (direct[at] ?? Number.NaN));
-      bench.say(`first byte, ${name}: ${formatSpread(spread(added))} ms more than direct`);
-      return [name, formatSpread(spread(values)), name === DIRECT ? '' : formatSpread(spread(added))];
-    });
-    return `${options.firstByteSamples} blobs of ${BLOB_MEBIBYTES} MiB, each asked for once by every row, one after the other, over connections that are open. *Direct* is the
+    const rows = [...times].map(([name, values]) => ({
+      name,
+      rounds: values.map((milliseconds, at) => ({
+        milliseconds,
+        added: name === DIRECT ? undefined : milliseconds - (direct[at] ?? Number.NaN),
+      })),
+    }));
+    const { markdown, figures } = tabulate(rows, COLUMNS);
+    bench.say(`first byte\n${markdown}`);
+    return {
+      figures,
+      markdown: `${options.firstByteSamples} blobs of ${BLOB_MEBIBYTES} MiB, each asked for once by every row, one after the other, over connections that are open. *Direct* is the
 client's own two requests, to the registry and to its storage.
 
-${formatTable(['', 'milliseconds', 'more than direct'], rows)}`;
+${markdown}`,
+    };
   },
 };

@@ -2,8 +2,7 @@ import { rmSync } from 'node:fs';
 
 import type { SectionRun } from '../bench.ts';
 import { downloadMany } from '../download.ts';
-import { formatTable } from '../markdown.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { tabulate } from '../tabulate.ts';
 import { BERTH_WITHOUT, CACHES, withCache } from './caches.ts';
 import { startCountingOrigin } from './counting-origin.ts';
 
@@ -42,17 +41,24 @@ export const HELD_UPSTREAM: SectionRun = {
       await origin.stop();
       rmSync(blob.file);
     }
-    const direct = seconds.get(DIRECT) ?? [];
-    const rows = [...seconds].map(([name, values]) => {
-      const faster = values.map((value, round) => (direct[round] ?? Number.NaN) / value);
-      const speed = values.map((value) => blob.bytes / MEGABYTE / value);
-      return [
-        name,
-        ...[values, speed, faster].map((list, at) => formatSpread(spread(list), at === 1 ? 0 : 2)),
-      ];
-    });
-    return `One client, a blob of ${options.heldMebibytes} MiB, ${options.rounds} rounds, every one with a fresh proxy; nginx's \`limit_rate\` holds the storage.
+    const rows = [...seconds].map(([name, rounds]) => ({ name, rounds }));
+    const { markdown, figures } = tabulate(rows, [
+      { head: 'seconds', metric: 'time', unit: 's', better: 'less', value: (taken) => taken },
+      {
+        head: 'MB/s',
+        metric: 'throughput',
+        unit: 'MB/s',
+        better: 'more',
+        digits: 0,
+        value: (taken) => blob.bytes / MEGABYTE / taken,
+        ratio: { head: '× as fast as direct', to: { row: DIRECT } },
+      },
+    ]);
+    return {
+      figures,
+      markdown: `One client, a blob of ${options.heldMebibytes} MiB, ${options.rounds} rounds, every one with a fresh proxy; nginx's \`limit_rate\` holds the storage.
 
-${formatTable(['', 'seconds', 'MB/s', '× as fast as direct'], rows)}`;
+${markdown}`,
+    };
   },
 };

@@ -1,8 +1,7 @@
 import { rmSync } from 'node:fs';
 
 import type { Bench, SectionRun } from '../bench.ts';
-import { formatTable } from '../markdown.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { type Column, type Row, tabulate } from '../tabulate.ts';
 import type { Blob } from '../workspace.ts';
 import { BERTH_WITHOUT, CACHES, type CacheKind, withCache } from './caches.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
@@ -12,6 +11,27 @@ const MEBIBYTE = 1024 ** 2;
 /** containerd documents this size for `concurrent_layer_fetch_buffer`. */
 const READ_BYTES = 8 * MEBIBYTE;
 
+type OpenRanges = { whole: number | undefined; abandoned: number };
+
+const COLUMNS: readonly Column<OpenRanges>[] = [
+  {
+    head: 'whole',
+    metric: 'bytes from the storage',
+    unit: '× the blob',
+    better: 'less',
+    absent: 'answers with the whole',
+    value: ({ whole }) => whole,
+  },
+  {
+    head: 'abandoned, MiB too many',
+    metric: 'bytes from the storage, too many',
+    unit: 'MiB',
+    better: 'less',
+    digits: 1,
+    value: ({ abandoned }) => abandoned / MEBIBYTE,
+  },
+];
+
 /** What clients cost the upstream that ask for everything from a byte on and hang up early. */
 export const OPEN_RANGES: SectionRun = {
   name: 'open-ranges',
@@ -20,31 +40,30 @@ export const OPEN_RANGES: SectionRun = {
     const { options, workspace } = bench;
     const origin = await startCountingOrigin(workspace);
     const blob = workspace.addBlob(options.rangeMebibytes);
-    const rows: string[][] = [];
+    const rows: Row<OpenRanges>[] = [];
     try {
       for (const kind of [...CACHES, BERTH_WITHOUT]) {
-        const [whole, single]: [(number | undefined)[], number[]] = [[], []];
+        const rounds: OpenRanges[] = [];
         for (let round = 0; round < options.rounds; round += 1) {
-          whole.push(await readWhole(bench, origin, kind, blob));
-          single.push(await readOnce(bench, origin, kind, blob));
+          const whole = await readWhole(bench, origin, kind, blob);
+          rounds.push({ whole, abandoned: await readOnce(bench, origin, kind, blob) });
         }
-        const ratios = whole.filter((ratio) => ratio !== undefined);
-        rows.push([
-          kind.name,
-          ratios.length === whole.length ? formatSpread(spread(ratios)) : 'answers with the whole',
-          formatSpread(spread(single.map((bytes) => bytes / MEBIBYTE)), 1),
-        ]);
-        bench.say(`open ranges, ${rows.at(-1)?.join(': ')}`);
+        rows.push({ name: kind.name, rounds });
+        bench.say(`open ranges, ${kind.name} is done`);
       }
     } finally {
       await origin.stop();
       rmSync(blob.file);
     }
-    return `A blob of ${options.rangeMebibytes} MiB, ${options.rounds} rounds, every one with a fresh proxy. *Whole*: \`bytes=0-\`, \`bytes=${READ_BYTES}-\` and so on, one after the other, each hung up
+    const { markdown, figures } = tabulate(rows, COLUMNS);
+    return {
+      figures,
+      markdown: `A blob of ${options.rangeMebibytes} MiB, ${options.rounds} rounds, every one with a fresh proxy. *Whole*: \`bytes=0-\`, \`bytes=${READ_BYTES}-\` and so on, one after the other, each hung up
 after ${READ_BYTES / MEBIBYTE} MiB; bytes that the storage sent ÷ the blob. *Abandoned*: \`bytes=0-\` once, hung up after ${READ_BYTES / MEBIBYTE} MiB and nothing more; MiB that the storage
 sent beyond those. What the kernel had taken from the storage when the connection was cut is in it.
 
-${formatTable(['', 'whole', 'abandoned, MiB too many'], rows)}`;
+${markdown}`,
+    };
   },
 };
 

@@ -1,10 +1,10 @@
 import type { SectionRun } from '../bench.ts';
 import { startBerth } from '../berth.ts';
 import { startNginxCache } from '../cold/nginx-cache.ts';
-import { formatTable } from '../markdown.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { tabulate } from '../tabulate.ts';
 import { startManifestOrigin } from './manifest-origin.ts';
 import { measureRequests, type RequestFigures, type RequestSubject } from './measure-requests.ts';
+import { requestColumns } from './request-columns.ts';
 
 const NGINX = 'nginx, proxy_cache';
 const REQUESTS = 20_000;
@@ -34,22 +34,15 @@ export const MANIFEST: SectionRun = {
       await Promise.all([berth.stop(), nginx.stop()]);
       await origin.stop();
     }
-    const base = figures.get(NGINX) ?? [];
-    const rows = [...figures].map(([name, rounds]) => {
-      const ratios = rounds.map(
-        (round, at) => round.requestsPerSecond / (base[at]?.requestsPerSecond ?? Number.NaN),
-      );
-      return [
-        name,
-        formatSpread(spread(rounds.map((round) => round.microsecondsPerRequest)), 0),
-        formatSpread(spread(rounds.map((round) => round.requestsPerSecond)), 0),
-        formatSpread(spread(ratios)),
-      ];
-    });
-    for (const row of rows) say(`manifest, ${row.join(': ')}`);
-    return `A manifest of ${origin.bytes} bytes, ${REQUESTS} requests per round over 32 kept connections, ${options.rounds} rounds, every row in each. The load generator is one Node process and
+    const rows = [...figures].map(([name, rounds]) => ({ name, peer: name === NGINX, rounds }));
+    const table = tabulate(rows, requestColumns({ head: '× nginx', to: { row: NGINX } }));
+    say(`manifest\n${table.markdown}`);
+    return {
+      figures: table.figures,
+      markdown: `A manifest of ${origin.bytes} bytes, ${REQUESTS} requests per round over 32 kept connections, ${options.rounds} rounds, every row in each. The load generator is one Node process and
 shares the cores: where it is the limit, the rates say less than the CPU.
 
-${formatTable(['', 'CPU µs per request', 'requests/s', '× nginx'], rows)}`;
+${table.markdown}`,
+    };
   },
 };

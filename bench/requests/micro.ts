@@ -5,9 +5,8 @@ import { generateTicketKeys } from '../../src/ticket/ticket-keys.ts';
 import { NOW_SECONDS, sampleTicket } from '../../test/ticket/sample-ticket.ts';
 import type { SectionRun } from '../bench.ts';
 import { startBerth } from '../berth.ts';
-import { formatTable } from '../markdown.ts';
 import { startOrigin } from '../nginx.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { tabulate } from '../tabulate.ts';
 import { measureRequests } from './measure-requests.ts';
 
 const CALLS = 2_000;
@@ -50,15 +49,28 @@ export const MICRO: SectionRun = {
       rmSync(blob.file);
     }
     const rows = [
-      ['a ticket sealed', formatSpread(spread(seals), 1)],
-      ['a ticket opened', formatSpread(spread(opens), 1)],
-      ['a blob request answered with 307, all of it', formatSpread(spread(redirects), 0)],
+      { name: 'a ticket sealed', rounds: seals },
+      { name: 'a ticket opened', rounds: opens },
+      { name: 'a blob request answered with 307, all of it', rounds: redirects },
     ];
-    for (const row of rows) say(`micro, ${row.join(': ')}`);
-    return `The first two in the benchmark's own process, ${CALLS} calls per round; the last is CPU of a Berth that has the decision, ${REQUESTS} requests per round over 32 kept
+    const { markdown, figures } = tabulate(rows, [
+      {
+        head: 'CPU µs',
+        metric: 'CPU',
+        unit: 'µs',
+        better: 'less',
+        digits: 1,
+        value: (microseconds) => microseconds,
+      },
+    ]);
+    say(`micro\n${markdown}`);
+    return {
+      figures,
+      markdown: `The first two in the benchmark's own process, ${CALLS} calls per round; the last is CPU of a Berth that has the decision, ${REQUESTS} requests per round over 32 kept
 connections, from the first byte of the request to the last of the answer; ${options.rounds} rounds.
 
-${formatTable(['', 'CPU µs'], rows)}`;
+${markdown}`,
+    };
   },
 };
 

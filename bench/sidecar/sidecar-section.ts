@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import type { Bench, SectionRun } from '../bench.ts';
 import { imageEnvironment } from '../berth.ts';
 import { startDistribution } from '../cold/distribution.ts';
-import { formatTable } from '../markdown.ts';
 import { type Origin, startNginxProxy, startOrigin } from '../nginx.ts';
 import { freePort, type ServerProcess, startServer } from '../server-process.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { type Column, tabulate } from '../tabulate.ts';
 import type { Workspace } from '../workspace.ts';
 import { IDLE_SECONDS, type IdleFigures, measureIdle } from './idle-figures.ts';
 
@@ -47,34 +46,33 @@ export const SIDECAR: SectionRun = {
     } finally {
       await origin.stop();
     }
-    const rows = [...found].map(([name, figures]) => formatRow(name, figures));
-    const head = [
-      '',
-      'first answer, ms',
-      'CPU until then, ms',
-      'resident, MB',
-      'proportional, MB',
-      'own, MB',
-    ];
-    return `From the start of the process to its first answer (\`GET /v2/\`, for which Berth asks its upstream), and what \`/proc/<pid>/smaps_rollup\` says of all its
+    const rows = [...found].map(([name, rounds]) => ({ name, rounds }));
+    const { markdown, figures } = tabulate(rows, COLUMNS);
+    return {
+      figures,
+      markdown: `From the start of the process to its first answer (\`GET /v2/\`, for which Berth asks its upstream), and what \`/proc/<pid>/smaps_rollup\` says of all its
 processes after ${IDLE_SECONDS} idle seconds; ${options.rounds} rounds. *Resident* counts the program's own code, which processes of one program share; *own* is what
 would come free with its end. Goals for Berth: ${GOAL_MS} ms, ${GOAL_MEGABYTES} MB resident.
 
-${formatTable(head, rows)}`;
+${markdown}`,
+    };
   },
 };
 
-function formatRow(name: string, figures: readonly IdleFigures[]): string[] {
-  const column = (value: (each: IdleFigures) => number, digits: number) =>
-    formatSpread(spread(figures.map(value)), digits);
-  return [
-    name,
-    column(({ answeredMs }) => answeredMs, 0),
-    column(({ cpuMs }) => cpuMs, 0),
-    column(({ resident }) => resident / MEGABYTE, 1),
-    column(({ proportional }) => proportional / MEGABYTE, 1),
-    column(({ own }) => own / MEGABYTE, 1),
-  ];
+const COLUMNS: readonly Column<IdleFigures>[] = [
+  column('first answer', 'ms', ({ answeredMs }) => answeredMs),
+  column('CPU until then', 'ms', ({ cpuMs }) => cpuMs),
+  column('resident', 'MB', ({ resident }) => resident / MEGABYTE),
+  column('proportional', 'MB', ({ proportional }) => proportional / MEGABYTE),
+  column('own', 'MB', ({ own }) => own / MEGABYTE),
+];
+
+function column(
+  metric: string,
+  unit: 'ms' | 'MB',
+  value: (round: IdleFigures) => number,
+): Column<IdleFigures> {
+  return { head: `${metric}, ${unit}`, metric, unit, better: 'less', digits: unit === 'MB' ? 1 : 0, value };
 }
 
 function listSubjects({ workspace, distributionProgram }: Bench, origin: Origin): Subject[] {

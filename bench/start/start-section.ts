@@ -8,8 +8,7 @@ import type { Bench, SectionRun } from '../bench.ts';
 import { startBerth } from '../berth.ts';
 import { type CountingOrigin, startCountingOrigin } from '../cold/counting-origin.ts';
 import { openTimedClient } from '../cold/time-first-byte.ts';
-import { formatTable } from '../markdown.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { type Row, tabulate } from '../tabulate.ts';
 import { REPOSITORY } from '../workspace.ts';
 
 const run = promisify(execFile);
@@ -27,7 +26,7 @@ export const START: SectionRun = {
     const origin = await startCountingOrigin(workspace);
     // Without one, this is the filling alone.
     const rounds = DISK_CACHE ? options.rounds : 0;
-    const rows: string[][] = [];
+    const rows: Row<number>[] = [];
     try {
       for (const count of [1, options.startBlobs]) {
         const directory = join(workspace.directory, workspace.uniqueName('store'));
@@ -43,18 +42,31 @@ export const START: SectionRun = {
             seconds.push(await timeStart(bench, origin, directory, digest));
           }
           const name = `${count} ${count === 1 ? 'blob' : 'blobs'}${lost ? ', catalog lost' : ''}`;
-          rows.push([name, seconds.length === 0 ? 'not yet' : formatSpread(spread(seconds))]);
-          bench.say(`start, ${rows.at(-1)?.join(': ')}`);
+          rows.push({ name, rounds: seconds });
+          bench.say(`start, ${name}: ${seconds.map((each) => each.toFixed(2)).join(', ')} s`);
         }
         rmSync(directory, { recursive: true });
       }
     } finally {
       await origin.stop();
     }
-    return `Seconds from the start of the process to the last byte of a blob out of its cache; ${options.rounds} rounds. *Catalog lost*: the list of what is there is
+    const { markdown, figures } = tabulate(rows, [
+      {
+        head: 'seconds',
+        metric: 'time',
+        unit: 's',
+        better: 'less',
+        absent: 'not yet',
+        value: (taken) => taken,
+      },
+    ]);
+    return {
+      figures,
+      markdown: `Seconds from the start of the process to the last byte of a blob out of its cache; ${options.rounds} rounds. *Catalog lost*: the list of what is there is
 made anew from the directories, as after a crash.
 
-${formatTable(['', 'seconds'], rows)}`;
+${markdown}`,
+    };
   },
 };
 

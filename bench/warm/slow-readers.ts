@@ -3,8 +3,8 @@ import { rmSync } from 'node:fs';
 import type { SectionRun } from '../bench.ts';
 import { BERTH_WITHOUT, CACHES, withCache } from '../cold/caches.ts';
 import { startCountingOrigin } from '../cold/counting-origin.ts';
-import { formatTable, mebibytes } from '../markdown.ts';
 import { measureSlowClients, type SlowFigures } from '../measure.ts';
+import { type Column, type Row, tabulate } from '../tabulate.ts';
 
 const READERS = 200;
 const BLOB_MEBIBYTES = 1024;
@@ -24,16 +24,16 @@ export const SLOW_READERS: SectionRun = {
       slowSeconds: options.readerSeconds,
     };
     const urls = (base: string): string[] => blobs.map(({ path }) => `${base}${path}`);
-    let rows: string[][];
+    let rows: Row<SlowFigures>[];
     try {
       // All at once: what counts is memory, and four times ten minutes are long.
       rows = await Promise.all(
         [...CACHES, BERTH_WITHOUT].map((kind) =>
           withCache(kind, bench, origin, async ({ server, base }) => {
             const subject = { name: kind.name, server, urls: urls(base) };
-            const row = [kind.name, ...describe(await measureSlowClients(subject, settings))];
-            bench.say(`slow readers, ${row.join(' ')}`);
-            return row;
+            const figures = await measureSlowClients(subject, settings);
+            bench.say(`slow readers, ${kind.name}: at most ${(figures.peakBytes / MEBIBYTE).toFixed(0)} MiB`);
+            return { name: kind.name, rounds: [figures] };
           }),
         ),
       );
@@ -41,18 +41,35 @@ export const SLOW_READERS: SectionRun = {
       await origin.stop();
       for (const { file } of blobs) rmSync(file);
     }
-    return `${READERS} clients at ${options.slowKibibytesPerSecond} KiB/s each for ${options.readerSeconds} s, none of them finishing, over ${options.readerBlobs} blobs of 1 GiB that the proxy does not have at the start, all
+    const { markdown, figures } = tabulate(rows, COLUMNS);
+    return {
+      figures,
+      markdown: `${READERS} clients at ${options.slowKibibytesPerSecond} KiB/s each for ${options.readerSeconds} s, none of them finishing, over ${options.readerBlobs} blobs of 1 GiB that the proxy does not have at the start, all
 proxies at the same time. *Early* and *late* are the medians of the second and the last tenth of that time, *trend* is the rise per minute over its
 second half. MiB resident; the kernel's own buffers and page cache are not in it.
 
-${formatTable(['', 'before', 'median', 'peak', 'early', 'late', 'trend'], rows)}`;
+${markdown}`,
+    };
   },
 };
 
-function describe(figures: SlowFigures): string[] {
-  const { idleBytes, medianBytes, peakBytes, earlyBytes, lateBytes, trendBytesPerMinute } = figures;
-  return [
-    ...[idleBytes, medianBytes, peakBytes, earlyBytes, lateBytes].map(mebibytes),
-    (trendBytesPerMinute / MEBIBYTE).toFixed(2),
-  ];
+const COLUMNS: readonly Column<SlowFigures>[] = [
+  column('before', ({ idleBytes }) => idleBytes),
+  column('median', ({ medianBytes }) => medianBytes),
+  column('peak', ({ peakBytes }) => peakBytes),
+  column('early', ({ earlyBytes }) => earlyBytes),
+  column('late', ({ lateBytes }) => lateBytes),
+  { ...column('trend', ({ trendBytesPerMinute }) => trendBytesPerMinute), unit: 'MiB/min', digits: 2 },
+];
+
+function column(head: string, value: (figures: SlowFigures) => number): Column<SlowFigures> {
+  return {
+    head,
+    metric: `resident memory, ${head}`,
+    unit: 'MiB',
+    better: 'less',
+    digits: 0,
+    most: true,
+    value: (figures) => value(figures) / MEBIBYTE,
+  };
 }

@@ -1,14 +1,14 @@
 import { rmSync } from 'node:fs';
 
 import { createTestAuthority } from '../../test/support/ca.ts';
-import type { Bench, SectionRun } from '../bench.ts';
+import type { Bench, SectionResult, SectionRun } from '../bench.ts';
 import { CACHES, type OpenCache } from '../cold/caches.ts';
 import { type CountingOrigin, startCountingOrigin } from '../cold/counting-origin.ts';
 import type { TlsFiles } from '../cold/nginx-cache.ts';
 import { checkContent } from '../download.ts';
-import { formatTable, mebibytes } from '../markdown.ts';
 import { measureStream, type StreamFigures } from '../measure.ts';
-import { formatSpread, spread } from '../statistics.ts';
+import { streamColumns } from '../stream-columns.ts';
+import { tabulate } from '../tabulate.ts';
 import type { Blob } from '../workspace.ts';
 
 const CLEAR = 'plain';
@@ -75,19 +75,18 @@ async function measureAll(
   return figures;
 }
 
-function describe({ options }: Bench, figures: ReadonlyMap<string, StreamFigures[]>): string {
-  const rows = [...figures].map(([name, rounds]) => [
-    name,
-    formatSpread(spread(rounds.map((round) => round.cpuSecondsPerGibibyte))),
-    formatSpread(spread(rounds.map((round) => round.gibibytesPerSecond))),
-    mebibytes(Math.max(...rounds.map((round) => round.peakBytes))),
-  ]);
-  return `A blob of ${options.blobMebibytes} MiB, ${options.downloads} downloads per round, ${options.concurrency} at a time, each by a curl of its own; ${options.rounds} rounds, all rows in each. The storage
+function describe({ options }: Bench, figures: ReadonlyMap<string, StreamFigures[]>): SectionResult {
+  const rows = [...figures].map(([name, rounds]) => ({ name, rounds }));
+  const table = tabulate(rows, streamColumns());
+  return {
+    figures: table.figures,
+    markdown: `A blob of ${options.blobMebibytes} MiB, ${options.downloads} downloads per round, ${options.concurrency} at a time, each by a curl of its own; ${options.rounds} rounds, all rows in each. The storage
 is not asked for a byte.
 
 Read with care: each program brings its own OpenSSL, so the TLS rows compare those, too; and plain rows
 move by up to a quarter of a CPU second from run to run, perhaps because on loopback the kernel counts the receiver's work for either side (not shown).
 Plain and TLS are not to be subtracted from one another.
 
-${formatTable(['', 'CPU s/GiB', 'GiB/s', 'peak resident MiB'], rows)}`;
+${table.markdown}`,
+  };
 }

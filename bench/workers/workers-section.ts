@@ -3,10 +3,11 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createTestAuthority } from '../../test/support/ca.ts';
-import type { Bench, SectionRun } from '../bench.ts';
+import type { Bench, SectionResult, SectionRun } from '../bench.ts';
 import { type Berth, startBerth } from '../berth.ts';
 import type { TlsFiles } from '../cold/nginx-cache.ts';
 import { checkContent, downloadMany } from '../download.ts';
+import { createFigure, type Figure } from '../figure.ts';
 import { formatTable } from '../markdown.ts';
 import { type ManifestOrigin, startManifestOrigin } from '../requests/manifest-origin.ts';
 import { formatSpread, spread } from '../statistics.ts';
@@ -49,9 +50,9 @@ export const WORKERS: SectionRun = {
     const origin = await startManifestOrigin(workspace);
     const blob = workspace.addBlob(BLOB_MEBIBYTES);
     try {
-      const rows: string[][] = [];
-      for (const one of casesOf(origin, blob, files)) rows.push(await measureCase(bench, origin, blob, one));
-      return describe(bench, rows);
+      const found: FoundCase[] = [];
+      for (const one of casesOf(origin, blob, files)) found.push(await measureCase(bench, origin, blob, one));
+      return describe(bench, found);
     } finally {
       await origin.stop();
       await authority.remove();
@@ -97,7 +98,7 @@ async function measureCase(
   origin: ManifestOrigin,
   blob: Blob,
   { name, unit, tls, units, load }: Case,
-): Promise<string[]> {
+): Promise<FoundCase> {
   const berths: Berth[] = [];
   const figures: [WorkersFigures[], WorkersFigures[]] = [[], []];
   try {
@@ -124,26 +125,65 @@ async function measureCase(
     await Promise.all(berths.map((berth) => berth.stop()));
   }
   const [one, two] = figures;
-  const digits = unit === 'GiB/s' ? 2 : 0;
-  const show = (rounds: readonly WorkersFigures[], value: (round: WorkersFigures) => number): string =>
-    formatSpread(spread(rounds.map(value)), digits);
-  const alone = (rounds: readonly WorkersFigures[]) => show(rounds, (round) => capacity(round, CORES));
-  const ratios = two.map((round, at) => capacity(round, CORES) / capacity(one[at] as WorkersFigures, CORES));
-  const row = [
-    `${name}, ${unit}`,
-    alone(one),
-    alone(two),
-    formatSpread(spread(ratios)),
-    show(one, ({ perSecond }) => perSecond),
-    show(two, ({ perSecond }) => perSecond),
-    formatSpread(spread(two.map((round, at) => round.cpuPerUnit / (one[at]?.cpuPerUnit ?? Number.NaN)))),
-  ];
-  say(`workers, ${row.join(' | ')}`);
-  return row;
+  say(`workers, ${name} is done`);
+  return { name, unit, one, two };
 }
 
-function describe({ options }: Bench, rows: readonly (readonly string[])[]): string {
-  return `\`workers: 1\` and \`workers: 2\`, ${options.rounds} rounds, both in each: ${REQUESTS} requests over ${CONNECTIONS} kept connections, or ${DOWNLOADS} downloads of ${BLOB_MEBIBYTES} MiB, ${CONCURRENCY} at a time. The load
+type FoundCase = {
+  name: string;
+  unit: string;
+  one: readonly WorkersFigures[];
+  two: readonly WorkersFigures[];
+};
+
+const ONE = 'one worker';
+
+function figuresOf({ name, unit, one, two }: FoundCase): {
+  alone: Figure[];
+  beside: Figure[];
+  cpu: Figure[];
+} {
+  const pair = (
+    metric: string,
+    of: { unit: string; better: 'less' | 'more' },
+    value: (round: WorkersFigures) => number,
+  ): Figure[] => {
+    const ratios = two.map((round, at) => value(round) / value(one[at] as WorkersFigures));
+    const { median, min, max } = spread(ratios);
+    const what = { case: name, metric, ...of };
+    return [
+      createFigure({ ...what, row: ONE }, spread(one.map(value))),
+      createFigure({ ...what, row: 'two workers' }, spread(two.map(value)), {
+        to: ONE,
+        median,
+        low: min,
+        high: max,
+      }),
+    ];
+  };
+  const rate = { unit, better: 'more' } as const;
+  return {
+    alone: pair('rate alone', rate, (round) => capacity(round, CORES)),
+    beside: pair('rate beside the load', rate, ({ perSecond }) => perSecond),
+    cpu: pair('CPU per unit', { unit: 's', better: 'less' }, ({ cpuPerUnit }) => cpuPerUnit),
+  };
+}
+
+function describe({ options }: Bench, found: readonly FoundCase[]): SectionResult {
+  const all = found.map((one) => ({ ...one, ...figuresOf(one) }));
+  const rows = all.map(({ name, unit, alone, beside, cpu }) => {
+    const digits = unit === 'GiB/s' ? 2 : 0;
+    return [
+      `${name}, ${unit}`,
+      ...alone.map((figure) => format(figure, digits)),
+      ...alone.flatMap(({ ratio }) => (ratio === undefined ? [] : [format(ratio)])),
+      ...beside.map((figure) => format(figure, digits)),
+      ...cpu.flatMap(({ ratio }) => (ratio === undefined ? [] : [format(ratio)])),
+    ];
+  });
+  return {
+    figures: all.flatMap(({ alone, beside, cpu }) => [...alone, ...beside, ...cpu]),
+    markdown: `\`workers: 1\` and \`workers: 2\`, ${options.rounds} rounds, both in each: ${REQUESTS} requests over ${CONNECTIONS} kept connections, or ${DOWNLOADS} downloads of ${BLOB_MEBIBYTES} MiB, ${CONCURRENCY} at a time. The load
 generator shares the ${CORES} cores, so what is measured beside it says how much is left for Berth, not what Berth can do. *Alone* is therefore counted by CPU: what ${CORES} cores would come to that had
 nothing else to do, which is as much as the busiest event loop can do in a second (an uneven spread of connections counts against it), and no more than all of its processes can do on ${CORES} cores
 (what workers and primary say to each other counts, too). One process reads blobs on threads beside its event loop, so with blobs it is at
@@ -151,6 +191,11 @@ work on both cores already, and a second worker can add only what is left of the
 
 ${formatTable(
   ['', 'alone, 1', 'alone, 2', '2 × 1', 'beside the load, 1', 'beside the load, 2', 'CPU per unit, 2 × 1'],
-  rows.map((row) => [...row]),
-)}`;
+  rows,
+)}`,
+  };
+}
+
+function format({ median, low, high }: Pick<Figure, 'median' | 'low' | 'high'>, digits = 2): string {
+  return formatSpread({ median, min: low, max: high }, digits);
 }

@@ -1,6 +1,6 @@
 import tap from 'tap';
 
-import { formatStreaming } from '../../bench/streaming-report.ts';
+import { describeStreaming } from '../../bench/streaming-report.ts';
 
 const MEBIBYTE = 1024 ** 2;
 
@@ -13,7 +13,7 @@ function stream(cpuSecondsPerGibibyte: number): {
 }
 
 await tap.test('ratios are taken within a round, not between medians', async (t) => {
-  const text = formatStreaming({
+  const { markdown: text, figures } = describeStreaming({
     options: { rounds: 3, blobMebibytes: 256, downloads: 16, concurrency: 4 },
     baseline: 'nginx',
     verification: { on: 'Berth', off: 'nginx' },
@@ -27,5 +27,11 @@ await tap.test('ratios are taken within a round, not between medians', async (t)
   t.match(text, '| nginx | 2.00 (1.00–4.00) | 1.00 (1.00–1.00) | 1.50 (1.50–1.50) | 300 |');
   t.match(text, '| Berth | 2.00 (2.00–2.00) | 1.00 (0.50–2.00) | 1.50 (1.50–1.50) | 300 |');
   t.match(text, '| sha256 alone | 0.50 (0.50–0.50) | 0.25 (0.13–0.50) |  |  |');
+  t.match(figures, [
+    { row: 'nginx', metric: 'CPU', unit: 's/GiB', better: 'less', median: 2, low: 1, high: 4 },
+    { row: 'nginx', metric: 'throughput' },
+    { row: 'nginx', metric: 'peak resident memory', median: 300 },
+    { row: 'Berth', metric: 'CPU', ratio: { to: 'nginx', median: 1, low: 0.5, high: 2 } },
+  ]);
   t.match(text, 'Verification adds 0.00 (-2.00–1.00) CPU s/GiB');
 });
