@@ -102,9 +102,6 @@ export function createInstruments(
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const descriptions: Description[] = [];
 
-  // The registry has one content type at a time.
-  let exposing: Promise<unknown> = Promise.resolve();
-
   const snapshot = (): Promise<MetricsSnapshot> =>
     registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;
   const whole: ReadWhole = async (metric) => {
@@ -112,34 +109,28 @@ export function createInstruments(
     return others === undefined ? own : sumMetric(own, await others.gather());
   };
 
-  async function exposeAll(all: OtherProcesses, format: ExpositionFormat) {
-    const summed = new prom.Registry();
+  /** Of copies: for OpenMetrics a registry renames the counters that it holds, and they would have lost their names for good. */
+  async function exposeCopies(format: ExpositionFormat) {
+    const copies = new prom.Registry();
     // As above.
-    (summed as unknown as typeof formats).setContentType(
+    (copies as unknown as typeof formats).setContentType(
       format === 'openmetrics' ? prom.openMetricsContentType : prom.prometheusContentType,
     );
-    const [own, theirs] = await Promise.all([snapshot(), all.gather()]);
+    const [own, theirs] = await Promise.all([snapshot(), others === undefined ? [] : others.gather()]);
     for (const metric of own) {
       // The registry renames counters for OpenMetrics, and then takes the name of what it is given.
       const sum: object = { ...sumMetric(metric, theirs), get: () => Promise.resolve(sum) };
-      summed.registerMetric(sum as prom.Metric);
+      copies.registerMetric(sum as prom.Metric);
     }
-    return { contentType: summed.contentType, text: await summed.metrics() };
+    return { contentType: copies.contentType, text: await copies.metrics() };
   }
 
   return {
     snapshot,
-    exposition(format) {
-      if (others !== undefined) return exposeAll(others, format);
-      const exposition = exposing.then(async () => {
-        formats.setContentType(
-          format === 'openmetrics' ? prom.openMetricsContentType : prom.prometheusContentType,
-        );
-        const text = await registry.metrics();
-        return { contentType: registry.contentType, text };
-      });
-      exposing = exposition.catch(() => undefined);
-      return exposition;
+    async exposition(format) {
+      if (others !== undefined || format === 'openmetrics') return exposeCopies(format);
+      formats.setContentType(prom.prometheusContentType);
+      return { contentType: registry.contentType, text: await registry.metrics() };
     },
     descriptions,
     counter(name, help, labels, initial) {

@@ -33,7 +33,7 @@ export async function processScenario(world: World, berth: Berth): Promise<void>
         .split('\n')
         .filter((line) => line.startsWith(name) && line.includes(label))
         .reduce((sum, line) => sum + Number(line.split(' ').pop()), 0);
-    expect(total('berth_tickets_issued_total') > 0, 'no ticket was counted');
+    expect(total('berth_tickets_issued_total') > 0, `no ticket was counted in:\n${text.slice(0, 1000)}`);
     expectEqual(total('berth_blob_digest_mismatches_total'), 0, 'digest mismatches');
     expectEqual(total('berth_redirects_refused_total'), 0, 'redirects refused');
     return `${total('berth_tickets_issued_total')} tickets`;

@@ -19,6 +19,19 @@ t.test('counters start at 0, also those with labels', async (t) => {
   for (const [, name = ''] of text.matchAll(/^# TYPE (\S+_total) gauge$/gm)) t.fail(`${name} is no counter`);
 });
 
+t.test('a scrape in one format takes nothing from the other', async (t) => {
+  const metrics = createMetrics();
+  metrics.ticketsIssued.inc({});
+  const plain = (await metrics.exposition('prometheus')).text;
+  const open = (await metrics.exposition('openmetrics')).text;
+  t.match(plain, /^berth_tickets_issued_total 1$/m);
+  t.match(open, /^# TYPE berth_tickets_issued counter$/m);
+  t.match(open, /^berth_tickets_issued_total 1$/m);
+  const types = (text: string) => text.split('\n').filter((line) => line.startsWith('# TYPE'));
+  t.strictSame(types((await metrics.exposition('prometheus')).text), types(plain), 'after OpenMetrics, too');
+  t.strictSame(types((await metrics.exposition('openmetrics')).text), types(open));
+});
+
 t.test('names follow the practices', (t) => {
   for (const { name, type, help } of createMetrics().descriptions) {
     t.match(name, /^berth_[a-z]+(_[a-z]+)*$/);
