@@ -24,6 +24,7 @@ import { describeError } from './describe-error.ts';
 import { limitRequests } from './limit-requests.ts';
 import { createProxyProtocolServer } from './proxy-protocol-server.ts';
 import type { RequestContext } from './request-context.ts';
+import { sessionKeys } from './session-keys.ts';
 import { TimedResponse } from './timed-response.ts';
 import { tlsOptions } from './tls.ts';
 
@@ -55,7 +56,7 @@ export type ListenerDeps = {
 };
 
 export type SharedListener = {
-  /** 48 bytes that TLS sessions are resumed with, whichever process a client comes to. */
+  /** Bytes that the keys of TLS sessions are made from, so that they are resumed at whichever process a client comes to. */
   readonly tlsTicketKeys: Uint8Array;
 };
 
@@ -125,10 +126,16 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
       ? createServer(httpOptions)
       : createTlsServer({ ...httpOptions, ...tlsOptions(config.tls, certificates.current, headerTimeoutMs) });
   if (server instanceof TlsServer) {
-    shareSessions(server, deps.shared);
+    const { shared } = deps;
+    // Node makes keys of its own for each server, and with each context anew.
+    const share = (): void => {
+      if (shared === undefined) return;
+      server.setTicketKeys(sessionKeys(shared.tlsTicketKeys, initial, certificates?.clientAuthorities()));
+    };
+    share();
     certificates?.onReload((options) => {
       server.setSecureContext(options);
-      shareSessions(server, deps.shared);
+      share();
     });
   }
   server.setTimeout(timeouts.idleSeconds * 1000);
@@ -278,11 +285,6 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
       };
     },
   };
-}
-
-/** Node makes keys of its own for each server, and with each context anew. */
-function shareSessions(server: TlsServer, shared: SharedListener | undefined): void {
-  if (shared !== undefined) server.setTicketKeys(Buffer.from(shared.tlsTicketKeys));
 }
 
 async function listenOn(server: Server, { address, port }: ListenerConfig, reusePort: boolean) {

@@ -26,6 +26,10 @@ export type WorkersScene = {
   readonly digest: string;
   readonly blobPath: string;
   readonly primary: ChildProcess;
+  /** Of each listener, in the configuration's order. */
+  readonly ports: readonly number[];
+  /** Of the console; 0: there is none. */
+  readonly consolePort: number;
   readonly log: Record<string, unknown>[];
   /** Process id by worker, as the log has told last. */
   pids(): ReadonlyMap<number, number>;
@@ -68,6 +72,7 @@ export async function openWorkers(
   options: {
     readonly blobBytes?: number;
     readonly registry?: (storagePort: number) => Record<string, unknown>;
+    readonly upstream?: Record<string, unknown>;
     readonly config?: Record<string, unknown>;
     readonly fixture?: FixtureRegistryOptions;
   } = {},
@@ -101,7 +106,11 @@ export async function openWorkers(
         name: 'contoso',
         loginServer: LOGIN,
         scheme: 'http',
-        upstream: { url: registry.url, allowedPrivateAddresses: ['127.0.0.0/8'] },
+        upstream: {
+          url: registry.url,
+          allowedPrivateAddresses: ['127.0.0.0/8'],
+          ...options.upstream,
+        },
         redirectHosts: [`localhost:${storage.port}`],
         delivery: 'inline',
         ...options.registry?.(storage.port),
@@ -122,13 +131,18 @@ export async function openWorkers(
   });
   const log: Record<string, unknown>[] = [];
   createInterface({ input: primary.stdout }).on('line', (line) => log.push(JSON.parse(line)));
-  const listening = () => log.find(({ msg }) => msg === 'listening');
+  const bound = (name: string): number[] =>
+    log
+      .filter(({ msg }) => msg === 'listening')
+      .flatMap((line) => line[name])
+      .filter((address) => typeof address === 'string')
+      .map((address) => Number(address.split(':').at(-1)));
   await until(() => {
     if (primary.exitCode !== null) throw new Error(`Berth ended: ${JSON.stringify(log)}`);
-    return listening() !== undefined;
+    return bound('listeners').length > 0;
   }, 'it listens');
-  const port = portOf(String(listening()?.['listeners']));
-  const metricsPort = portOf(String(listening()?.['metrics']));
+  const ports = bound('listeners');
+  const [[port = 0], [metricsPort = 0], [consolePort = 0]] = [ports, bound('metrics'), bound('console')];
 
   const send: WorkersScene['send'] = (path, wanted = {}) => sendOnce(port, LOGIN, path, wanted);
 
@@ -154,6 +168,8 @@ export async function openWorkers(
     digest,
     blobPath: `/v2/${REPOSITORY}/blobs/${digest}`,
     primary,
+    ports,
+    consolePort,
     log,
     pids: () =>
       new Map(
@@ -213,10 +229,6 @@ export function sendOnce(port: number, host: string, path: string, wanted: SendO
     });
     outgoing.end(wanted.body);
   });
-}
-
-function portOf(address: string | undefined): number {
-  return Number(address?.split(':').at(-1));
 }
 
 /** Whether there is such a process. */
