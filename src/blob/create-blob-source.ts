@@ -1,22 +1,14 @@
-import type { Metrics, RedirectRefusal } from '../metrics/metrics.ts';
+import type { RedirectRefusal } from '../metrics/metrics.ts';
 import type { BlobSourceRef } from '../ticket/ticket.ts';
-import type { Tracing } from '../trace/tracing.ts';
-import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { RawUrl } from '../upstream/raw-url.ts';
-import { startTransfer } from '../upstream/transfer.ts';
+import { startTransfer, type TransferDeps } from '../upstream/transfer.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import type { BlobSource } from './blob-source.ts';
 import type { RenewedSource, RenewSource } from './renew-source.ts';
 
-export type BlobSourceDeps = {
+export type BlobSourceDeps = TransferDeps & {
   readonly upstream: Pick<UpstreamRegistry, 'storage' | 'checkLocation' | 'origin'>;
-  readonly pool: BufferPool;
-  readonly metrics: Metrics;
-  /** Left out: off. */
-  readonly tracing?: Tracing;
-  /** Milliseconds a transfer may wait for a connection to its host. */
-  readonly startTimeoutMs: number;
   /** Unix milliseconds. */
   readonly now: () => number;
 };

@@ -6,6 +6,8 @@ export type ResumeReason =
   | 'cut'
   /** No header section, or no bytes of the body, for as long as the timeouts allow. */
   | 'stall'
+  /** Bytes of the body, but fewer than the least rate asks for. */
+  | 'slow'
   /** No connection: name, address, port or TLS. */
   | 'unreachable'
   /** 429, 503, or no free connection. */
@@ -92,6 +94,9 @@ export type ResumePolicy = {
 
 const GIVE_UP: ResumeStep = { kind: 'give_up' };
 
+/** They have taken their time already. */
+const SLOW_TO_SHOW: ReadonlySet<ResumeReason> = new Set<ResumeReason>(['stall', 'slow']);
+
 const FUTILE_AGAIN: ReadonlySet<ResumeReason> = new Set<ResumeReason>(['expired', 'changed']);
 
 /** Tries at what is at hand before a fresh source is asked for: a cut is nothing, two are a host that is in trouble. */
@@ -136,8 +141,7 @@ export function createResumePolicy(deps: {
       const mayRetry = retryable && reason !== 'expired' && !isTooLong;
       // A fresh source that is no better than the one before: the next will not be, either.
       const mayRenew = renewable && !(renewals > 0 && (isTooLong || FUTILE_AGAIN.has(reason)));
-      // Silence has taken its time already.
-      const isHopeless = !mayRetry || tries >= TRIES_BEFORE_RENEWAL || reason === 'stall';
+      const isHopeless = !mayRetry || tries >= TRIES_BEFORE_RENEWAL || SLOW_TO_SHOW.has(reason);
       const shouldRenew = mayRenew && isHopeless;
       if (!shouldRenew && !mayRetry) return GIVE_UP;
       // The first renewal of a signature that has run out is no reason to wait.
@@ -172,6 +176,7 @@ const REASONS_BY_KIND: ReadonlyMap<FailureKind, ResumeReason> = new Map<FailureK
   ['connection_read_timeout', 'stall'],
   ['connection_write_timeout', 'stall'],
   ['http_response_timeout', 'stall'],
+  ['http_response_too_slow', 'slow'],
   ['dns_error', 'unreachable'],
   ['dns_timeout', 'unreachable'],
   ['connection_refused', 'unreachable'],

@@ -129,6 +129,8 @@ export type Limits = {
   readonly bufferBytes: number;
   /** Connections to one upstream host. */
   readonly upstreamConnections: number;
+  /** Bytes a second that a blob's source has to bring over `timeouts.idleSeconds`; 0: whatever comes is enough. */
+  readonly upstreamMinBytesPerSecond: number;
   /** Open connections of one client address; null: no limit. */
   readonly connectionsPerClient: number | null;
   /** Requests of one client address; null: no limit. */

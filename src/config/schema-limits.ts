@@ -53,6 +53,14 @@ export const LIMITS_SCHEMA: JsonSchema = {
       minimum: 1,
       maximum: 65_535,
     },
+    upstreamMinBytesPerSecond: {
+      type: ['integer', 'string'],
+      description:
+        'Bytes a second that storage has to bring of a blob, as a mean over `timeouts.idleSeconds`; time in which Berth has it wait, for a slow client or the disk, does not count. With less it is left as if it were silent, and the blob goes on at its byte from the same or another host: a deadline for silence alone is renewed by each byte. 1 KiB/s is a modem of the 1980s; a layer of 100 MB would take a day. 0: whatever comes is enough.',
+      default: '1KiB',
+      minimum: 0,
+      maximum: 1_048_576,
+    },
     connectionsPerClient: {
       type: ['integer', 'null'],
       description:

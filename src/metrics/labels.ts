@@ -86,7 +86,7 @@ export function methodLabel(method: string | undefined): MethodLabel {
 export const UPSTREAMS = ['registry', 'token_service', 'storage'] as const;
 export type UpstreamLabel = (typeof UPSTREAMS)[number];
 
-/** RFC 9209 §2.3 proxy error types, and three of our own. */
+/** RFC 9209 §2.3 proxy error types, and four of our own. */
 export const UPSTREAM_FAILURES = [
   'dns_timeout',
   'dns_error',
@@ -123,6 +123,7 @@ export const UPSTREAM_FAILURES = [
   'redirect_refused',
   'address_refused',
   'content_too_large',
+  'http_response_too_slow',
 ] as const;
 export type UpstreamFailureLabel = (typeof UPSTREAM_FAILURES)[number];
 
@@ -288,6 +289,7 @@ export type StateResult = (typeof STATE_RESULTS)[number];
 export const RESUME_REASONS = [
   'cut',
   'stall',
+  'slow',
   'unreachable',
   'busy',
   'server_error',

@@ -230,6 +230,10 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     const own = {
       ...limits,
       startTimeoutMs: (timeouts.connectSeconds + timeouts.headersSeconds) * 1000,
+      leastRate: {
+        bytesPerSecond: limits.upstreamMinBytesPerSecond,
+        windowMs: timeouts.idleSeconds * 1000,
+      },
       pool,
       metrics,
       tracing,

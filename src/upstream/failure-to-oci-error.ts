@@ -31,6 +31,7 @@ const SILENT: ReadonlySet<FailureKind> = new Set<FailureKind>([
   'connection_read_timeout',
   'connection_write_timeout',
   'http_response_timeout',
+  'http_response_too_slow',
 ]);
 
 const PEERS: Readonly<Record<UpstreamRole, string>> = {

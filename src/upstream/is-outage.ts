@@ -23,6 +23,7 @@ const OUTAGE_KINDS: ReadonlySet<FailureKind> = new Set<FailureKind>([
   'tls_alert_received',
   'http_response_incomplete',
   'http_response_timeout',
+  'http_response_too_slow',
 ]);
 
 export function isOutageStatus(status: number): boolean {

@@ -4,6 +4,7 @@ import { codeLabel, type Metrics } from '../metrics/metrics.ts';
 import { NO_TRACING, type Tracing } from '../trace/tracing.ts';
 import type { BufferPool, Slab } from './buffer-pool.ts';
 import { classifyFailure, type FailureKind, UpstreamFailure, type UpstreamRole } from './failure.ts';
+import { type LeastRate, type RateClock, RateWatch } from './rate-watch.ts';
 
 /**
  * One GET of blob bytes, as events. Chunks are slices of pooled buffers: whoever keeps one past `data` holds its
@@ -34,17 +35,32 @@ export type TransferRequest = {
   readonly where: UpstreamRole;
 };
 
+export type TransferDeps = {
+  readonly pool: BufferPool;
+  readonly metrics: Metrics;
+  /** Milliseconds for a free connection, and as many for the final header section. */
+  readonly startTimeoutMs: number;
+  /** Left out: none. */
+  readonly leastRate?: LeastRate | undefined;
+  /** For tests. */
+  readonly rateClock?: RateClock | undefined;
+  /** Left out: off. */
+  readonly tracing?: Tracing | undefined;
+};
+
+const NO_LEAST_RATE: LeastRate = { bytesPerSecond: 0, windowMs: 0 };
+
 /**
- * Starts the request. Deadlines are the dispatcher's own (connect, headers, idle body), but for the wait for a free
- * connection and the time until the final header section, which undici does not bound: `startTimeoutMs` each.
+ * Starts the request. Deadlines are the dispatcher's own (connect, headers, idle body), but for what undici does not bound: the wait
+ * for a free connection, the time until the final header section, and a body that comes, but hardly (E8).
  */
 export function startTransfer(
   dispatcher: Dispatcher,
   request: TransferRequest,
-  deps: { pool: BufferPool; metrics: Metrics; startTimeoutMs: number; tracing?: Tracing | undefined },
+  deps: TransferDeps,
   handler: TransferHandler,
 ): Transfer {
-  const { pool, metrics, tracing = NO_TRACING } = deps;
+  const { pool, metrics, tracing = NO_TRACING, leastRate = NO_LEAST_RATE } = deps;
   const upstream = request.where;
   const received = metrics.upstreamBytes.handle({ upstream });
   const startedAt = performance.now();
@@ -58,6 +74,7 @@ export function startTransfer(
   let done = false;
   let final = false;
   let dispatching = true;
+  const rate = new RateWatch(leastRate, tooSlow, deps.rateClock);
   let deadline = setTimeout(() => {
     // It still waits in undici's queue, and is aborted when it gets its connection.
     giveUp('connection_limit_reached', `no connection to ${request.origin} became free`);
@@ -69,6 +86,13 @@ export function startTransfer(
     fail(new UpstreamFailure(kind, upstream, `${upstream}: ${what} within ${deps.startTimeoutMs} ms`));
   }
 
+  function tooSlow(bytes: number): void {
+    const { bytesPerSecond, windowMs } = leastRate;
+    const what = `${bytes} bytes in ${windowMs} ms, less than ${bytesPerSecond} bytes per second`;
+    // As the reason, not as an end of Berth's own: it is the host's failure, also for its region's health.
+    controller?.abort(new UpstreamFailure('http_response_too_slow', upstream, `${upstream}: ${what}`));
+  }
+
   function fail(failure: UpstreamFailure): void {
     if (dispatching) {
       // Refused at once (a closed pool, too many origins): told like any other failure, once the caller has its handle.
@@ -78,6 +102,7 @@ export function startTransfer(
     if (done) return;
     done = true;
     clearTimeout(deadline);
+    rate.end();
     span.end(aborted ? undefined : failure.kind);
     handler.failed(failure);
   }
@@ -85,6 +110,7 @@ export function startTransfer(
   function abort(): void {
     if (aborted) return;
     aborted = true;
+    rate.end();
     span.set({ 'berth.aborted': true });
     controller?.abort(new TransferAborted());
   }
@@ -112,10 +138,12 @@ export function startTransfer(
     },
     onResponseData(_, chunk) {
       received.inc(chunk.length);
+      rate.moved(chunk.length);
       handler.data(chunk, pool.pin(chunk));
     },
     onResponseEnd() {
       done = true;
+      rate.end();
       span.end();
       if (final) handler.end();
     },
@@ -143,8 +171,14 @@ export function startTransfer(
   dispatching = false;
 
   return {
-    pause: () => controller?.pause(),
-    resume: () => controller?.resume(),
+    pause() {
+      rate.pause();
+      controller?.pause();
+    },
+    resume() {
+      if (!done) rate.resume();
+      controller?.resume();
+    },
     abort() {
       clearTimeout(deadline);
       if (!done) abort();

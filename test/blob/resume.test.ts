@@ -55,6 +55,7 @@ t.test('failures that pass are told apart from those that do not', (t) => {
     [failure('connection_terminated'), 'cut'],
     [failure('connection_read_timeout'), 'stall'],
     [failure('http_response_timeout'), 'stall'],
+    [failure('http_response_too_slow'), 'slow'],
     [failure('dns_error'), 'unreachable'],
     [failure('connection_refused'), 'unreachable'],
     [failure('connection_limit_reached'), 'busy'],

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { createTestAuthority } from '../support/ca.ts';
+import { TEST_LIMITS } from '../support/config-defaults.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { BLOB_BYTES, judge, METHODS, requestOf } from './matrix/cells.ts';
 import { type Act, openResumeScene, type ResumeScene } from './resuming.ts';
@@ -35,6 +36,7 @@ const ROWS: Readonly<Record<string, Fault>> = {
   'reset in the middle': { endsAt: MIDDLE, how: 'reset' },
   'cut at the last byte': { endsAt: BLOB_BYTES - 1 },
   stall: { endsAt: MIDDLE, how: 'stall' },
+  trickle: { endsAt: MIDDLE, how: 'trickle' },
   'another range': { shifted: true },
   'length too long': { otherLength: 1000 },
   'length too short': { otherLength: -1000 },
@@ -56,6 +58,7 @@ async function openScene(t: Test, name: string): Promise<ResumeScene> {
     registry: { authorizationTtlSeconds: 0 },
     config: {
       timeouts: PATIENCE,
+      limits: { ...TEST_LIMITS, upstreamMinBytesPerSecond: 1024 },
       cache: {
         ...NO_BLOB_CACHE,
         memoryMaxBytes: 1024 * 1024,

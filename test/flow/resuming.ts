@@ -15,7 +15,8 @@ export type Act = {
   readonly headers?: Record<string, string>;
   /** The body ends before this position; or the connection before an answer, for 0. */
   readonly endsAt?: number;
-  readonly how?: 'fin' | 'reset' | 'stall';
+  /** `trickle`: what follows comes byte by byte, ten times a second. */
+  readonly how?: 'fin' | 'reset' | 'stall' | 'trickle';
   /** The whole, whatever was asked for. */
   readonly ignoresRange?: boolean;
   /** 206 with another Content-Range than asked for. */
@@ -133,6 +134,7 @@ function perform(
   response.write(bytes.subarray(from, stop), () => {
     act.sent?.();
     if (stop === to) response.end();
+    else if (act.how === 'trickle') trickle(response, bytes.subarray(stop, to));
     else end(socket, act.how ?? 'fin');
   });
 }
@@ -148,7 +150,15 @@ function broken(right: Buffer, { otherLength, wrongByteAt }: Act): Buffer {
   return wrong;
 }
 
-function end(socket: Socket, how: 'fin' | 'reset' | 'stall'): void {
+function trickle(response: ServerResponse, bytes: Buffer): void {
+  let position = 0;
+  const timer = setInterval(() => {
+    if (response.destroyed) clearInterval(timer);
+    else response.write(bytes.subarray(position, (position += 1)));
+  }, 100);
+}
+
+function end(socket: Socket, how: Act['how']): void {
   if (how === 'fin') socket.end();
   // A TLSSocket has no reset of its own: the TCP socket below it has.
   else if (how === 'reset') (Reflect.get(socket, '_parent') as Socket).resetAndDestroy();

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { createTestAuthority } from '../support/ca.ts';
+import { TEST_LIMITS } from '../support/config-defaults.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { createLookup } from '../support/lookup.ts';
 import { BLOB_BYTES, type CellMethod, judge, METHODS, requestOf } from './matrix/cells.ts';
@@ -59,6 +60,7 @@ const ROWS: readonly Row[] = [
   ...cut('reset'),
   { name: 'silence', fault: { silent: true } },
   { name: 'stall', fault: { endsAt: MIDDLE + 1000, how: 'stall' } },
+  { name: 'trickle', fault: { endsAt: MIDDLE + 1000, how: 'trickle' } },
   { name: 'ignores Range', fault: { ignoresRange: true } },
   { name: 'ignores Range and is cut', fault: { ignoresRange: true, endsAt: MIDDLE } },
   { name: 'another range', fault: { shifted: true } },
@@ -150,14 +152,14 @@ function openMatrixScene(t: Test): Promise<ResumeScene> {
     authority,
     blob: pseudoRandomBytes('stream matrix', BLOB_BYTES),
     registry: { authorizationTtlSeconds: 0 },
-    config: { timeouts: PATIENCE },
+    config: { timeouts: PATIENCE, limits: { ...TEST_LIMITS, upstreamMinBytesPerSecond: 1024 } },
     lookup: createLookup((name) => (names.lost && name.startsWith('eusone.') ? undefined : '127.0.0.1')),
   });
 }
 
 t.test('E1 E2 E3 each fault, with a second source: one body, and the right one', async (t) => {
   // Those in which time has to pass have a scene of their own each, beside the others.
-  const isSlow = ({ name }: Row): boolean => name === 'silence' || name === 'stall';
+  const isSlow = ({ name }: Row): boolean => ['silence', 'stall', 'trickle'].includes(name);
   t.jobs = 3;
   for (const row of ROWS.filter(isSlow)) {
     t.test(row.name, { buffered: true }, async (t) => runRow(t, await openMatrixScene(t), row));

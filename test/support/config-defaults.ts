@@ -8,6 +8,7 @@ export const TEST_LIMITS: Limits = {
   tokenBytes: 64 * 1024,
   bufferBytes: 64 * 1024 * 1024,
   upstreamConnections: 64,
+  upstreamMinBytesPerSecond: 0,
   connectionsPerClient: null,
   requestsPerClient: null,
   transfersPerClient: null,

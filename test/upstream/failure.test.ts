@@ -51,6 +51,7 @@ t.test('what the client is told: never 404', async (t) => {
     [new UpstreamFailure('http_response_timeout', 'registry', 'secret'), 504, undefined],
     [new UpstreamFailure('connection_timeout', 'token_service', 'secret'), 504, undefined],
     [new UpstreamFailure('connection_read_timeout', 'storage', 'secret'), 504, undefined],
+    [new UpstreamFailure('http_response_too_slow', 'storage', 'secret'), 504, undefined],
     [new UpstreamFailure('connection_limit_reached', 'registry', 'secret'), 503, '1'],
     [new UpstreamFailure('http_protocol_error', 'token_service', 'secret', { status: 404 }), 502, undefined],
     [new UpstreamFailure('destination_unavailable', 'registry', 'secret', { status: 500 }), 502, undefined],

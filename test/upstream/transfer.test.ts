@@ -6,6 +6,7 @@ import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
 import type { UpstreamFailure } from '../../src/upstream/failure.ts';
 import { startTransfer, type Transfer, type TransferHandler } from '../../src/upstream/transfer.ts';
 import { closeServer, listen } from '../support/server.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
 const deps = { pool: createBufferPool(0), metrics: createMetrics(), startTimeoutMs: 50 };
 /** For what must not run out of time, however loaded the machine is. */
@@ -65,4 +66,93 @@ t.test('a dispatcher that refuses at once fails the transfer, after the caller h
     );
   });
   t.equal(failure.kind, 'destination_unavailable');
+});
+
+t.test('a body that comes, but hardly, is ended; not while it is paused', async (t) => {
+  let send: (byte: string) => void = () => undefined;
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': '1000' });
+    response.flushHeaders();
+    send = (byte) => void response.write(byte);
+  });
+  const origin = `http://127.0.0.1:${await listen(server)}`;
+  const agent = new Agent({ allowH2: false });
+  t.teardown(() => closeServer(server));
+  t.teardown(() => agent.destroy());
+  const clock = createTestClock();
+  const leastRate = { bytesPerSecond: 1, windowMs: 10_000 };
+  const failed = Promise.withResolvers<UpstreamFailure>();
+  const started = Promise.withResolvers<void>();
+  let arrived = (): void => undefined;
+  let isOver = false;
+  const transfer = startTransfer(
+    agent,
+    { origin, path: '/', headers: {}, where: 'storage' },
+    { ...patient, leastRate, rateClock: clock },
+    {
+      ...ignored,
+      start: () => started.resolve(),
+      data: () => arrived(),
+      failed(failure) {
+        isOver = true;
+        failed.resolve(failure);
+      },
+    },
+  );
+  await started.promise;
+  clock.pass(100_000);
+  t.equal(clock.timers, 0, 'the body was not let yet');
+  transfer.resume();
+  for (let byte = 0; byte < 9; byte += 1) {
+    const arrival = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    send('x');
+    await arrival;
+    clock.pass(1000);
+    transfer.pause();
+    // Whoever reads it takes an hour.
+    clock.pass(3_600_000);
+    transfer.resume();
+  }
+  t.equal(isOver, false);
+  clock.pass(1000);
+  const failure = await failed.promise;
+  t.equal(failure.kind, 'http_response_too_slow');
+  t.equal(failure.where, 'storage');
+  t.match(failure.message, '9 bytes in 10000 ms');
+  t.equal(clock.timers, 0);
+});
+
+t.test('a transfer that has ended, or was aborted, measures nothing any more', async (t) => {
+  const server = createServer((_, response) => response.end('done'));
+  const origin = `http://127.0.0.1:${await listen(server)}`;
+  const agent = new Agent({ allowH2: false });
+  t.teardown(() => closeServer(server));
+  t.teardown(() => agent.destroy());
+  const clock = createTestClock();
+  const measured = { ...patient, leastRate: { bytesPerSecond: 1, windowMs: 10_000 }, rateClock: clock };
+  const request = { origin, path: '/', headers: {}, where: 'storage' as const };
+  await new Promise<void>((resolve) => {
+    const transfer = startTransfer(agent, request, measured, {
+      ...ignored,
+      start: () => transfer.resume(),
+      end() {
+        transfer.resume();
+        resolve();
+      },
+    });
+  });
+  t.equal(clock.timers, 0);
+  await new Promise<void>((resolve) => {
+    const transfer = startTransfer(agent, request, measured, {
+      ...ignored,
+      start() {
+        transfer.resume();
+        transfer.abort();
+      },
+      failed: () => resolve(),
+    });
+  });
+  t.equal(clock.timers, 0);
 });

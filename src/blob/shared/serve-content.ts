@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ByteRange } from '../../http/range.ts';
 import { UpstreamFailure } from '../../upstream/failure.ts';
+import { type RateClock, RateWatch } from '../../upstream/rate-watch.ts';
 import type { Transfer, TransferHandler } from '../../upstream/transfer.ts';
 
 /** What a shared source has found for one request. */
@@ -16,6 +17,8 @@ export type SharedContent =
 
 /** Milliseconds without a byte after which a body is given up: another place has it, too. */
 const IDLE_MS = 10_000;
+/** Bytes a second, over `IDLE_MS`: silence is not all that a store can do. */
+const LEAST_RATE = 1024;
 
 /** The location that leads away from the shared store, to where the ticket says the blob is. */
 export const OWN_LOCATION = 'own';
@@ -24,6 +27,8 @@ export const OWN_LOCATION = 'own';
 export function serveContent(
   find: (signal: AbortSignal) => Promise<SharedContent>,
   handler: TransferHandler,
+  /** For tests. */
+  rateClock?: RateClock,
 ): Transfer {
   const aborting = new AbortController();
   const { promise: resumed, resolve: resume } = Promise.withResolvers<void>();
@@ -31,11 +36,21 @@ export function serveContent(
   let isPaused = true;
   let isOver = false;
   let idle: NodeJS.Timeout | undefined;
+  const rate = new RateWatch(
+    { bytesPerSecond: LEAST_RATE, windowMs: IDLE_MS },
+    (bytes) => fail(`${bytes} bytes in ${IDLE_MS} ms`),
+    rateClock,
+  );
+
+  function end(): void {
+    isOver = true;
+    clearTimeout(idle);
+    rate.end();
+  }
 
   function fail(message: string): void {
     if (isOver) return;
-    isOver = true;
-    clearTimeout(idle);
+    end();
     body?.destroy();
     handler.failed(
       new UpstreamFailure('connection_terminated', 'storage', `the shared blob store: ${message}`),
@@ -63,6 +78,7 @@ export function serveContent(
     body.on('data', (chunk: Buffer) => {
       if (isOver) return;
       watch();
+      rate.moved(chunk.length);
       left -= chunk.length;
       if (left < 0) fail('more bytes than asked for');
       else handler.data(chunk, undefined);
@@ -74,8 +90,7 @@ export function serveContent(
         fail('the body ended early');
         return;
       }
-      isOver = true;
-      clearTimeout(idle);
+      end();
       handler.end();
     });
     body.pause();
@@ -84,7 +99,10 @@ export function serveContent(
       'content-length': String(left),
     });
     await resumed;
-    if (!isPaused) body.resume();
+    if (!isPaused) {
+      body.resume();
+      rate.resume();
+    }
     watch();
   }
 
@@ -93,18 +111,19 @@ export function serveContent(
     pause() {
       isPaused = true;
       clearTimeout(idle);
+      rate.pause();
       body?.pause();
     },
     resume() {
       isPaused = false;
       resume();
       watch();
+      if (body !== undefined) rate.resume();
       body?.resume();
     },
     abort() {
       if (isOver) return;
-      isOver = true;
-      clearTimeout(idle);
+      end();
       aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the transfer was ended'));
       resume();
       body?.destroy();
