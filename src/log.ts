@@ -29,7 +29,7 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
   const settings = {
     level: options.level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: createTimestamp(),
     // Not pino's own `redact`: it took two fifths of the CPU of a small request.
     formatters: {
       level: (label: string) => ({ level: label }),
@@ -41,6 +41,7 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
     },
   };
   const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  writeFlatLinesAtOnce(logger);
   // Pino has no formatter for the fields of a child. Children inherit this one; `this` is whose child it is.
   const child: Logger['child'] = Reflect.get(logger, 'child');
   logger.child = function censored<Levels extends string = never>(
@@ -51,6 +52,51 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
     return Reflect.apply(child<Levels>, this, [censor(bindings), childOptions]);
   };
   return logger;
+}
+
+/** As pino's own `isoTime`; formatted once a millisecond, which many lines may share. */
+function createTimestamp(): () => string {
+  let last = Number.NaN;
+  let text = '';
+  return () => {
+    const now = Date.now();
+    if (now !== last) {
+      last = now;
+      text = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return text;
+  };
+}
+
+/**
+ * Pino serializes each key and each value by itself. Of what is flat, as the line of a request is, one call writes the same
+ * bytes in a third of the time; everything else goes pino's way.
+ */
+function writeFlatLinesAtOnce(logger: Logger): void {
+  const { asJsonSym, lsCacheSym, chindingsSym } = pino.symbols;
+  const asJson: (...line: unknown[]) => string = Reflect.get(logger, asJsonSym);
+  // Children inherit it; `this` is whose line it is.
+  function asOneJson(this: Logger, fields: object, message: unknown, level: number, time: string): string {
+    if (typeof message !== 'string' || !isFlat(fields)) {
+      return Reflect.apply(asJson, this, [fields, message, level, time]);
+    }
+    const { [level]: begin }: Record<number, string> = Reflect.get(this, lsCacheSym);
+    const bindings: string = Reflect.get(this, chindingsSym);
+    const content = JSON.stringify(censor(fields)).slice(1, -1);
+    const separator = content === '' ? '' : ',';
+    return `${begin}${time}${bindings}${separator}${content},"msg":${JSON.stringify(message)}}\n`;
+  }
+  Reflect.set(logger, asJsonSym, asOneJson);
+}
+
+/** Whether there is nothing in it that pino might write in another way than JSON does. */
+function isFlat(fields: object): fields is Record<string, unknown> {
+  if (Object.getPrototypeOf(fields) !== Object.prototype) return false;
+  for (const value of Object.values(fields)) {
+    const type = typeof value;
+    if (type !== 'string' && type !== 'number' && type !== 'boolean' && type !== 'undefined') return false;
+  }
+  return true;
 }
 
 function censor(fields: Record<string, unknown>): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { pino } from 'pino';
 import t from 'tap';
 import { createLogger } from '../src/log.ts';
 
@@ -71,5 +72,49 @@ t.test('silent is silent', (t) => {
   const { lines, log } = capture('silent');
   log.error('nothing');
   t.same(lines, []);
+  t.end();
+});
+
+t.test('every line is what pino itself writes, those of flat fields too', (t) => {
+  const { lines, log } = capture('info');
+  const expected: string[] = [];
+  const plain = pino(
+    {
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line) => void expected.push(line) },
+  );
+  const samples: readonly object[] = [
+    {
+      requestId: 'a"b\\c\n\u0001é\ud800',
+      status: 200,
+      ok: true,
+      left: undefined,
+      ratio: 0.1,
+      none: Number.NaN,
+    },
+    {},
+    { left: undefined },
+    { 'a"b': 1, big: Number.POSITIVE_INFINITY, zero: -0 },
+    { nothing: null, list: [1, 'two'], inner: { at: new Date(0) } },
+    new Map([['a', 1]]),
+    new Date(0),
+    { code: () => 1 },
+    { err: 'text' },
+    Object.create({ inherited: 1 }),
+  ];
+  for (const fields of samples) {
+    for (const logger of [log, log.child({ worker: 2 })]) logger.info(fields, 'msg "x"');
+    for (const logger of [plain, plain.child({ worker: 2 })]) logger.info(fields, 'msg "x"');
+    log.warn(fields);
+    plain.warn(fields);
+  }
+  log.info('text %d', 1);
+  plain.info('text %d', 1);
+  const withoutTime = (line: string) => line.replace(/"time":"[^"]*"/, '"time":""');
+  t.same(lines.map(withoutTime), expected.map(withoutTime));
+  t.ok(lines.every((line) => /"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/.test(line)));
   t.end();
 });
