@@ -71,11 +71,11 @@ export function createConnections(): Connections {
     },
     of: (socket) => bySocket.get(socket),
     begin(exchange) {
-      bySocket.get(exchange.request.socket)?.exchanges.add(exchange);
+      bySocket.get(exchange.socket)?.exchanges.add(exchange);
       if (draining) exchange.response.shouldKeepAlive = false;
     },
     end(exchange) {
-      const connection = bySocket.get(exchange.request.socket);
+      const connection = bySocket.get(exchange.socket);
       connection?.exchanges.delete(exchange);
       if (draining && connection?.exchanges.size === 0) connection.socket.destroySoon();
     },

@@ -146,5 +146,6 @@ function keptFields(headers: Readonly<Record<string, string | string[]>>): Recor
  */
 export function closeAfterUnreadBody(call: DoorRequest): void {
   const { raw } = call.request;
-  if (announcesContent(raw.headers) && !raw.complete) call.reply.header('connection', 'close');
+  // At the response itself: an answer that takes it over from Fastify has none of Fastify's fields.
+  if (announcesContent(raw.headers) && !raw.complete) call.reply.raw.setHeader('connection', 'close');
 }

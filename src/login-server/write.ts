@@ -75,6 +75,10 @@ export async function requestWrite(
   const endTransfer = request.body === undefined ? undefined : beginUpload(call, deps);
   try {
     return await deps.upstream.request(request);
+  } catch (error) {
+    // undici has taken the content for its own, and what is still to come of it can not be read any more.
+    closeAfterUnreadBody(call);
+    throw error;
   } finally {
     endTransfer?.();
     // Here at once; the answer waits until other replicas know, for as long as their state may take.

@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import t from 'tap';
+import { digestOf, pseudoRandomBytes } from '../support/image.ts';
+import { startUpload } from './pushing.ts';
+import { openScene, REPOSITORY, type Scene } from './scene.ts';
+
+const UPLOADS = `/v2/${REPOSITORY}/blobs/uploads/`;
+const data = pseudoRandomBytes('push-ended', 100_000);
+
+/** Waits until it is so, and fails where it does not become so. */
+async function fact(is: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await is())) {
+    if (Date.now() > deadline) throw new Error('it did not come about');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** The client keeps its connection, and nothing of what it asked is under way any more. */
+async function isOverOnOneConnection({ berth }: Scene): Promise<void> {
+  await fact(async () => (await berth.metric('berth_http_requests_in_flight')) === 0);
+  await fact(async () => (await berth.metric('berth_connections_open')) === 1);
+}
+
+t.test('H9 an upload that is done is no request under way any more', async (t) => {
+  const scene = await openScene(t);
+  const { location } = await startUpload(scene);
+  const put = await scene.send(`${location}?digest=${digestOf(data)}`, { method: 'PUT', body: data });
+  t.equal(put.status, 201);
+  await isOverOnOneConnection(scene);
+});
+
+t.test('H9 nor are uploads to an upstream that is not there', async (t) => {
+  const scene = await openScene(t);
+  await scene.registry.close();
+  for (const body of [data, data]) {
+    const answer = await scene.send(`${UPLOADS}?digest=${digestOf(body)}`, { method: 'POST', body });
+    t.equal(answer.status, 502);
+  }
+  await isOverOnOneConnection(scene);
+});
+
+t.test(
+  'H9 what an upload that failed still sends is read by nobody: its connection ends with the answer',
+  async (t) => {
+    const scene = await openScene(t, { tls: false, registry: { scheme: 'http' } });
+    const { location } = await startUpload(scene);
+    scene.registry.intercept = ({ request }) => {
+      request.socket.destroy();
+      return true;
+    };
+    const socket = connect(scene.berth.port, '127.0.0.1');
+    t.teardown(() => socket.destroy());
+    const said: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => said.push(chunk));
+    socket.write(
+      [
+        `PATCH ${location} HTTP/1.1`,
+        'Host: contoso.registry.example',
+        'Content-Type: application/octet-stream',
+        `Content-Length: ${data.length * 2}`,
+        '',
+        '',
+      ].join('\r\n'),
+    );
+    socket.write(data);
+    await once(socket, 'end');
+    const answer = Buffer.concat(said).toString('latin1');
+    t.match(answer, /^HTTP\/1\.1 502 /);
+    t.match(answer, /^connection: close\r$/im);
+  },
+);
