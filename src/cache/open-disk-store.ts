@@ -4,7 +4,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { describeCode, errorCode } from '../system/error-code.ts';
 import type { BlobStore } from './blob-store.ts';
-import { writeCatalog } from './catalog-file.ts';
+import { catalogIntervalMs, writeCatalog } from './catalog-file.ts';
 import { createPartials } from './create-partials.ts';
 import { StoreLockError } from './directory-lock.ts';
 import { matchesDigest } from './hash-blob.ts';
@@ -53,8 +53,6 @@ export type DiskStoreOptions = {
 const TICK_MS = 10_000;
 /** Bytes that go before a full disk is tried again: a layer's worth. */
 const FULL_DISK_BYTES = 64 * 1024 * 1024;
-/** When a blob was last used may be forgotten for so long by a kill. */
-const SAVE_EVERY_MS = 60_000;
 /** Nobody resumes after that. */
 const PARTIAL_AGE_MS = 7 * 24 * 3600 * 1000;
 
@@ -148,12 +146,10 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       lock.release();
       throw unusable(directory, error);
     });
-    for (const { digest, bytes, publishedAt, lastUsedAt } of blobs) {
-      catalog.add(digest, bytes, publishedAt, lastUsedAt);
-    }
+    catalog.replace(blobs);
     for (const partial of left) shelf.leave(partial);
     log.info(
-      { directory, blobs: blobs.length, bytes: catalog.bytes, partials: left.length, removed },
+      { directory, blobs: blobs.size, bytes: catalog.bytes, partials: left.length, removed },
       'cache opened',
     );
     // The limit may be a new one; nobody waits for that.
@@ -199,7 +195,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       if (!(await health.mayWrite())) return;
       await room.dropPartials(now() - PARTIAL_AGE_MS);
       // Clocks are set back, too.
-      if (Math.abs(now() - savedAt) >= SAVE_EVERY_MS) await save();
+      if (Math.abs(now() - savedAt) >= catalogIntervalMs(catalog.size)) await save();
     } catch (error) {
       health.failed(classifyStoreFailure(error));
     }

@@ -2,25 +2,29 @@ import { join } from 'node:path';
 
 import type { Digest } from '../oci/digest.ts';
 import { errorCode } from '../system/error-code.ts';
-import type { StoreEntry } from './blob-store.ts';
 import { readCatalog } from './catalog-file.ts';
 import type { LeftPartial } from './partial-shelf.ts';
+import type { CatalogEntry } from './store-catalog.ts';
 import { type DirectoryEntry, removeFile, type StoreFs } from './store-fs.ts';
 import {
   ALGORITHMS,
   DIRECTORY_MODE,
   digestOfBlob,
   digestOfPartial,
+  SHARD_CHARACTERS,
   type StoreLayout,
 } from './store-layout.ts';
 
 export type RecoveredStore = {
-  /** Least recently used first. */
-  readonly blobs: readonly StoreEntry[];
+  /** By digest, least recently used first; the receiver's own. */
+  readonly blobs: Map<string, CatalogEntry>;
   readonly partials: readonly LeftPartial[];
   /** Files that a crash left behind, or that nobody knows. */
   readonly removed: number;
 };
+
+/** In place of `pins`: the catalog file has it, and its own file has not been met. */
+const NOT_MET = -1;
 
 /** System calls under way at once: Node has four threads for them. */
 const PARALLEL = 16;
@@ -39,7 +43,15 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   await removeFile(fs, `${layout.catalog}.tmp`).catch(() => {});
   await removeFile(fs, layout.probe).catch(() => {});
 
-  const found = new Map<Digest, string>();
+  // One map, kept for good: with a million blobs, each further one is a tenth of the start.
+  const known = new Map<string, CatalogEntry>();
+  for (const entry of (await readCatalog(fs, layout.catalog)) ?? []) {
+    entry.pins = NOT_MET;
+    // By digest: a file that names one twice counts its bytes once, at the place of its last line.
+    if (known.has(entry.digest)) known.delete(entry.digest);
+    known.set(entry.digest, entry);
+  }
+  const unknown = new Map<Digest, string>();
   const spools = new Map<Digest, string[]>();
   for (const algorithm of ALGORITHMS) {
     const shards = await list(fs, layout.blobs(algorithm));
@@ -50,10 +62,17 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
         return;
       }
       for (const file of await list(fs, directory)) {
+        const isFile = file.isFile();
+        // Nothing is made of the name of what is known: there may be a million of them before the first answer.
+        const entry = known.get(`${algorithm}:${file.name}`);
+        if (entry !== undefined && isFile && isShardOf(shard.name, file.name)) {
+          entry.pins = 0;
+          continue;
+        }
         const path = join(directory, file.name);
-        const digest = file.isFile() ? digestOfBlob(path) : undefined;
+        const digest = isFile ? digestOfBlob(path) : undefined;
         if (digest === undefined) await remove(path);
-        else found.set(digest, path);
+        else unknown.set(digest, path);
       }
     });
     for (const file of await list(fs, layout.partials(algorithm))) {
@@ -64,11 +83,12 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
     }
   }
 
-  const blobs = await listBlobs(fs, layout, found);
+  for (const entry of known.values()) if (entry.pins === NOT_MET) known.delete(entry.digest);
+  const blobs = await addUnknown(fs, known, unknown);
   const partials: LeftPartial[] = [];
   await inParallel([...spools], async ([digest, paths]) => {
     // One file of two, or one that was published: the end of a life was not reached.
-    if (paths.length < 2 || found.has(digest)) {
+    if (paths.length < 2 || blobs.has(digest)) {
       for (const path of paths) await remove(path);
       return;
     }
@@ -81,24 +101,25 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
 /** POSIX: what `st_blocks` counts. */
 const BLOCK_BYTES = 512;
 
-async function listBlobs(
+/** Each at the place that its age gives it. */
+async function addUnknown(
   fs: StoreFs,
-  layout: StoreLayout,
-  found: Map<Digest, string>,
-): Promise<StoreEntry[]> {
-  // By digest: a file that names one twice counts its bytes once.
-  const known = new Map<Digest, StoreEntry>();
-  for (const entry of (await readCatalog(fs, layout.catalog)) ?? []) known.set(entry.digest, entry);
-  const blobs = [...known.values()].filter(({ digest }) => found.has(digest));
-  const unknown = new Map(found);
-  for (const digest of known.keys()) unknown.delete(digest);
-  if (unknown.size === 0) return blobs;
+  known: Map<string, CatalogEntry>,
+  unknown: ReadonlyMap<Digest, string>,
+): Promise<Map<string, CatalogEntry>> {
+  if (unknown.size === 0) return known;
+  const added: CatalogEntry[] = [];
   await inParallel([...unknown], async ([digest, path]) => {
     const { size, mtimeMs } = await fs.stat(path);
     const at = Math.floor(mtimeMs);
-    blobs.push({ digest, bytes: size, publishedAt: at, lastUsedAt: at });
+    added.push({ digest, bytes: size, publishedAt: at, lastUsedAt: at, pins: 0 });
   });
-  return blobs.toSorted((a, b) => a.lastUsedAt - b.lastUsedAt);
+  const all = [...known.values(), ...added].toSorted((a, b) => a.lastUsedAt - b.lastUsedAt);
+  return new Map(all.map((entry) => [entry.digest, entry]));
+}
+
+function isShardOf(shard: string, name: string): boolean {
+  return shard.length === SHARD_CHARACTERS && name.startsWith(shard);
 }
 
 /** Links are neither files nor directories: the store makes none, and what they lead to is not its own. */

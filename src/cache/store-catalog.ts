@@ -13,6 +13,8 @@ export type CatalogEntry = {
 /** What is published, in memory, least recently used first: a miss costs no look at the disk. */
 export type StoreCatalog = {
   get(digest: Digest): CatalogEntry | undefined;
+  /** Takes these, least recently used first, in place of all there are: at a start, when there are none. */
+  replace(recovered: Map<string, CatalogEntry>): void;
   /** A new one, used last. */
   add(digest: Digest, bytes: number, publishedAt: number, lastUsedAt: number): CatalogEntry;
   use(entry: CatalogEntry, now: number): void;
@@ -31,12 +33,22 @@ export type StoreCatalog = {
 };
 
 export function createStoreCatalog(): StoreCatalog {
-  const entries = new Map<Digest, CatalogEntry>();
+  let entries = new Map<string, CatalogEntry>();
   let bytes = 0;
   let pinnedBytes = 0;
   let changes = 0;
   return {
     get: (digest) => entries.get(digest),
+    replace(recovered) {
+      entries = recovered;
+      bytes = 0;
+      pinnedBytes = 0;
+      for (const entry of recovered.values()) {
+        bytes += entry.bytes;
+        if (entry.pins > 0) pinnedBytes += entry.bytes;
+      }
+      changes += recovered.size;
+    },
     add(digest, length, publishedAt, lastUsedAt) {
       const entry: CatalogEntry = { digest, bytes: length, publishedAt, lastUsedAt, pins: 0 };
       entries.set(digest, entry);

@@ -7,6 +7,9 @@ export const FORMAT = 'v1';
 
 export const ALGORITHMS = ['sha256', 'sha512'] as const;
 
+/** As many of a digest name the directory of its file. */
+export const SHARD_CHARACTERS = 2;
+
 /** Only the user that Berth runs as may read what callers need a permission for. */
 export const DIRECTORY_MODE = 0o700;
 export const FILE_MODE = 0o600;
@@ -45,7 +48,7 @@ export function storeLayout(directory: string): StoreLayout {
     partials,
     blob(digest) {
       const hex = digestHex(digest);
-      return join(blobs(digestAlgorithm(digest)), hex.slice(0, 2), hex);
+      return join(blobs(digestAlgorithm(digest)), hex.slice(0, SHARD_CHARACTERS), hex);
     },
     partial(digest) {
       const path = join(partials(digestAlgorithm(digest)), digestHex(digest));
@@ -58,7 +61,7 @@ export function storeLayout(directory: string): StoreLayout {
 export function digestOfBlob(path: string): Digest | undefined {
   const hex = basename(path);
   const shard = dirname(path);
-  if (basename(shard) !== hex.slice(0, 2)) return undefined;
+  if (basename(shard) !== hex.slice(0, SHARD_CHARACTERS)) return undefined;
   return digestOf(basename(dirname(shard)), hex);
 }
 

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PIECE_HEADER_BYTES, PIECE_RECORD_BYTES } from '../../src/cache/piece-index.ts';
 
+import { DISK, type StoreFs } from '../../src/cache/store-fs.ts';
 import { storeLayout } from '../../src/cache/store-layout.ts';
 import {
   CONTRACT_PIECE_BYTES,
@@ -208,4 +210,50 @@ t.test('files that the catalog does not know have their place by their age', asy
   const listed: number[] = [];
   for await (const { bytes } of (await reopen()).list()) listed.push(bytes);
   t.same(listed, [20, 40, 10, 30]);
+});
+
+t.test('what the catalog knows is not looked at: a start costs one listing a directory', async (t) => {
+  const { store, reopen } = await openTestStore(t);
+  const contents = Array.from({ length: 20 }, () => randomContent(10));
+  for (const content of contents) await publishContent(store, content);
+  const shards = new Set(contents.map(({ digest }) => digest.slice('sha256:'.length).slice(0, 2)));
+  const calls = { stat: 0, list: 0 };
+  const counting: StoreFs = {
+    ...DISK,
+    stat(path) {
+      if (path.includes('/blobs/')) calls.stat += 1;
+      return DISK.stat(path);
+    },
+    list(path) {
+      if (path.includes('/blobs/sha256/')) calls.list += 1;
+      return DISK.list(path);
+    },
+  };
+  await reopen({ fs: counting });
+  t.same(calls, { stat: 0, list: shards.size });
+});
+
+t.test('files and catalog differ: both ways, the files are right', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t, { now: () => 2_000_000 });
+  const [gone, kept, misplaced] = [randomContent(10), randomContent(20), randomContent(30)];
+  for (const content of [gone, kept, misplaced]) await publishContent(store, content);
+  await store.close();
+  const layout = storeLayout(directory);
+  const saved = readFileSync(layout.catalog);
+  const again = await reopen();
+  const [older, newer] = [randomContent(40), randomContent(50)];
+  for (const content of [older, newer]) await publishContent(again, content);
+  await again.close();
+  writeFileSync(layout.catalog, saved);
+  utimesSync(layout.blob(older.digest), 0, 1);
+  utimesSync(layout.blob(newer.digest), 0, 3000);
+  rmSync(layout.blob(gone.digest));
+  const elsewhere = join(layout.blobs('sha256'), misplaced.digest.startsWith('sha256:00') ? '01' : '00');
+  mkdirSync(elsewhere, { recursive: true });
+  renameSync(layout.blob(misplaced.digest), join(elsewhere, misplaced.digest.slice('sha256:'.length)));
+  const last = await reopen();
+  const listed: number[] = [];
+  for await (const { bytes } of last.list()) listed.push(bytes);
+  t.same(listed, [40, 20, 50]);
+  t.match(last.usage, { entries: 3, bytes: 110 });
 });
