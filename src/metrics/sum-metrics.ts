@@ -26,7 +26,7 @@ export type OtherProcesses = {
 
 /** One metric over all processes. A series appears where any of them has it. */
 export function sumMetric(own: MetricSnapshot, others: readonly MetricsSnapshot[]): MetricSnapshot {
-  const combine = COMBINATIONS[own.aggregator ?? 'sum'] ?? COMBINATIONS['first'];
+  const combine = COMBINATIONS[aggregatorOf(own)] ?? COMBINATIONS['first'];
   if (combine === undefined || combine === first) return own;
   const groups = new Map<string, MetricValue[]>();
   const theirs = others.flatMap((snapshot) => snapshot.filter(({ name }) => name === own.name));
@@ -55,6 +55,13 @@ export function keepCounts(kept: MetricsSnapshot, ended: MetricsSnapshot): Metri
     ...kept.map((metric) => sumMetric(metric, [counts])),
     ...counts.filter(({ name }) => !known.has(name)),
   ];
+}
+
+/** prom-client would have the mean of these: one event loop that is blocked is not half as bad for another that is idle. */
+const LAGS = /^nodejs_eventloop_lag_(?!min)/;
+
+function aggregatorOf({ name, aggregator = 'sum' }: MetricSnapshot): string {
+  return LAGS.test(name) ? 'max' : aggregator;
 }
 
 const first = (values: readonly number[]): number => values[0] ?? 0;

@@ -9,6 +9,7 @@ import { createLimitExchange } from './limit-exchange.ts';
 import { createLink, type Link, LinkError } from './link.ts';
 import type { ForkWorker, WorkerProcess } from './raw-port.ts';
 import { createRestartPause } from './restart-pause.ts';
+import { within } from './within.ts';
 import type { AskPrimary, AskWorker, TellPrimary, TellWorker, WorkerStart } from './worker-messages.ts';
 
 /** All workers of the primary, each replaced when it ends. */
@@ -37,6 +38,8 @@ export type CrewDeps = Omit<DeskDeps, 'forgetEverywhere'> & {
   /** What a worker that begins now is to begin with. */
   readonly begin: () => Omit<WorkerStart, 'number' | 'limits'>;
   readonly metrics: Pick<Metrics, 'workers' | 'workerRestarts'>;
+  /** Calls again and again; the function returned ends that. Left out: a timer that keeps no process alive. */
+  readonly repeat?: (act: () => void, everyMs: number) => () => void;
   readonly log: {
     info(facts: object, message: string): void;
     warn(facts: object, message: string): void;
@@ -57,9 +60,14 @@ type Worker = {
 };
 
 /** Milliseconds between two looks whether workers are alive. */
-const LOOK_MS = 5000;
-/** Looks in a row without a pulse. A machine that slept for an hour missed one, not six hundred. */
-const MAX_SILENT = 6;
+const LOOK_MS = 1000;
+/**
+ * Looks in a row without a pulse. The system goes on handing connections to a worker that hangs, and containerd gives up after
+ * 30 s without a header section; half of that leaves time to replace it. A machine that slept for an hour missed one look.
+ */
+const MAX_SILENT = 15;
+/** Looks after which workers are asked for their counts: what one that dies has counted is known up to there. */
+const GATHER_LOOKS = 5;
 /** Milliseconds for an answer that somebody waits for. A worker that needs longer hangs, and is replaced by and by. */
 const ANSWER_MS = 5000;
 /** Milliseconds from fork until it listens: it reads the certificates, and a busy machine starts slowly. */
@@ -91,12 +99,13 @@ export function createCrew(deps: CrewDeps): Crew {
   async function askAll<K extends keyof AskWorker>(
     name: K,
     ask: AskWorker[K]['ask'],
-  ): Promise<ReadonlyMap<Worker, AskWorker[K]['answer']>> {
-    const answers = new Map<Worker, AskWorker[K]['answer']>();
+    hear?: (worker: Worker, answer: AskWorker[K]['answer']) => void,
+  ): Promise<void> {
     await Promise.all(
       all().map(async (worker) => {
         try {
-          answers.set(worker, await within(worker.link.call(name, ask), ANSWER_MS));
+          const answer = await within(worker.link.call(name, ask), ANSWER_MS);
+          hear?.(worker, answer);
         } catch (error) {
           if (!isStopping) {
             log.warn(
@@ -107,7 +116,6 @@ export function createCrew(deps: CrewDeps): Crew {
         }
       }),
     );
-    return answers;
   }
 
   async function forgetEverywhere(group: string): Promise<void> {
@@ -147,6 +155,7 @@ export function createCrew(deps: CrewDeps): Crew {
       throw error;
     }
     worker.isRunning = true;
+    worker.silentFor = 0;
     log.info({ worker: number, pid: process.pid }, 'worker listens');
     void gone.then(() => replace(worker));
   }
@@ -187,20 +196,24 @@ export function createCrew(deps: CrewDeps): Crew {
     timers.add(timer);
   }
 
+  let looks = 0;
   function look(): void {
     for (const worker of workers.values()) {
       worker.silentFor += 1;
       if (worker.silentFor <= MAX_SILENT || !worker.isRunning) continue;
       log.error({ worker: worker.number, pid: worker.process.pid }, 'a worker hangs: it is killed');
       worker.process.kill();
+      worker.silentFor = 0;
     }
-    // What a worker that dies has counted is known up to here.
-    void gather();
+    looks += 1;
+    if (looks % GATHER_LOOKS === 0) void gather();
   }
 
   async function gatherNow(): Promise<readonly MetricsSnapshot[]> {
-    const answers = await askAll('metrics', undefined);
-    for (const [worker, snapshot] of answers) worker.counted = snapshot;
+    // At once: it may have ended by the time that the others have answered.
+    await askAll('metrics', undefined, (worker, snapshot) => {
+      worker.counted = snapshot;
+    });
     return [departed, ...all().map(({ counted }) => counted)];
   }
 
@@ -211,8 +224,7 @@ export function createCrew(deps: CrewDeps): Crew {
     return gathering;
   }
 
-  const looking = setInterval(look, LOOK_MS);
-  looking.unref();
+  const stopLooking = (deps.repeat ?? repeatByTimer)(look, LOOK_MS);
 
   async function stopOne(worker: Worker, withinMs: number): Promise<void> {
     if (!worker.isRunning) {
@@ -252,7 +264,9 @@ export function createCrew(deps: CrewDeps): Crew {
     },
     metrics: { gather },
     async work() {
-      return [...(await askAll('work', undefined)).values()].flat();
+      const views: WorkView[] = [];
+      await askAll('work', undefined, (_worker, theirs) => views.push(...theirs));
+      return views;
     },
     failing: () => new Set(all().flatMap(({ failing }) => failing)),
     get running() {
@@ -260,7 +274,7 @@ export function createCrew(deps: CrewDeps): Crew {
     },
     async drain(withinMs) {
       isStopping = true;
-      clearInterval(looking);
+      stopLooking();
       for (const timer of timers) clearTimeout(timer);
       await Promise.all(all().map((worker) => stopOne(worker, withinMs)));
       forgetMetric();
@@ -268,17 +282,10 @@ export function createCrew(deps: CrewDeps): Crew {
   };
 }
 
-async function within<T>(answer: Promise<T>, milliseconds: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new LinkError(`no answer within ${milliseconds} ms`)),
-    milliseconds,
-  );
-  try {
-    return await Promise.race([answer, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function repeatByTimer(act: () => void, everyMs: number): () => void {
+  const timer = setInterval(act, everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 function messageOf(error: unknown): string {

@@ -136,6 +136,10 @@ export function createDesk(link: () => Link<AskWorker, TellWorker>, deps: DeskDe
       async acquire({ name, ttlMs }) {
         const lease = await state.acquire(name, ttlMs);
         if (lease === undefined || lease === 'held') return lease;
+        if (ended.signal.aborted) {
+          void lease.release();
+          return undefined;
+        }
         const number = (numbers += 1);
         leases.set(number, lease);
         return { lease: number, token: lease.token };

@@ -23,11 +23,22 @@ export function forkWorker(entry: string, execArgv: readonly string[]): WorkerPr
     isGone = true;
     for (const handler of closing) handler();
   }
-  child.on('exit', gone);
-  // It could not be started at all, or the pipe broke: without it, it is of no use.
+  // What it has said last may still be in the pipe when the system tells of its end.
+  const hasEnded = (): boolean =>
+    child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  const look = (): void => {
+    if (hasEnded() && !child.connected) gone();
+  };
+  child.on('exit', look);
+  // One without the pipe is of no use.
+  child.on('disconnect', () => {
+    if (!hasEnded()) child.kill('SIGKILL');
+    look();
+  });
+  // It could not be started at all, or the pipe broke.
   child.on('error', () => {
-    child.kill('SIGKILL');
     if (child.pid === undefined) gone();
+    else child.kill('SIGKILL');
   });
   return {
     pid: child.pid,

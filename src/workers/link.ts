@@ -65,6 +65,7 @@ export function createLink<
   function flush(): void {
     const envelopes = outbox;
     outbox = [];
+    if (isClosed) return;
     raw.send(envelopes);
   }
 
@@ -106,6 +107,8 @@ export function createLink<
   }
 
   raw.onMessage((message) => {
+    // Whoever has been told that the other end is gone has given back what it had.
+    if (isClosed) return;
     // Both ends are this very program: the pipe has no other writer.
     for (const envelope of message as Envelope[]) receive(envelope);
   });

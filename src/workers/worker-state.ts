@@ -39,6 +39,8 @@ export function createWorkerState(
 
   async function look(group: string, names: readonly string[]) {
     const before = lastEnding.get(group);
+    // From before the question: what hangs while the answer is on its way has not gained time by it.
+    const until = now() + EPOCH_MS;
     looking.set(group, (looking.get(group) ?? 0) + 1);
     const answer = await ask(link.call('look', { group, names }));
     const left = (looking.get(group) ?? 1) - 1;
@@ -46,7 +48,7 @@ export function createWorkerState(
     else looking.set(group, left);
     if (answer === undefined) return undefined;
     if (lastEnding.get(group) !== before) return answer;
-    groups.set(group, { epoch: answer.epoch, until: now() + EPOCH_MS });
+    groups.set(group, { epoch: answer.epoch, until });
     return answer;
   }
 

@@ -23,6 +23,19 @@ t.test('gauges are combined as each says', async (t) => {
   }
 });
 
+t.test('of event loops the one that is latest is shown', async (t) => {
+  for (const [name, expected] of [
+    ['nodejs_eventloop_lag_p99_seconds', 0.9],
+    ['nodejs_eventloop_lag_seconds', 0.9],
+    ['nodejs_eventloop_lag_mean_seconds', 0.9],
+    ['nodejs_eventloop_lag_min_seconds', 0.1],
+  ] as const) {
+    const one = { ...gauge(name.includes('min') ? 'min' : 'average', 0.1), name };
+    const other = { ...one, values: [{ value: 0.9, labels: {} }] };
+    t.match(sumMetric(one, [[other]]).values, [{ value: expected }], name);
+  }
+});
+
 t.test('what a process had counted stays when it is gone; what it showed does not', async (t) => {
   const here = createMetrics();
   const there = createMetrics();

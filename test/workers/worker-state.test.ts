@@ -43,7 +43,7 @@ function openPrimary() {
       const link = createLink<AskPrimary, TellPrimary, Nothing, Nothing>(ends[1], {}, {});
       const worker = createWorkerState(link, () => time);
       workers.push(worker);
-      return { worker, cut };
+      return { worker, cut, end: () => desk.close() };
     },
   };
 }
@@ -73,6 +73,31 @@ t.test('an epoch that ends while it is asked for is not taken for the one in for
   worker.ended('group');
   await looking;
   t.equal(worker.epochNow?.('group'), undefined);
+});
+
+t.test(
+  'an epoch is known for so long from when it was asked for, however late the answer is heard',
+  async (t) => {
+    const primary = openPrimary();
+    const { worker } = primary.openWorker();
+    const looking = worker.look('group', []);
+    await primary.pass(4_999);
+    const answer = await looking;
+    t.equal(worker.epochNow?.('group'), answer?.epoch);
+    await primary.pass(1);
+    t.equal(worker.epochNow?.('group'), undefined);
+  },
+);
+
+t.test('a lease that a worker is given as it ends is free again', async (t) => {
+  const primary = openPrimary();
+  const dying = primary.openWorker();
+  const { worker } = primary.openWorker();
+  const acquiring = dying.worker.acquire('name', 60_000);
+  dying.end();
+  dying.cut();
+  t.equal(await acquiring, undefined);
+  t.type(await worker.acquire('name', 60_000), Object);
 });
 
 t.test('without the primary there is no state', async (t) => {

@@ -1,0 +1,183 @@
+import t, { type Test } from 'tap';
+import type { MetricsSnapshot } from '../../src/metrics/sum-metrics.ts';
+import { createProcessState } from '../../src/state/create-process-state.ts';
+import { createCrew } from '../../src/workers/crew.ts';
+import { createLink, type Link } from '../../src/workers/link.ts';
+import type { WorkerProcess } from '../../src/workers/raw-port.ts';
+import type { AskPrimary, AskWorker, TellPrimary, TellWorker } from '../../src/workers/worker-messages.ts';
+import { until } from '../support/until.ts';
+import { createPipe } from './pipe.ts';
+
+/** A worker that is no process: what the primary asks it, and what it says by itself. */
+type FakeWorker = {
+  readonly link: Link<AskPrimary, TellPrimary>;
+  /** It listens. */
+  begin(): void;
+  readonly isKilled: boolean;
+  counted: MetricsSnapshot | undefined;
+  readonly limits: unknown[];
+  die(): void;
+};
+
+const requests = (value: number): MetricsSnapshot => [
+  { name: 'requests_total', help: '', type: 'counter', values: [{ value, labels: {} }] },
+];
+
+function openCrew(t: Test, count: number) {
+  const workers: FakeWorker[] = [];
+  const lines: string[] = [];
+  let look = (): void => undefined;
+  let restarts = 0;
+  function fork(): WorkerProcess {
+    const { ends, cut } = createPipe();
+    const listening = Promise.withResolvers<undefined>();
+    const limits: unknown[] = [];
+    let isKilled = false;
+    const link = createLink<AskPrimary, TellPrimary, AskWorker, TellWorker>(
+      ends[1],
+      {
+        async start(start) {
+          limits.push(...start.limits);
+          return listening.promise;
+        },
+        reload: async () => undefined,
+        settings: async () => undefined,
+        forget: async () => undefined,
+        metrics: () =>
+          worker.counted === undefined ? new Promise(() => undefined) : Promise.resolve(worker.counted),
+        work: async () => [],
+        drain: async () => [],
+      },
+      { end: cut, removed: () => undefined, limits: (changes) => void limits.push(...changes) },
+    );
+    const worker: FakeWorker = {
+      link,
+      begin: () => listening.resolve(undefined),
+      get isKilled() {
+        return isKilled;
+      },
+      counted: [],
+      limits,
+      die: cut,
+    };
+    workers.push(worker);
+    return {
+      ...ends[0],
+      pid: workers.length,
+      kill() {
+        isKilled = true;
+        cut();
+      },
+    };
+  }
+  const say = (_facts: object, message: string): void => void lines.push(message);
+  const crew = createCrew({
+    count,
+    fork,
+    begin: () => ({
+      // The fakes do not read it.
+      config: undefined as never,
+      ticketKeys: '',
+      tlsTicketKeys: new Uint8Array(48),
+      overrides: new Map(),
+    }),
+    store: undefined,
+    attach: undefined,
+    openSource: () => undefined,
+    state: createProcessState(() => 0),
+    audit: () => undefined,
+    migration: { record: () => undefined },
+    metrics: {
+      workers: { collect: () => () => undefined } as never,
+      workerRestarts: { inc: () => void (restarts += 1) } as never,
+    },
+    log: { info: say, warn: say, error: say },
+    repeat(act) {
+      look = act;
+      return () => undefined;
+    },
+  });
+  t.teardown(() => crew.drain(0));
+  const begun = async (number: number): Promise<FakeWorker> => {
+    await until(() => workers.length >= number, `worker ${number} is started`);
+    const worker = workers[number - 1];
+    if (worker === undefined) throw new Error('it is not there');
+    worker.begin();
+    return worker;
+  };
+  return {
+    crew,
+    workers,
+    lines,
+    begun,
+    restarts: () => restarts,
+    look: (times: number): void => {
+      for (let time = 0; time < times; time += 1) look();
+    },
+  };
+}
+
+t.test('one that is silent for fifteen looks is killed and replaced; the others are not', async (t) => {
+  const { crew, begun, look, lines, restarts, workers } = openCrew(t, 2);
+  const started = crew.start();
+  const [one, two] = [await begun(1), await begun(2)];
+  await started;
+  look(15);
+  two.link.note('pulse', []);
+  // The pulse is heard before what is asked after it.
+  await two.link.call('readRecord', 'any');
+  t.notOk(one.isKilled);
+  look(1);
+  t.ok(one.isKilled);
+  t.notOk(two.isKilled);
+  t.ok(lines.includes('a worker hangs: it is killed'));
+  await until(() => crew.running === 1, 'it is gone');
+  await begun(3);
+  await until(() => crew.running === 2, 'it is replaced');
+  t.equal(restarts(), 1);
+  t.equal(workers.length, 3);
+});
+
+t.test('one that has taken long to start is not silent', async (t) => {
+  const { crew, begun, look, workers } = openCrew(t, 1);
+  const started = crew.start();
+  look(30);
+  const one = await begun(1);
+  await started;
+  look(15);
+  t.notOk(one.isKilled);
+  look(1);
+  t.ok(one.isKilled);
+  t.equal(workers.length, 1);
+});
+
+t.test('what one has said last counts, although it died before the others had answered', async (t) => {
+  const { crew, begun } = openCrew(t, 2);
+  const started = crew.start();
+  const [one, two] = [await begun(1), await begun(2)];
+  await started;
+  one.counted = requests(3);
+  two.counted = undefined;
+  const gathering = crew.metrics.gather();
+  await one.link.call('readRecord', 'any');
+  await one.link.call('readRecord', 'any');
+  one.die();
+  two.die();
+  t.same((await gathering)[0], requests(3));
+});
+
+t.test('what clients have at a worker ends with it, whatever it has said last', async (t) => {
+  const { crew, begun } = openCrew(t, 2);
+  const started = crew.start();
+  const [one, two] = [await begun(1), await begun(2)];
+  await started;
+  const change = { kind: 'connections', key: '192.0.2.1', by: 2 } as const;
+  one.link.note('limits', [change]);
+  await until(() => two.limits.length === 1, 'the other knows');
+  one.die();
+  await until(() => two.limits.length === 2, 'it is told of the end');
+  t.same(two.limits, [change, { ...change, by: -2 }]);
+  const next = await begun(3);
+  await until(() => crew.running === 2, 'it is replaced');
+  t.same(next.limits, [], 'nobody has anything');
+});
