@@ -77,7 +77,19 @@ export function createSharedDecisions<T>(deps: SharedDecisionsDeps<T>): SharedDe
     question: Question<T>,
     authorization: string | undefined,
     who: 'caller' | 'public',
-  ): string => seal.name([kind, question.shared?.rules, question.subject, who, authorization ?? '']);
+  ): string => {
+    const { shared, repository, subject } = question;
+    // All that it depends on: whoever can write to the state could put a value under another key.
+    return seal.name([
+      kind,
+      shared?.registry,
+      shared?.rules,
+      repository,
+      subject,
+      who,
+      authorization ?? '',
+    ]);
+  };
 
   function open(name: string, epoch: string, text: string | undefined, ttlMs: number) {
     const content = text === undefined ? undefined : seal.open(text);
@@ -97,6 +109,8 @@ export function createSharedDecisions<T>(deps: SharedDecisionsDeps<T>): SharedDe
   async function say(group: string): Promise<boolean> {
     unsaid.add(group);
     if (!(await state.forget(group))) {
+      // Another write of the repository may have been told meanwhile, but not this one.
+      unsaid.add(group);
       if (unsaid.size > MAX_UNSAID) unsaid.delete(group);
       return false;
     }

@@ -77,6 +77,34 @@ t.test('other rules, other credentials, another subject: not known', async (t) =
   t.equal(await blobs.look(question({ shared: undefined })), undefined);
 });
 
+t.test('what somebody moves to another repository or registry in the state is not taken there', async (t) => {
+  const inner = createProcessState();
+  let text: string | undefined;
+  let epoch = '';
+  const moving: SharedState = {
+    ...inner,
+    keep(_group, of, _name, value) {
+      epoch = of;
+      text = value;
+      return Promise.resolve();
+    },
+    // Whoever can write there can make one epoch of all, and find out by trying which name is which.
+    look: async (group, names) =>
+      text === undefined ? inner.look(group, names) : { epoch, found: names.map(() => text) },
+  };
+  const { blobs } = open(moving);
+  const asked = question<BlobLocation>();
+  const [value] = LOCATIONS;
+  const before = await blobs.look(asked);
+  if (value === undefined) throw new Error('there is one');
+  await blobs.keep(asked, asked.authorization, before?.epoch ?? '', { value, until: Date.now() + 50_000 });
+  t.same((await blobs.look(asked))?.caller?.value, value, 'in its place it is');
+  const elsewhere = { ...scope, registry: 'fabrikam https://upstream' };
+  for (const over of [{ repository: 'team/other' }, { shared: elsewhere }]) {
+    t.equal((await blobs.look(question(over)))?.caller, undefined, JSON.stringify(over));
+  }
+});
+
 t.test('a clock that is ahead elsewhere keeps nothing for longer than it may', async (t) => {
   const state = createProcessState();
   const [here, ahead] = [open(state), open(state, 3_600_000)];
@@ -110,5 +138,26 @@ t.test('a write that could not be told is told first of all', async (t) => {
   t.equal((await other.blobs.look(asked))?.epoch, before?.epoch);
   away.is = false;
   t.ok((await one.blobs.look(question({ repository: 'other/app' }))) !== undefined);
+  t.not((await other.blobs.look(asked))?.epoch, before?.epoch);
+});
+
+t.test('of two writes at once, one told and one not: the other is told later', async (t) => {
+  const inner = createProcessState();
+  const answers: ((isTold: boolean) => void)[] = [];
+  const slow = { is: true };
+  const state: SharedState = {
+    ...inner,
+    forget: (group) => (slow.is ? new Promise((resolve) => answers.push(resolve)) : inner.forget(group)),
+  };
+  const [one, other] = [open(state), open(inner)];
+  const asked = question<BlobLocation>();
+  const before = await other.blobs.look(asked);
+  const writes = [one.blobs.forget(scope, asked.repository), one.blobs.forget(scope, asked.repository)];
+  answers[0]?.(true);
+  await writes[0];
+  answers[1]?.(false);
+  await writes[1];
+  slow.is = false;
+  await one.blobs.look(asked);
   t.not((await other.blobs.look(asked))?.epoch, before?.epoch);
 });
