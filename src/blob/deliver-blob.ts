@@ -114,6 +114,8 @@ class Delivery implements BlobSink {
   }
 
   end(): void {
+    // What came since the client left went past the verifier: it has nothing to judge by.
+    if (this.isGone) return;
     const matches = this.verifier?.matches() ?? true;
     if (typeof matches === 'boolean') {
       this.finish(matches);

@@ -1,11 +1,14 @@
 import { createServer, type ServerResponse } from 'node:http';
 import t from 'tap';
 import { type DeliveryOutcome, deliverBlob } from '../../src/blob/deliver-blob.ts';
+import { createVerifier } from '../../src/blob/hold-back.ts';
 import { LocalFailure } from '../../src/blob/local-failure.ts';
 import type { BlobFailure, BlobSink } from '../../src/blob/open-blob.ts';
 import { WrongContent } from '../../src/blob/wrong-content.ts';
+import { parseDigest } from '../../src/oci/digest.ts';
 import { createBufferPool } from '../../src/upstream/buffer-pool.ts';
 import { createTestClient } from '../support/http-client.ts';
+import { digestOf, pseudoRandomBytes } from '../support/image.ts';
 import { closeServer, listen } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -88,3 +91,43 @@ for (const [name, leave] of [
     );
   });
 }
+
+t.test(
+  'D9 a client that leaves before the end has had no wrong bytes, although the rest went past the verifier',
+  async (t) => {
+    const pool = createBufferPool(1024 * 1024);
+    const bytes = pseudoRandomBytes('left', 300_000);
+    const parsed = parseDigest(digestOf(bytes));
+    if (parsed.kind !== 'ok') throw new Error('a digest is one');
+    const { promise: piped, resolve } = Promise.withResolvers<BlobSink>();
+    const { promise: taken, resolve: onResponse } = Promise.withResolvers<ServerResponse>();
+    const { promise: delivered, resolve: onDelivered } = Promise.withResolvers<void>();
+    const outcomes: DeliveryOutcome[] = [];
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      const content = { length: bytes.length, pipe: resolve, pause() {}, resume() {}, cancel() {} };
+      const decided = (how: DeliveryOutcome) => void outcomes.push(how);
+      const verifier = createVerifier(parsed.digest, bytes.length);
+      onResponse(response);
+      void deliverBlob(content, response, { verifier, pool, sent: { inc() {} }, decided }).then(onDelivered);
+    });
+    const port = await listen(server);
+    t.teardown(() => closeServer(server));
+    const client = createTestClient({});
+    const { promise: answered, resolve: onAnswered } = Promise.withResolvers<void>();
+    const got = client.send(`http://127.0.0.1:${port}/`, { onAnswered });
+    const [sink, response] = [await piped, await taken];
+    sink.data(bytes.subarray(0, 100_000), undefined);
+    await answered;
+    response.socket?.destroy();
+    t.notOk(response.destroyed, 'the response does not know yet');
+    sink.data(bytes.subarray(100_000), undefined);
+    sink.end();
+    await got;
+    await delivered;
+    t.strictSame(
+      outcomes.map(({ kind }) => kind),
+      ['client_closed'],
+    );
+  },
+);
