@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Origin } from './nginx.ts';
+import type { Origin } from './origin.ts';
 import { freePort, type ServerProcess, startServer } from './server-process.ts';
+import type { TlsFiles } from './tls-files.ts';
 import type { Workspace } from './workspace.ts';
 
 const SOURCES = join(import.meta.dirname, '..', 'src');
@@ -24,17 +25,19 @@ export type Berth = ServerProcess & {
   dedicated: string;
 };
 
+type BerthOrigin = Pick<Origin, 'registryPort' | 'storagePort' | 'tls'>;
+
 export type BerthOptions = {
   /** Undefined: every client has a stream of its own. */
   cacheDirectory?: string;
   /** Undefined: plain HTTP. */
-  tls?: { certFile: string; keyFile: string };
+  tls?: Pick<TlsFiles, 'certFile' | 'keyFile'>;
 };
 
 /** One Berth process with the defaults of a deployment and the environment of the image, two registries, one upstream that redirects to the storage. */
 export async function startBerth(
   workspace: Workspace,
-  origin: Pick<Origin, 'registryPort' | 'storagePort'>,
+  origin: BerthOrigin,
   options: BerthOptions = {},
 ): Promise<Berth> {
   const port = await freePort();
@@ -89,13 +92,13 @@ function configuration({
 }: {
   port: number;
   keyFile: string;
-  origin: Pick<Origin, 'registryPort' | 'storagePort'>;
+  origin: BerthOrigin;
   options: BerthOptions;
 }): string {
   const upstream = `
     scheme: ${tls === undefined ? 'http' : 'https'}
     upstream:
-      url: http://127.0.0.1:${origin.registryPort}
+      url: ${origin.tls === undefined ? 'http' : 'https'}://127.0.0.1:${origin.registryPort}${origin.tls === undefined ? '' : `\n      caFile: ${origin.tls.caFile}`}
       allowedPrivateAddresses: [127.0.0.0/8]
     push: false
     redirectHosts: ["127.0.0.1:${origin.storagePort}"]`;

@@ -29,9 +29,10 @@ Written by \`npm run bench\`; do not edit. Absolute figures drift from machine t
 one section are what counts. A figure is the median (least–most) of its rounds.
 
 - ${machine.processor}, ${machine.cores} cores, ${machine.memoryGibibytes} GiB, Linux ${machine.kernel}
-- Node ${machine.node} (OpenSSL ${machine.openssl}), ${machine.nginx}, ${machine.distribution}, ${machine.curl}
+- Node ${machine.node} (OpenSSL ${machine.openssl}), ${machine.programs.join(', ')}
+- zot is not among them: \`go install\` could not get its module from the module proxy (403) when the benchmark was written
 - blobs ${inMemory ? 'and caches in tmpfs' : 'and caches on a disk (no tmpfs was found)'}; HTTP/1.1 over loopback; origin, proxy and clients are separate processes and share the cores
-- the origin is one nginx: a registry that answers each blob with 307, and its storage, which sends files; nginx and its caches are pointed straight at the storage, Berth and distribution at the registry
+- the origin is one nginx: a registry that answers each blob with 307, and its storage, which sends files; nginx, HAProxy and Varnish are pointed straight at the storage, Berth, distribution and docker-registry at the registry
 - Berth runs with the environment of its image, its code compiled beforehand
 - CPU is user and system time of all of a proxy's processes, from \`/proc/<pid>/stat\`; resident memory is VmRSS and VmHWM
 

@@ -1,39 +1,18 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { type DebianPackage, installDebianPackages } from '../test/support/debian-packages.ts';
+import { DISTRIBUTION, installGoProgram } from '../test/support/go-program.ts';
 
-/** Debian's hook that is asked before an installed service is started; 101 forbids it. */
-const POLICY_FILE = '/usr/sbin/policy-rc.d';
-const FORBID_START = '#!/bin/sh\nexit 101\n';
+/** What the benchmark runs beside Berth, each with a program by which it is known to be there. */
+const PACKAGES: readonly DebianPackage[] = [
+  { name: 'curl', program: '/usr/bin/curl' },
+  { name: 'nginx', program: '/usr/sbin/nginx' },
+  { name: 'haproxy', program: '/usr/sbin/haproxy' },
+  { name: 'varnish', program: '/usr/sbin/varnishd' },
+  { name: 'docker-registry', program: '/usr/bin/docker-registry' },
+  { name: 'docker.io', program: '/usr/sbin/dockerd' },
+];
 
-const PROGRAMS = { nginx: 'nginx', curl: 'curl' } as const;
-
-/** Installs the programs that the benchmark runs beside Berth, where they are missing, without starting a service. */
-export function installPrograms(): void {
-  const missing = Object.entries(PROGRAMS)
-    .filter(([program]) => !isInstalled(program))
-    .map(([, debianPackage]) => debianPackage);
-  if (missing.length === 0) return;
-  if (process.getuid?.() !== 0) {
-    throw new Error(
-      `the benchmark needs ${missing.join(' and ')}: install them, or run it as root on Debian`,
-    );
-  }
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const ownPolicy = !existsSync(POLICY_FILE);
-  if (ownPolicy) writeFileSync(POLICY_FILE, FORBID_START, { mode: 0o755 });
-  try {
-    execFileSync('apt-get', ['update', '-q'], { env: environment, stdio: 'ignore' });
-    execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], {
-      env: environment,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  } finally {
-    if (ownPolicy) rmSync(POLICY_FILE);
-  }
-}
-
-function isInstalled(program: string): boolean {
-  const path = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
-  return path.some((directory) => existsSync(join(directory, program)));
+/** Installs what is missing without starting a service; gives the path of distribution's `registry`. */
+export async function installPrograms(say: (line: string) => void): Promise<string> {
+  await installDebianPackages(PACKAGES, say);
+  return await installGoProgram(DISTRIBUTION, say);
 }

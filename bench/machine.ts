@@ -2,6 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { DISTRIBUTION } from '../test/support/go-program.ts';
 
+/** The number in a program's first line about itself, without a distribution's own suffix. */
+const VERSION = /\d+(?:\.\d+)+/;
+
 /** What a reader needs in order to compare the figures with another machine's. */
 export type Machine = {
   date: string;
@@ -13,9 +16,8 @@ export type Machine = {
   loadAverage: number;
   node: string;
   openssl: string;
-  nginx: string;
-  curl: string;
-  distribution: string;
+  /** Name and version of each program beside Berth. */
+  programs: readonly string[];
 };
 
 export function describeMachine(): Machine {
@@ -30,10 +32,20 @@ export function describeMachine(): Machine {
     loadAverage: loadavg()[0] ?? Number.NaN,
     node: process.version,
     openssl: process.versions.openssl,
-    nginx: firstLine('nginx', ['-v']).replace('nginx version: ', ''),
-    curl: firstLine('curl', ['--version']).split(' ', 2).join(' '),
-    distribution: `distribution ${DISTRIBUTION.version}`,
+    programs: [
+      `nginx ${version('nginx', ['-v'])}`,
+      `HAProxy ${version('haproxy', ['-v'])}`,
+      `Varnish ${version('varnishd', ['-V'])}`,
+      `distribution ${DISTRIBUTION.version.slice(1)}`,
+      `docker-registry ${version('docker-registry', ['--version'])} (Debian)`,
+      `Docker ${version('dockerd', ['--version'])}`,
+      `curl ${version('curl', ['--version'])}`,
+    ],
   };
+}
+
+function version(command: string, args: readonly string[]): string {
+  return VERSION.exec(firstLine(command, args))?.[0] ?? 'of an unknown version';
 }
 
 /** nginx prints its version to standard error: both are read. */

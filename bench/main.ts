@@ -2,7 +2,6 @@
 // from /proc. A section that was run replaces its own part of the report, the others stay.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-import { DISTRIBUTION, installGoProgram } from '../test/support/go-program.ts';
 import type { Bench } from './bench.ts';
 import { formatDocument, type Section } from './document.ts';
 import { installPrograms } from './install-programs.ts';
@@ -14,8 +13,7 @@ import { createWorkspace } from './workspace.ts';
 const options = parseOptions(process.argv.slice(2));
 const chosen = chooseSections(options.sections);
 const say = (line: string): void => console.error(line);
-installPrograms();
-const distributionProgram = await installGoProgram(DISTRIBUTION, say);
+const distributionProgram = await installPrograms(say);
 const workspace = createWorkspace();
 const bench: Bench = { options, workspace, distributionProgram, say };
 const sections: Section[] = [];

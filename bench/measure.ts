@@ -22,7 +22,7 @@ export type StreamFigures = { cpuSecondsPerGibibyte: number; gibibytesPerSecond:
 
 /** One round of downloads through one subject. */
 export async function measureStream(
-  subject: Subject,
+  subject: Pick<Subject, 'server' | 'target'>,
   blobBytes: number,
   options: Options,
 ): Promise<StreamFigures> {

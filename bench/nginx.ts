@@ -1,7 +1,9 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
+import { checkConfiguration } from './check-configuration.ts';
+import type { Origin } from './origin.ts';
 import { freePort, type ServerProcess, startServer } from './server-process.ts';
+import type { TlsFiles } from './tls-files.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
@@ -20,54 +22,47 @@ const DIRECTIVES: Record<Tuning, string> = {
   unbuffered: 'proxy_buffering off;',
 };
 
-export type Origin = ServerProcess & {
-  /** Serves the blob's bytes, ranges included. */
-  storagePort: number;
-  /** Answers `GET /v2/` and sends every blob to the storage with 307. */
-  registryPort: number;
-};
-
-/** The origin: a registry and its storage in one nginx, files by sendfile, so that it costs as little as can be. */
-export async function startOrigin(workspace: Workspace): Promise<Origin> {
-  const [storagePort, registryPort] = [await freePort(), await freePort()];
-  const server = await startNginx(
-    workspace,
-    'origin',
-    storagePort,
-    `server {
-      listen 127.0.0.1:${storagePort};
-      root ${workspace.originDirectory};
-    }
-    server {
-      listen 127.0.0.1:${registryPort};
-      location = /v2/ { return 200 '{}'; }
-      location /v2/ { return 307 http://127.0.0.1:${storagePort}$uri?sig=signature; }
-    }`,
-  );
-  return { ...server, storagePort, registryPort };
-}
-
-/** nginx as a plain reverse proxy in front of the storage. */
+/** nginx as a plain reverse proxy in front of the storage, with TLS on both sides where the storage has it. */
 export async function startNginxProxy(
   workspace: Workspace,
   tuning: Tuning,
-  storagePort: number,
+  { storagePort, tls }: Pick<Origin, 'storagePort' | 'tls'>,
 ): Promise<ServerProcess & { port: number }> {
   const port = await freePort();
   const server = await startNginx(
     workspace,
     tuning,
     port,
-    `upstream storage { server 127.0.0.1:${storagePort}; keepalive 16; }
+    `${formatUpstream('storage', storagePort)}
     server {
-      listen 127.0.0.1:${port};
+      ${formatListen(port, tls)}
       ${DIRECTIVES[tuning]}
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      location / { proxy_pass http://storage; }
+      location / { ${formatProxyPass('storage', tls)} }
     }`,
   );
   return { ...server, port };
+}
+
+/** Upstream with connections that are kept. */
+export function formatUpstream(name: string, port: number): string {
+  return `upstream ${name} { server 127.0.0.1:${port}; keepalive 16; }`;
+}
+
+/** nginx 1.22 does not offer TLS 1.3 by itself. */
+export function formatListen(port: number, tls: TlsFiles | undefined): string {
+  if (tls === undefined) return `listen 127.0.0.1:${port};`;
+  return `listen 127.0.0.1:${port} ssl;
+      ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:sessions:10m;
+      ssl_certificate ${tls.certFile}; ssl_certificate_key ${tls.keyFile};`;
+}
+
+/** With an upstream that has TLS, its certificate is verified, as Berth does. */
+export function formatProxyPass(upstream: string, tls: TlsFiles | undefined): string {
+  const kept = 'proxy_http_version 1.1; proxy_set_header Connection "";';
+  if (tls === undefined) return `${kept} proxy_pass http://${upstream};`;
+  return `${kept} proxy_pass https://${upstream};
+      proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_name localhost;
+      proxy_ssl_verify on; proxy_ssl_trusted_certificate ${tls.caFile};`;
 }
 
 /** nginx with `servers` in its `http` block; nothing is logged unless they say so. */
@@ -101,9 +96,11 @@ http {
 }
 `,
   );
+  const args = ['-c', configFile, '-p', directory, '-e', 'stderr'];
+  checkConfiguration('nginx', ['-t', '-q', ...args]);
   return startServer({
     command: 'nginx',
-    args: ['-c', configFile, '-p', directory, '-e', 'stderr'],
+    args,
     port,
     logFile: join(directory, 'output.log'),
   });

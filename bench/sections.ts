@@ -6,10 +6,12 @@ import { OPEN_RANGES } from './cold/open-ranges.ts';
 import { NETWORK_RULES } from './network-rules-section.ts';
 import { MANIFEST } from './requests/manifest.ts';
 import { MICRO } from './requests/micro.ts';
+import { REDIRECT } from './requests/redirect.ts';
+import { TOKEN } from './requests/token.ts';
 import { SIDECAR } from './sidecar/sidecar-section.ts';
 import { SLOW_CLIENTS } from './slow-clients-section.ts';
 import { START } from './start/start-section.ts';
-import { STREAMING } from './streaming-section.ts';
+import { STREAMING, STREAMING_TLS } from './streaming-section.ts';
 import { SLOW_READERS } from './warm/slow-readers.ts';
 import { WARM } from './warm/warm-section.ts';
 import { WORKERS } from './workers/workers-section.ts';
@@ -25,8 +27,11 @@ export const SECTIONS: readonly SectionRun[] = [
   START,
   SIDECAR,
   STREAMING,
+  STREAMING_TLS,
   SLOW_CLIENTS,
   MANIFEST,
+  TOKEN,
+  REDIRECT,
   MICRO,
   WORKERS,
   NETWORK_RULES,

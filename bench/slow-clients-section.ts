@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 
 import type { SectionRun } from './bench.ts';
 import { measureSlowClients, type SlowFigures } from './measure.ts';
-import { startOrigin } from './nginx.ts';
+import { startOrigin } from './origin.ts';
 import { openStand, type Stand } from './subject.ts';
 import { type Column, type Row, tabulate } from './tabulate.ts';
 

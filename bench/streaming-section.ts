@@ -3,32 +3,51 @@ import { rmSync } from 'node:fs';
 import type { Bench, SectionResult, SectionRun } from './bench.ts';
 import { checkContent } from './download.ts';
 import { measureHash, measureStream, type StreamFigures } from './measure.ts';
-import { startOrigin } from './nginx.ts';
-import { describeStreaming } from './streaming-report.ts';
+import { startOrigin } from './origin.ts';
+import { describeStreaming, type Transport } from './streaming-report.ts';
 import { BASELINE, openStand, type Stand, VERIFICATION } from './subject.ts';
+import { type TlsFiles, withTlsFiles } from './tls-files.ts';
 import type { Blob } from './workspace.ts';
 
 /** What streaming costs with nothing kept. */
 export const STREAMING: SectionRun = {
   name: 'streaming',
   title: 'Streaming, nothing cached',
-  async run(bench) {
-    const { workspace, options } = bench;
-    const blob = workspace.addBlob(options.blobMebibytes);
-    const origin = await startOrigin(workspace);
-    let stand: Stand | undefined;
-    try {
-      stand = await openStand(workspace, origin, blob);
-      return await measureStand(bench, stand, blob);
-    } finally {
-      await stand?.stop();
-      await origin.stop();
-      rmSync(blob.file);
-    }
-  },
+  run: (bench) => measure(bench, 'plain', undefined),
 };
 
-async function measureStand({ options, say }: Bench, stand: Stand, blob: Blob): Promise<SectionResult> {
+/** The same with TLS towards clients and towards the origin. */
+export const STREAMING_TLS: SectionRun = {
+  name: 'streaming-tls',
+  title: 'Streaming, nothing cached, TLS on both sides',
+  run: (bench) => withTlsFiles((files) => measure(bench, 'TLS', files)),
+};
+
+async function measure(
+  bench: Bench,
+  transport: Transport,
+  tls: TlsFiles | undefined,
+): Promise<SectionResult> {
+  const { workspace, options } = bench;
+  const blob = workspace.addBlob(options.blobMebibytes);
+  const origin = await startOrigin(workspace, { tls });
+  let stand: Stand | undefined;
+  try {
+    stand = await openStand(workspace, origin, blob);
+    return await measureStand(bench, transport, stand, blob);
+  } finally {
+    await stand?.stop();
+    await origin.stop();
+    rmSync(blob.file);
+  }
+}
+
+async function measureStand(
+  { options, say }: Bench,
+  transport: Transport,
+  stand: Stand,
+  blob: Blob,
+): Promise<SectionResult> {
   for (const { target } of stand.subjects) await checkContent(target, blob);
 
   const streams = new Map<string, StreamFigures[]>(stand.subjects.map(({ name }) => [name, []]));
@@ -41,5 +60,12 @@ async function measureStand({ options, say }: Bench, stand: Stand, blob: Blob): 
     }
     hash.push(await measureHash(blob, options));
   }
-  return describeStreaming({ options, baseline: BASELINE, verification: VERIFICATION, streams, hash });
+  return describeStreaming({
+    options,
+    transport,
+    baseline: BASELINE,
+    verification: VERIFICATION,
+    streams,
+    hash,
+  });
 }

@@ -1,7 +1,18 @@
 import { createHash, randomFillSync } from 'node:crypto';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { digestOf } from '../test/support/image.ts';
 
 const MEBIBYTE = 1024 * 1024;
 /** `f_type` of a tmpfs, from statfs(2). */
@@ -13,6 +24,15 @@ export const REPOSITORY = 'bench/blob';
 
 export type Blob = { file: string; bytes: number; digest: string; path: string };
 
+/** What the registry answers at each of its paths. */
+export type Manifest = {
+  mediaType: string;
+  digest: string;
+  bytes: number;
+  /** By digest first, then by tag. */
+  paths: readonly string[];
+};
+
 export type Workspace = {
   /** Everything that the benchmark writes is below it. */
   directory: string;
@@ -22,6 +42,10 @@ export type Workspace = {
   originDirectory: string;
   /** Makes a blob of random bytes, laid out as the blob path of the distribution-spec; the caller removes it. */
   addBlob: (mebibytes: number) => Blob;
+  /** Lays out a blob of these bytes; the caller removes it. */
+  addContent: (content: Uint8Array) => Blob;
+  /** Lays out a manifest by its digest and its tags. */
+  addManifest: (content: Uint8Array, mediaType: string, tags: readonly string[]) => Manifest;
   /** A name that was not given before. */
   uniqueName: (prefix: string) => string;
   remove: () => void;
@@ -31,15 +55,28 @@ export function createWorkspace(): Workspace {
   const inMemory = isTmpfs(SHARED_MEMORY);
   const directory = mkdtempSync(join(inMemory ? SHARED_MEMORY : tmpdir(), 'berth-bench-'));
   const originDirectory = join(directory, 'origin');
-  const blobsDirectory = join(originDirectory, 'v2', REPOSITORY, 'blobs');
-  mkdirSync(blobsDirectory, { recursive: true });
+  const [blobs, manifests] = [`/v2/${REPOSITORY}/blobs`, `/v2/${REPOSITORY}/manifests`];
+  const blobsDirectory = join(originDirectory, blobs);
+  for (const path of [blobs, manifests]) mkdirSync(join(originDirectory, path), { recursive: true });
   const addBlob = (mebibytes: number): Blob => {
     const { content, digest } = createContent(mebibytes);
     const file = join(blobsDirectory, digest);
     const descriptor = openSync(file, 'w');
     for (const piece of content()) writeSync(descriptor, piece);
     closeSync(descriptor);
-    return { file, bytes: mebibytes * MEBIBYTE, digest, path: `/v2/${REPOSITORY}/blobs/${digest}` };
+    return { file, bytes: mebibytes * MEBIBYTE, digest, path: `${blobs}/${digest}` };
+  };
+  const addContent = (content: Uint8Array): Blob => {
+    const digest = digestOf(content);
+    const file = join(blobsDirectory, digest);
+    writeFileSync(file, content);
+    return { file, bytes: content.length, digest, path: `${blobs}/${digest}` };
+  };
+  const addManifest = (content: Uint8Array, mediaType: string, tags: readonly string[]): Manifest => {
+    const digest = digestOf(content);
+    const paths = [digest, ...tags].map((reference) => `${manifests}/${reference}`);
+    for (const path of paths) writeFileSync(join(originDirectory, path), content);
+    return { mediaType, digest, bytes: content.length, paths };
   };
   let names = 0;
   const uniqueName = (prefix: string): string => {
@@ -51,6 +88,8 @@ export function createWorkspace(): Workspace {
     inMemory,
     originDirectory,
     addBlob,
+    addContent,
+    addManifest,
     uniqueName,
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };

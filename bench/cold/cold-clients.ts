@@ -18,7 +18,7 @@ export const COLD_CLIENTS: SectionRun = {
   title: 'Cold blob, many clients at once',
   async run(bench) {
     const { options, workspace } = bench;
-    const origin = await startCountingOrigin(workspace, STORAGE_BYTES_PER_SECOND);
+    const origin = await startCountingOrigin(workspace, { bytesPerSecond: STORAGE_BYTES_PER_SECOND });
     const rows: Row<number>[] = [];
     try {
       for (const kind of [...CACHES, BERTH_WITHOUT]) {

@@ -2,13 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { startNginx } from '../nginx.ts';
-import { freePort, type ServerProcess } from '../server-process.ts';
+import { type Origin, type OriginOptions, startOrigin } from '../origin.ts';
+import { requestOnce } from '../request-once.ts';
 import type { Workspace } from '../workspace.ts';
 
-export type CountingOrigin = ServerProcess & {
-  storagePort: number;
-  registryPort: number;
+export type CountingOrigin = Origin & {
   /** Body bytes of the storage in all requests that have ended, by its own log. */
   sentBytes: () => number;
   /** The same once nothing has been under way for a while. */
@@ -20,36 +18,18 @@ const QUIET_MS = 3_000;
 const POLL_INTERVAL_MS = 100;
 const SETTLE_TIMEOUT_MS = 120_000;
 
-/** Registry and storage as `startOrigin`'s, but the storage writes down what it sends; `bytesPerSecond` of one connection. */
+/** An origin whose storage writes down what it sends. */
 export async function startCountingOrigin(
   workspace: Workspace,
-  bytesPerSecond?: number,
+  options: Omit<OriginOptions, 'sentLog'> = {},
 ): Promise<CountingOrigin> {
-  const [storagePort, registryPort] = [await freePort(), await freePort()];
-  const name = workspace.uniqueName('origin');
-  const log = join(workspace.directory, `${name}-sent.log`);
-  const server = await startNginx(
-    workspace,
-    name,
-    storagePort,
-    `log_format sent '$body_bytes_sent';
-    server {
-      listen 127.0.0.1:${storagePort};
-      root ${workspace.originDirectory};
-      access_log ${log} sent;
-      ${bytesPerSecond === undefined ? '' : `limit_rate ${bytesPerSecond};`}
-    }
-    server {
-      listen 127.0.0.1:${registryPort};
-      location = /status { stub_status; }
-      location = /v2/ { return 200 '{}'; }
-      location /v2/ { return 307 http://127.0.0.1:${storagePort}$uri?sig=signature; }
-    }`,
-  );
+  const log = join(workspace.directory, `${workspace.uniqueName('sent')}.log`);
+  const origin = await startOrigin(workspace, { ...options, sentLog: log });
   // "Writing" counts connections that are being answered, this question's own among them.
+  const scheme = options.tls === undefined ? 'http' : 'https';
   const busy = async (): Promise<boolean> => {
-    const status = await (await fetch(`http://127.0.0.1:${registryPort}/status`)).text();
-    return Number(/Writing: (\d+)/.exec(status)?.[1]) > 1;
+    const { body } = await requestOnce(`${scheme}://127.0.0.1:${origin.registryPort}/status`);
+    return Number(/Writing: (\d+)/.exec(body)?.[1]) > 1;
   };
   const read = (): string => (existsSync(log) ? readFileSync(log, 'utf8') : '');
   const sentBytes = (): number =>
@@ -67,5 +47,5 @@ export async function startCountingOrigin(
     }
     return sentBytes();
   };
-  return { ...server, storagePort, registryPort, sentBytes, settledBytes };
+  return { ...origin, sentBytes, settledBytes };
 }

@@ -1,15 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
+import type { Origin } from '../origin.ts';
 import { freePort, type ServerProcess, startServer } from '../server-process.ts';
+import type { TlsFiles } from '../tls-files.ts';
 import type { Workspace } from '../workspace.ts';
-import type { TlsFiles } from './nginx-cache.ts';
 
-/** The distribution registry as a pull-through cache of the origin's registry, with an empty directory. */
+/** A `registry` of the distribution project, 2.8 or 3, as a pull-through cache of the origin's registry, with an empty directory. */
 export async function startDistribution(
   workspace: Workspace,
   program: string,
-  registryPort: number,
+  origin: Pick<Origin, 'registryPort' | 'tls'>,
   tls?: TlsFiles,
 ): Promise<ServerProcess & { port: number; directory: string }> {
   const port = await freePort();
@@ -24,7 +24,9 @@ export async function startDistribution(
       addr: `127.0.0.1:${port}`,
       ...(tls === undefined ? {} : { tls: { certificate: tls.certFile, key: tls.keyFile } }),
     },
-    proxy: { remoteurl: `http://127.0.0.1:${registryPort}` },
+    proxy: {
+      remoteurl: `${origin.tls === undefined ? 'http' : 'https'}://127.0.0.1:${origin.registryPort}`,
+    },
   };
   const configFile = join(workspace.directory, `${name}.json`);
   // JSON is YAML, too.
@@ -34,7 +36,11 @@ export async function startDistribution(
     args: ['serve', configFile],
     port,
     logFile: join(workspace.directory, `${name}.log`),
-    environment: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+    environment: {
+      ...process.env,
+      OTEL_TRACES_EXPORTER: 'none',
+      ...(origin.tls === undefined ? {} : { SSL_CERT_FILE: origin.tls.caFile }),
+    },
   });
   return { ...server, port, directory };
 }

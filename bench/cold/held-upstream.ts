@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import type { SectionRun } from '../bench.ts';
 import { downloadMany } from '../download.ts';
 import { tabulate } from '../tabulate.ts';
-import { BERTH_WITHOUT, CACHES, withCache } from './caches.ts';
+import { BERTH_WITHOUT, FEW_CACHES, withCache } from './caches.ts';
 import { startCountingOrigin } from './counting-origin.ts';
 
 const MEGABYTE = 1_000_000;
@@ -17,9 +17,9 @@ export const HELD_UPSTREAM: SectionRun = {
   title: 'Cold blob, each upstream connection held to 60 MB/s',
   async run(bench) {
     const { options, workspace } = bench;
-    const origin = await startCountingOrigin(workspace, HELD_BYTES_PER_SECOND);
+    const origin = await startCountingOrigin(workspace, { bytesPerSecond: HELD_BYTES_PER_SECOND });
     const blob = workspace.addBlob(options.heldMebibytes);
-    const names = [DIRECT, ...[...CACHES, BERTH_WITHOUT].map(({ name }) => name)];
+    const names = [DIRECT, ...[...FEW_CACHES, BERTH_WITHOUT].map(({ name }) => name)];
     const seconds = new Map<string, number[]>(names.map((name) => [name, []]));
     const download = (base: string): Promise<number> =>
       downloadMany(
@@ -33,7 +33,7 @@ export const HELD_UPSTREAM: SectionRun = {
     try {
       for (let round = 0; round < options.rounds; round += 1) {
         note(DIRECT, await download(`http://127.0.0.1:${origin.registryPort}`));
-        for (const kind of [...CACHES, BERTH_WITHOUT]) {
+        for (const kind of [...FEW_CACHES, BERTH_WITHOUT]) {
           note(kind.name, await withCache(kind, bench, origin, ({ base }) => download(base)));
         }
       }

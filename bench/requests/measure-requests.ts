@@ -14,20 +14,28 @@ const TIMEOUT_MS = 120_000;
 export type RequestFigures = { microsecondsPerRequest: number; requestsPerSecond: number };
 
 /** A way of getting one small answer from a running server. */
-export type RequestSubject = { name: string; pid: number; url: string; status: number };
+export type RequestSubject = {
+  name: string;
+  case?: string;
+  /** Not Berth. */
+  peer: boolean;
+  pid: number;
+  url: string;
+  status: number;
+};
 
 /** One round: the same question again and again over 32 kept connections, and what the server spends on it. */
 export async function measureRequests(
-  { pid, url, status }: RequestSubject,
+  { pid, url, status }: Pick<RequestSubject, 'pid' | 'url' | 'status'>,
   requests: number,
 ): Promise<RequestFigures> {
-  const { host, port, pathname } = new URL(url);
+  const { host, port, pathname, search } = new URL(url);
   const before = cpuSeconds(pid);
   const { stdout } = await run(
     process.execPath,
     [
       join(import.meta.dirname, 'request-load.ts'),
-      ...[host, port, pathname, status, CONNECTIONS, requests].map(String),
+      ...[host, port, `${pathname}${search}`, status, CONNECTIONS, requests].map(String),
     ],
     { timeout: TIMEOUT_MS },
   );

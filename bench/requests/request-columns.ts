@@ -1,8 +1,8 @@
 import type { Column, RatioBase } from '../tabulate.ts';
 import type { RequestFigures } from './measure-requests.ts';
 
-/** CPU and rate of small requests; `ratio` is of the rate. */
-export function requestColumns(ratio: { head: string; to: RatioBase }): readonly Column<RequestFigures>[] {
+/** CPU beside the best peer's, and the rate, beside that of one row where it is wanted. */
+export function requestColumns(rate?: { head: string; to: RatioBase }): readonly Column<RequestFigures>[] {
   return [
     {
       head: 'CPU µs per request',
@@ -11,6 +11,7 @@ export function requestColumns(ratio: { head: string; to: RatioBase }): readonly
       better: 'less',
       digits: 0,
       value: ({ microsecondsPerRequest }) => microsecondsPerRequest,
+      ratio: { head: '× best peer', to: 'best peer' },
     },
     {
       head: 'requests/s',
@@ -19,7 +20,7 @@ export function requestColumns(ratio: { head: string; to: RatioBase }): readonly
       better: 'more',
       digits: 0,
       value: ({ requestsPerSecond }) => requestsPerSecond,
-      ratio,
+      ...(rate === undefined ? {} : { ratio: rate }),
     },
   ];
 }

@@ -3,8 +3,16 @@
 import net from 'node:net';
 
 const [, , host = '', port = '', path = '', status = '', connections = '', requests = ''] = process.argv;
+// What a container client takes; distribution refuses OCI manifests to who does not name their type.
+const ACCEPT = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  '*/*',
+].join(', ');
 const question = Buffer.from(
-  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n`,
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: load\r\nAccept: ${ACCEPT}\r\n\r\n`,
   'latin1',
 );
 const HEADER_END = '\r\n\r\n';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Bench, SectionRun } from '../bench.ts';
 import { imageEnvironment } from '../berth.ts';
 import { startDistribution } from '../cold/distribution.ts';
-import { type Origin, startNginxProxy, startOrigin } from '../nginx.ts';
+import { startNginxProxy } from '../nginx.ts';
+import { type Origin, startOrigin } from '../origin.ts';
 import { freePort, type ServerProcess, startServer } from '../server-process.ts';
 import { type Column, tabulate } from '../tabulate.ts';
 import type { Workspace } from '../workspace.ts';
@@ -88,9 +89,9 @@ function listSubjects({ workspace, distributionProgram }: Bench, origin: Origin)
     { name: 'Berth, a checkout (TypeScript)', start: berth(main, plain) },
     {
       name: 'distribution, pull-through',
-      start: () => startDistribution(workspace, distributionProgram, origin.registryPort),
+      start: () => startDistribution(workspace, distributionProgram, origin),
     },
-    { name: 'nginx, plain proxy', start: () => startNginxProxy(workspace, 'memory', origin.storagePort) },
+    { name: 'nginx, plain proxy', start: () => startNginxProxy(workspace, 'memory', origin) },
   ];
 }
 

@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createTestAuthority } from '../../test/support/ca.ts';
 import type { Bench, SectionResult, SectionRun } from '../bench.ts';
 import { type Berth, startBerth } from '../berth.ts';
-import type { TlsFiles } from '../cold/nginx-cache.ts';
 import { checkContent, downloadMany } from '../download.ts';
 import { createFigure, type Figure } from '../figure.ts';
 import { formatTable } from '../markdown.ts';
-import { type ManifestOrigin, startManifestOrigin } from '../requests/manifest-origin.ts';
+import { type Origin, startOrigin } from '../origin.ts';
+import { addSampleManifest } from '../requests/sample-manifest.ts';
 import { formatSpread, spread } from '../statistics.ts';
-import type { Blob } from '../workspace.ts';
+import { type TlsFiles, withTlsFiles } from '../tls-files.ts';
+import type { Blob, Manifest } from '../workspace.ts';
 import { capacity, measureWorkers, type WorkersFigures } from './measure-workers.ts';
 
 const run = promisify(execFile);
@@ -40,28 +40,25 @@ type Case = {
 export const WORKERS: SectionRun = {
   name: 'workers',
   title: 'One worker and two',
-  async run(bench) {
-    const { workspace } = bench;
-    const authority = await createTestAuthority();
-    const files: TlsFiles = await authority.issue([
-      'localhost',
-      ...['inline', 'login', 'data'].map((name) => `${name}.localhost`),
-    ]);
-    const origin = await startManifestOrigin(workspace);
-    const blob = workspace.addBlob(BLOB_MEBIBYTES);
-    try {
-      const found: FoundCase[] = [];
-      for (const one of casesOf(origin, blob, files)) found.push(await measureCase(bench, origin, blob, one));
-      return describe(bench, found);
-    } finally {
-      await origin.stop();
-      await authority.remove();
-      rmSync(blob.file);
-    }
-  },
+  run: (bench) => withTlsFiles((files) => runCases(bench, files)),
 };
 
-function casesOf(origin: ManifestOrigin, blob: Blob, files: TlsFiles): readonly Case[] {
+async function runCases(bench: Bench, files: TlsFiles): Promise<SectionResult> {
+  const { workspace } = bench;
+  const manifest = addSampleManifest(workspace);
+  const origin = await startOrigin(workspace, { manifests: [manifest] });
+  const blob = workspace.addBlob(BLOB_MEBIBYTES);
+  try {
+    const found: FoundCase[] = [];
+    for (const one of casesOf(manifest, blob, files)) found.push(await measureCase(bench, origin, blob, one));
+    return describe(bench, found);
+  } finally {
+    await origin.stop();
+    rmSync(blob.file);
+  }
+}
+
+function casesOf(manifest: Manifest & { byDigest: string }, blob: Blob, files: TlsFiles): readonly Case[] {
   const download = (berth: Berth): Promise<number> =>
     downloadMany(
       { url: `${berth.inline}${blob.path}`, firstPos: 0 },
@@ -70,11 +67,11 @@ function casesOf(origin: ManifestOrigin, blob: Blob, files: TlsFiles): readonly 
   const units = (DOWNLOADS * BLOB_MEBIBYTES * MIBIBYTE) / GIBIBYTE;
   return [
     {
-      name: `manifest of ${origin.bytes} bytes, decision kept`,
+      name: `manifest of ${manifest.bytes} bytes, decision kept`,
       unit: 'requests/s',
       tls: undefined,
       units: REQUESTS,
-      load: (berth) => ask(berth, origin.path),
+      load: (berth) => ask(berth, manifest.byDigest),
     },
     { name: 'warm blob, plain', unit: 'GiB/s', tls: undefined, units, load: download },
     { name: 'warm blob, TLS', unit: 'GiB/s', tls: files, units, load: download },
@@ -95,7 +92,7 @@ async function ask(berth: Berth, path: string): Promise<number> {
 
 async function measureCase(
   { workspace, options, say }: Bench,
-  origin: ManifestOrigin,
+  origin: Origin,
   blob: Blob,
   { name, unit, tls, units, load }: Case,
 ): Promise<FoundCase> {

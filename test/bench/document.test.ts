@@ -12,9 +12,7 @@ const MACHINE = {
   loadAverage: 0.1,
   node: 'v26.0.0',
   openssl: '3.5',
-  nginx: 'nginx/1.22',
-  curl: 'curl 7.88',
-  distribution: 'distribution v3',
+  programs: ['nginx 1.22', 'distribution 3'],
 };
 const TITLES = ['One', 'Two', 'Three'];
 
