@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { close as closeDebugger, url as debuggerUrl } from 'node:inspector';
 import { networkInterfaces } from 'node:os';
 import { styleText } from 'node:util';
+import type { Logger } from 'pino';
 
 import type { CliDeps } from './cli/cli-deps.ts';
 import { createHeldCall } from './cli/held-call.ts';
@@ -39,6 +40,7 @@ const deps: CliDeps = {
   createLogger: (level) => createLogger({ level }),
   // Only `serve` pays for loading the proxy itself.
   async createApp(config, appDeps) {
+    logWarnings(appDeps.log);
     const [{ createApp }, { forkWorker }] = await Promise.all([
       import('./app.ts'),
       import('./workers/fork-worker.ts'),
@@ -72,9 +74,15 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 if (isWorker) {
+  // The audit log is the primary's.
+  reopen.take(closeUnwantedDebugger);
   const { runWorker } = await import('./worker-app.ts');
   runWorker(primaryPort(), {
-    createLogger: (level) => createLogger({ level }),
+    createLogger(level) {
+      const log = createLogger({ level });
+      logWarnings(log);
+      return log;
+    },
     build,
     env: process.env,
     exit: () => process.exit(),
@@ -82,6 +90,18 @@ if (isWorker) {
 } else {
   process.exitCode = await runCli(process.argv.slice(2), deps);
   setTimeout(() => process.exit(), EXIT_DEADLINE_MS).unref();
+}
+
+/**
+ * What Node warns of belongs in the log, one object a line, not on standard error. That a part of Node that Berth uses on purpose is
+ * experimental is nothing to act on.
+ */
+function logWarnings(log: Logger): void {
+  // Node's own listener is what prints.
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => {
+    log[name === 'ExperimentalWarning' ? 'debug' : 'warn']({ warning: name }, message);
+  });
 }
 
 /** The pipe to the process that has started this one as its worker. */

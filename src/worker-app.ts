@@ -2,25 +2,22 @@ import type { Logger } from 'pino';
 import type { Audit } from './audit/audit.ts';
 import type { BlobPlaces } from './blob/blob-opener.ts';
 import { createStoredBlobs } from './blob/stored-blob.ts';
-import { DISK } from './cache/store-fs.ts';
+import { createMemoryReads } from './cache/memory-reads.ts';
+import { openPageCache } from './cache/page-cache.ts';
+import { DISK, DISK_AT_ONCE } from './cache/store-fs.ts';
 import type { Config, LogLevel } from './config/config.ts';
 import type { Migration } from './endpoints/migration.ts';
 import { openSettings } from './endpoints/settings.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { createRunningWork } from './metrics/running-work.ts';
 import type { MetricsSnapshot } from './metrics/sum-metrics.ts';
-import { createClientLimits } from './policy/client-limits.ts';
+import { createClientLimits, type LimitChange } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
-import { createFront } from './serving/create-front.ts';
-import { createReload } from './serving/reload.ts';
+import { openProxy } from './serving/open-proxy.ts';
+import { createProcessParts } from './serving/process-parts.ts';
 import type { ReloadRecord } from './serving/reload-record.ts';
-import { createServing } from './serving/serving.ts';
-import { watchProcess } from './serving/watch-process.ts';
 import { openSharedState } from './state/open-shared-state.ts';
-import { createStateSeal } from './ticket/state-seal.ts';
 import { parseTicketKeys } from './ticket/ticket-keys.ts';
 import { openTracing } from './trace/open-tracing.ts';
-import { createBufferPool } from './upstream/buffer-pool.ts';
 import { createBatch } from './workers/batch.ts';
 import { type CallHandlers, createLink, type Link } from './workers/link.ts';
 import type { RawPort } from './workers/raw-port.ts';
@@ -54,6 +51,8 @@ type WorkerApp = {
   readonly state: WorkerState | undefined;
   readonly store: WorkerStore;
   readonly hearLimits: (changes: TellWorker['limits']) => void;
+  /** @throws where one of the listeners can not be opened */
+  readonly listen: () => Promise<void>;
 };
 
 /** Milliseconds in which what clients have at one worker becomes known to the others. */
@@ -64,6 +63,8 @@ const MIGRATION_AFTER_MS = 500;
 export function runWorker(raw: RawPort, deps: WorkerDeps): void {
   const opening = Promise.withResolvers<WorkerApp>();
   let app: WorkerApp | undefined;
+  /** What was told before there was anybody to hear it. */
+  const early: LimitChange[] = [];
   opening.promise.catch(() => undefined);
 
   const link: PrimaryLink = createLink<AskPrimary, TellPrimary, AskWorker, TellWorker>(
@@ -71,7 +72,10 @@ export function runWorker(raw: RawPort, deps: WorkerDeps): void {
     {
       async start(start) {
         try {
-          app = await openWorkerApp(start, link, deps);
+          app = await createWorkerApp(start, link, deps);
+          app.hearLimits(early.splice(0));
+          // From here on it is told what ends: nobody may be answered before.
+          await app.listen();
           opening.resolve(app);
           return undefined;
         } catch (error) {
@@ -92,7 +96,10 @@ export function runWorker(raw: RawPort, deps: WorkerDeps): void {
     },
     {
       removed: (digest) => app?.store.removed(digest),
-      limits: (changes) => app?.hearLimits(changes),
+      limits(changes) {
+        if (app === undefined) early.push(...changes);
+        else app.hearLimits(changes);
+      },
       end: () => deps.exit(),
     },
   );
@@ -105,7 +112,7 @@ function countedHere(snapshot: MetricsSnapshot): MetricsSnapshot {
   return snapshot.filter(({ name }) => !name.startsWith('berth_config_'));
 }
 
-async function openWorkerApp(start: WorkerStart, link: PrimaryLink, deps: WorkerDeps): Promise<WorkerApp> {
+async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: WorkerDeps): Promise<WorkerApp> {
   const own = (whole: Config): Config =>
     shareConfig(whole, { kind: 'worker', workers: Number(whole.workers) });
   const config = own(start.config);
@@ -117,7 +124,8 @@ async function openWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Worker
     reopen: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
-  const work = createRunningWork(Date.now);
+  const parts = createProcessParts(config, { metrics, ticketKeys: parseTicketKeys(start.ticketKeys) });
+  const { work, pool } = parts;
   const shown = createBatch<{
     registry: string;
     network: string;
@@ -155,78 +163,43 @@ async function openWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Worker
     for (const change of heard) clientLimits.hear(change);
   };
   hearLimits(start.limits);
-  const record = createWorkerRecord(log);
-  const pool = createBufferPool(config.limits.bufferBytes);
-  metrics.bufferPoolBytes.collect(() => [
-    [{ state: 'in_use' }, pool.bytes.lent],
-    [{ state: 'free' }, pool.bytes.free],
-  ]);
-  let ticketKeys = parseTicketKeys(start.ticketKeys);
   const workerState = config.state === null ? createWorkerState(link) : undefined;
   const state = workerState ?? openSharedState(config.state, { metrics, log });
-  const store = createWorkerStore({ link, fs: DISK, now: Date.now });
+  const memoryReads = createMemoryReads({ ...DISK_AT_ONCE, openPageCache, metrics, log });
+  const store = createWorkerStore({ link, fs: DISK, memoryReads, now: Date.now });
   const places: BlobPlaces =
     config.cache.directory === null
       ? {}
-      : { stored: createStoredBlobs({ store, pool, log }), fills: createWorkerFills({ link, pool }) };
-  const serving = createServing(config, {
-    log,
-    metrics,
-    tracing,
-    work,
-    settings,
-    migration,
-    clientLimits,
-    ticketKeys: () => ticketKeys,
-    record,
-    lookup: undefined,
-    pool,
-    places,
-    state,
-    seal: createStateSeal(() => ticketKeys),
-  });
-  const listeners = await createFront(config, {
-    serving,
-    record,
+      : {
+          stored: createStoredBlobs({ store, pool, log }),
+          fills: createWorkerFills({ link, pool, memoryReads }),
+        };
+  const { serving, listeners, progress, reload } = await openProxy(config, {
+    parts,
     log,
     metrics,
     tracing,
     audit,
+    settings,
+    migration,
     clientLimits,
+    record: createWorkerRecord(log),
+    lookup: undefined,
+    places,
+    state,
     shared: { tlsTicketKeys: start.tlsTicketKeys },
-  });
-  const progress = watchProcess({
-    work,
-    pool,
-    bufferBytes: config.limits.bufferBytes,
-    config: () => serving.config,
-    metrics,
-    log,
   });
   const failing = (): string[] =>
     Object.entries(progress.checks).flatMap(([name, holds]) => (holds() ? [] : [name]));
   const pulses = setInterval(() => link.note('pulse', failing()), PULSE_MS);
-  const reload = createReload({
-    serving,
-    listeners,
-    record,
-    ticketKeys: () => ticketKeys,
-    onTicketKeys: (keys) => {
-      ticketKeys = keys;
-    },
-    onConfig(next) {
-      clientLimits.configure(next.limits);
-      log.level = next.log.level;
-      void settings.adopt(next.registries);
-    },
-  });
-  for (const listener of listeners) await listener.listen();
-
   return {
     metrics,
     state: workerState,
     store,
     hearLimits,
+    async listen() {
+      for (const listener of listeners) await listener.listen();
+    },
     calls: {
       async reload(wanted) {
         await reload({

@@ -150,6 +150,8 @@ const RESERVED: Readonly<Record<string, (file: string) => boolean>> = {
   redis: (file) => file.startsWith('state/redis/'),
   'node:fs': readsFiles,
   'node:fs/promises': readsFiles,
+  // Pointers: docs/adr/0023-page-cache-reads.md.
+  'node:ffi': (file) => file === 'cache/page-cache.ts',
   'node:child_process': (file) =>
     file === 'upstream/credentials-helper.ts' || file === 'workers/fork-worker.ts',
 };

@@ -61,6 +61,25 @@ async function statusOf(port: number, host: string): Promise<number | undefined>
   return response.statusCode;
 }
 
+t.test('what Node warns of is a line of the log, and nothing on standard error', async (t) => {
+  const config = writeConfig(t, { port: 0 });
+  const warnAgain = `data:text/javascript,${encodeURIComponent(`
+    process.on('newListener', (name) => {
+      if (name === 'warning') setInterval(() => process.emitWarning('mind the gap'), 10).unref();
+    });
+  `)}`;
+  const { child, exit, stderr } = start(t, ['serve', '--config', config], ['--import', warnAgain]);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { level, warning, msg } = JSON.parse(line);
+    if (warning === undefined) continue;
+    t.match({ level, warning, msg }, { level: 'warn', warning: 'Warning', msg: 'mind the gap' });
+    break;
+  }
+  child.kill('SIGTERM');
+  await exit;
+  t.equal(await stderr, '');
+});
+
 t.test('SIGUSR1 opens the audit log anew, and no debugger', async (t) => {
   const config = writeConfig(t, { port: 0 }, { audit: { file: 'audit.jsonl' } });
   const file = join(dirname(config), 'audit.jsonl');

@@ -6,7 +6,7 @@ import type { BlobContent, BlobSink } from './open-blob.ts';
 
 /**
  * Reads part of a stored blob into pooled slabs, one read at a time and none while the sink is paused; the blob is closed when the
- * last byte has been read, at a failure, and at `cancel`.
+ * last byte has been read, at a failure, and at `cancel`. What is in memory is read at once, in turns with all the other readers.
  */
 export class StoredReader implements BlobContent {
   readonly length: number;
@@ -23,6 +23,8 @@ export class StoredReader implements BlobContent {
   private readonly pace = new Pace();
   private paused = false;
   private reading = false;
+  /** For its turn to read from memory. */
+  private waiting = false;
   private closed = false;
 
   /** @param end position after the last byte wanted */
@@ -41,7 +43,9 @@ export class StoredReader implements BlobContent {
   async begin(): Promise<void> {
     if (this.length === 0) return;
     try {
-      this.filled = await this.blob.read(this.position, this.target());
+      const target = this.target();
+      this.filled =
+        this.blob.now?.read(target, this.position) || (await this.blob.read(this.position, target));
       if (this.filled === 0) throw new LocalFailure(SHORT);
     } catch (error) {
       this.dropSlab();
@@ -73,9 +77,28 @@ export class StoredReader implements BlobContent {
   }
 
   private readOn(): void {
-    if (this.reading || this.closed || this.sink === undefined || this.paused) return;
+    if (this.reading || this.waiting || this.closed || this.sink === undefined || this.paused) return;
+    const { now } = this.blob;
+    if (now === undefined) {
+      this.readLater(this.target());
+      return;
+    }
+    this.waiting = true;
+    now.takeTurn(this.onTurn);
+  }
+
+  private readonly onTurn = (): void => {
+    this.waiting = false;
+    if (this.closed || this.paused) return;
+    const target = this.target();
+    this.filled = this.blob.now?.read(target, this.position) ?? 0;
+    if (this.filled > 0) this.give();
+    else this.readLater(target);
+  };
+
+  private readLater(target: Uint8Array): void {
     this.reading = true;
-    this.blob.read(this.position, this.target()).then(this.onRead, this.onReadFailed);
+    this.blob.read(this.position, target).then(this.onRead, this.onReadFailed);
   }
 
   private readonly onRead = (bytes: number): void => {

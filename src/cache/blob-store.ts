@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
+import type { ReadsNow } from './memory-reads.ts';
 
 /**
  * Blobs by digest. What is published is whole and was verified then; what is partial says piece by piece what is there.
@@ -51,6 +52,8 @@ export type StoredBlob = {
   readonly path: string;
   /** Reads into `buffer`, as much as fits or is left; 0 at the end. Positions are absolute. */
   read(position: number, buffer: Uint8Array): Promise<number>;
+  /** Of what is in memory; undefined: nothing is read at once. */
+  readonly now?: ReadsNow | undefined;
   close(): void;
 };
 

@@ -1,10 +1,12 @@
 import type { StoredBlob } from './blob-store.ts';
+import type { ReadsNow } from './memory-reads.ts';
 import { readFully } from './read-fully.ts';
 import type { FileHandle } from './store-fs.ts';
 
 export type StoredBlobDeps = {
   readonly length: number;
   readonly path: string;
+  readonly now?: ReadsNow | undefined;
   /** A read failed, or the file (undefined) ends before its end. */
   readonly onDamage: (error: unknown) => void;
   /** Called once, when it is closed. */
@@ -14,12 +16,13 @@ export type StoredBlobDeps = {
 /** A published blob on an open file. */
 export function createStoredBlob(
   file: FileHandle,
-  { length, path, onDamage, release }: StoredBlobDeps,
+  { length, path, now, onDamage, release }: StoredBlobDeps,
 ): StoredBlob {
   let closed = false;
   return {
     length,
     path,
+    now,
     async read(position, buffer) {
       const wanted = buffer.subarray(0, Math.max(0, Math.min(buffer.length, length - position)));
       try {

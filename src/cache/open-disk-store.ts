@@ -8,6 +8,7 @@ import { catalogIntervalMs, writeCatalog } from './catalog-file.ts';
 import { createPartials } from './create-partials.ts';
 import { StoreLockError } from './directory-lock.ts';
 import { matchesDigest } from './hash-blob.ts';
+import type { MemoryReads } from './memory-reads.ts';
 import { createEntryOpener } from './open-entry.ts';
 import { createPartialShelf } from './partial-shelf.ts';
 import { makeDirectories, recoverStore } from './recover-store.ts';
@@ -43,6 +44,8 @@ export type DiskStoreOptions = {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly fs?: StoreFs;
+  /** Left out: every read is asynchronous. */
+  readonly memoryReads?: MemoryReads;
   /** Told as soon as nobody finds a blob any more. */
   readonly onRemoved?: ((digest: Digest) => void) | undefined;
   /** How the scrub waits; tests bring their own. */
@@ -119,6 +122,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     catalog,
     room,
     log,
+    memoryReads: options.memoryReads,
     // It may have been all that kept the store over its limit; after the end the directory is another's.
     onClosed: () => closed || room.written(0),
   });

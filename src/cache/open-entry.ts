@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { describeCode, errorCode } from '../system/error-code.ts';
 import type { StoredBlob } from './blob-store.ts';
 import { createStoredBlob } from './create-stored-blob.ts';
+import type { MemoryReads, ReadsNow } from './memory-reads.ts';
 import type { CatalogEntry, StoreCatalog } from './store-catalog.ts';
 import type { FileHandle, StoreFs } from './store-fs.ts';
 import type { StoreLayout } from './store-layout.ts';
@@ -32,10 +33,12 @@ export function createEntryOpener(deps: {
   readonly catalog: StoreCatalog;
   readonly room: StoreRoom;
   readonly log: Logger;
+  /** Undefined: nothing is read at once. */
+  readonly memoryReads: MemoryReads | undefined;
   /** A blob was closed. */
   readonly onClosed: () => void;
 }): EntryOpener {
-  const { fs, layout, catalog, room, log, onClosed } = deps;
+  const { fs, layout, catalog, room, log, memoryReads, onClosed } = deps;
 
   async function removeDamaged(entry: CatalogEntry, facts: object): Promise<void> {
     const { digest } = entry;
@@ -44,10 +47,11 @@ export function createEntryOpener(deps: {
     await room.remove(entry, 'damaged');
   }
 
-  function pinned(entry: CatalogEntry, file: FileHandle): StoredBlob {
+  function pinned(entry: CatalogEntry, file: FileHandle, now?: ReadsNow): StoredBlob {
     return createStoredBlob(file, {
       length: entry.bytes,
       path: layout.blob(entry.digest),
+      now,
       onDamage(cause) {
         const facts = { error: cause === undefined ? 'its file was cut' : describeCode(cause) };
         // What can not be removed is out of the catalog all the same.
@@ -63,9 +67,13 @@ export function createEntryOpener(deps: {
   async function open(entry: CatalogEntry): Promise<OpenedEntry> {
     catalog.pin(entry);
     try {
-      const file = await fs.open(layout.blob(entry.digest), 'r');
-      const { size } = await file.stat();
-      if (size === entry.bytes) return { kind: 'open', blob: pinned(entry, file) };
+      const path = layout.blob(entry.digest);
+      const file = await fs.open(path, 'r');
+      const { size, dev } = await file.stat();
+      if (size === entry.bytes) {
+        const now = await memoryReads?.of(file, path, dev);
+        return { kind: 'open', blob: pinned(entry, file, now) };
+      }
       await file.close();
       await removeDamaged(entry, { error: 'wrong length', size, expected: entry.bytes });
     } catch (error) {

@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import * as promises from 'node:fs/promises';
 
 import { errorCode } from '../system/error-code.ts';
@@ -28,6 +29,13 @@ export const DISK: StoreFs = {
   unlink: promises.unlink,
   stat: (path) => promises.lstat(path),
   statfs: (path) => promises.statfs(path),
+};
+
+/** What `MemoryReads` uses of the file system. */
+export const DISK_AT_ONCE = {
+  fileSystemType: async (path: string): Promise<number> => (await promises.statfs(path)).type,
+  readSync: (fd: number, buffer: Uint8Array, position: number): number =>
+    readSync(fd, buffer, 0, buffer.length, position),
 };
 
 /** Removes a file, if it is there. */

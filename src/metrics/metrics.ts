@@ -271,6 +271,11 @@ export function createMetrics(
       '1 while nothing is written to the cache for this reason; blobs are streamed.',
       { reason: CACHE_DEGRADED },
     ),
+    cacheReads: make.counter(
+      'berth_cache_reads_total',
+      'Reads of cached blobs for clients, by where the bytes were.',
+      { from: ['memory', 'disk'] },
+    ),
     cacheScrubbedBytes: make.counter(
       'berth_cache_scrubbed_bytes_total',
       'Bytes of published blobs hashed again in the background.',

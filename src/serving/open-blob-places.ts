@@ -7,10 +7,12 @@ import type { ResumeLimits } from '../blob/resume.ts';
 import { createSharedBlobs } from '../blob/shared/share-blobs.ts';
 import { createStoredBlobs } from '../blob/stored-blob.ts';
 import type { BlobStore } from '../cache/blob-store.ts';
+import { createMemoryReads } from '../cache/memory-reads.ts';
 import { guardStore } from '../cache/objects/guard-store.ts';
 import { openObjectStore } from '../cache/objects/open-object-store.ts';
 import { openDiskStore } from '../cache/open-disk-store.ts';
-import { DISK } from '../cache/store-fs.ts';
+import { openPageCache } from '../cache/page-cache.ts';
+import { DISK, DISK_AT_ONCE } from '../cache/store-fs.ts';
 import { watchDisk } from '../cache/watch-disk.ts';
 import type { CacheConfig } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -52,6 +54,7 @@ export async function openBlobPlaces(
   }
   // First: a file of credentials that can not be read is said before the disk is locked.
   const objects = config.store === null ? undefined : await openObjectStore(config.store);
+  const memoryReads = createMemoryReads({ ...DISK_AT_ONCE, openPageCache, metrics, log });
   const store = await openDiskStore({
     directory,
     maxBytes,
@@ -61,6 +64,7 @@ export async function openBlobPlaces(
     log,
     now: Date.now,
     fs: watchDisk(DISK, deps.work),
+    memoryReads,
     onRemoved: deps.onRemoved,
   });
   const shared =
@@ -94,6 +98,7 @@ export async function openBlobPlaces(
       log,
       budget,
       resumeLimits,
+      memoryReads,
     });
     fillsByScope.set(scope, fills);
     return fills;

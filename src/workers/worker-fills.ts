@@ -4,6 +4,7 @@ import type { FillPort } from '../blob/fill/fill-port.ts';
 import { readFill } from '../blob/fill/read-fill.ts';
 import { openSpoolFile } from '../blob/fill/spool-file.ts';
 import { WrongBlob } from '../blob/wrong-content.ts';
+import type { MemoryReads } from '../cache/memory-reads.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { type Link, LinkError } from './link.ts';
 import type { AskPrimary, FillAnswer, TellPrimary } from './worker-messages.ts';
@@ -12,8 +13,11 @@ import type { AskPrimary, FillAnswer, TellPrimary } from './worker-messages.ts';
 export function createWorkerFills(deps: {
   readonly link: Pick<Link<AskPrimary, TellPrimary>, 'call' | 'port'>;
   readonly pool: BufferPool;
+  /** Left out: every read is asynchronous. */
+  readonly memoryReads?: MemoryReads;
 }): NonNullable<BlobPlaces['fills']> {
-  const { link, pool } = deps;
+  const { link, pool, memoryReads } = deps;
+  const openFile = (path: string) => openSpoolFile(path, memoryReads);
   let ports = 0;
   return {
     async join({ digest, scope, source, range, knownLength, signal }) {
@@ -38,7 +42,7 @@ export function createWorkerFills(deps: {
         throw error;
       }
       if (answer.kind === 'joined') {
-        return readFill(port, { range, signal }, { pool, openFile: openSpoolFile });
+        return readFill(port, { range, signal }, { pool, openFile });
       }
       port.close();
       if (answer.kind === 'none') return undefined;

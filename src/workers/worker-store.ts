@@ -1,6 +1,7 @@
 import type { BlobStore, StoredBlob } from '../cache/blob-store.ts';
 import { createStoredBlob } from '../cache/create-stored-blob.ts';
-import type { StoreFs } from '../cache/store-fs.ts';
+import type { MemoryReads, ReadsNow } from '../cache/memory-reads.ts';
+import type { FileHandle, StoreFs } from '../cache/store-fs.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Link } from './link.ts';
 import type { AskPrimary, TellPrimary } from './worker-messages.ts';
@@ -31,10 +32,12 @@ const MAX_IDLE = 256;
 export function createWorkerStore(deps: {
   readonly link: Pick<Link<AskPrimary, TellPrimary>, 'call' | 'note'>;
   readonly fs: Pick<StoreFs, 'open'>;
+  /** Left out: every read is asynchronous. */
+  readonly memoryReads?: MemoryReads;
   /** Milliseconds. */
   readonly now: () => number;
 }): WorkerStore {
-  const { link, fs, now } = deps;
+  const { link, fs, memoryReads, now } = deps;
   const entries = new Map<Digest, Entry>();
 
   async function openFile(digest: Digest): Promise<Opened | undefined> {
@@ -44,9 +47,11 @@ export function createWorkerStore(deps: {
     const release = (): void => link.note('unpin', pin);
     try {
       const file = await fs.open(path, 'r');
+      const readsNow = await findReadsNow(file, path);
       const blob = createStoredBlob(file, {
         length,
         path,
+        now: readsNow,
         onDamage() {
           forget(digest);
           link.note('damaged', digest);
@@ -58,6 +63,15 @@ export function createWorkerStore(deps: {
       release();
       throw error;
     }
+  }
+
+  async function findReadsNow(file: FileHandle, path: string): Promise<ReadsNow | undefined> {
+    // One that can not be asked is read as always, and its errors are found there.
+    const device = await file.stat().then(
+      ({ dev }) => dev,
+      () => undefined,
+    );
+    return device === undefined ? undefined : memoryReads?.of(file, path, device);
   }
 
   function start(digest: Digest): Entry {
@@ -152,6 +166,7 @@ export function createWorkerStore(deps: {
         length: blob.length,
         path: blob.path,
         read: (position, buffer) => blob.read(position, buffer),
+        now: blob.now,
         close: leave,
       };
     },

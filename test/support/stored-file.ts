@@ -2,10 +2,11 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { StoredBlob } from '../../src/cache/blob-store.ts';
+import type { MemoryReads } from '../../src/cache/memory-reads.ts';
 
 export type StoredFile = {
-  /** Opens the blob once more. */
-  readonly open: () => Promise<StoredBlob>;
+  /** Opens the blob once more; without `memoryReads` nothing is read at once. */
+  readonly open: (memoryReads?: MemoryReads) => Promise<StoredBlob>;
   /** Blobs that are open now. */
   readonly opened: () => number;
   /** Reads of bytes from this position on fail, or say that the file ends there. */
@@ -23,12 +24,20 @@ export async function createStoredFile(t: Test, bytes: Uint8Array): Promise<Stor
   return {
     fault,
     opened: () => opened,
-    async open() {
+    async open(memoryReads) {
       opened += 1;
       let closed = false;
+      const now = await memoryReads?.of(file, path, (await file.stat()).dev);
       return {
         length: bytes.length,
         path,
+        now: now && {
+          takeTurn: (run) => now.takeTurn(run),
+          read(buffer, position) {
+            if (closed) throw new Error('read after close');
+            return position + buffer.length > fault.position ? 0 : now.read(buffer, position);
+          },
+        },
         async read(position, buffer) {
           if (closed) throw new Error('read after close');
           if (position + buffer.length > fault.position) {

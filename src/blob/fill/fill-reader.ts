@@ -1,5 +1,5 @@
 import type { RangeSpec } from '../../http/range.ts';
-import type { BufferPool } from '../../upstream/buffer-pool.ts';
+import type { BufferPool, Slab } from '../../upstream/buffer-pool.ts';
 import { Pace } from '../../upstream/pace.ts';
 import { LocalFailure } from '../local-failure.ts';
 import type { BlobFailure, BlobSink, OpenedBlob, OpenResult } from '../open-blob.ts';
@@ -37,6 +37,8 @@ export class FillReader {
   private readonly pace = new Pace();
   private isPaused = false;
   private isReading = false;
+  /** For its turn to read from memory. */
+  private isWaiting = false;
   /** Nothing more is told to the sink. */
   private isOver = false;
   private hasLeft = false;
@@ -191,8 +193,15 @@ export class FillReader {
     else if (this.sink !== undefined) this.end();
   }
 
-  private pump(): void {
-    if (this.isOver || this.isReading || this.sink === undefined || this.opened === undefined) return;
+  private readonly onTurn = (): void => {
+    this.isWaiting = false;
+    this.pump(true);
+  };
+
+  /** @param isTurn it is its turn to read from memory */
+  private pump(isTurn = false): void {
+    if (this.isOver || this.isReading || this.isWaiting) return;
+    if (this.sink === undefined || this.opened === undefined) return;
     if (this.position === this.opened.to) {
       this.end();
       return;
@@ -204,26 +213,40 @@ export class FillReader {
       else this.tellPosition();
       return;
     }
-    this.read(this.file, available);
+    if (isTurn || this.file.now === undefined) {
+      this.read(this.file, available);
+      return;
+    }
+    this.isWaiting = true;
+    this.file.now.takeTurn(this.onTurn);
   }
 
   private read(file: SpoolFile, available: number): void {
     const slab = this.pool.take(this.pace.slabBytes(performance.now()));
     const target = slab.buffer.subarray(0, Math.min(slab.buffer.length, available));
+    const bytesNow = file.now?.read(target, this.position) ?? 0;
+    if (bytesNow > 0) {
+      this.hasRead(slab, null, bytesNow);
+      return;
+    }
     this.isReading = true;
     file.read(target, this.position, (error, bytes) => {
       this.isReading = false;
-      const isWanted = !this.isOver && error === null && bytes > 0;
-      const chunk = slab.buffer.subarray(0, bytes);
-      if (isWanted) this.pool.pin(chunk);
-      this.pool.retire(slab, () => true);
-      if (isWanted) this.took(chunk, slab);
-      else if (this.hasLeft) this.closeFile();
-      else if (!this.isOver) this.broken(new LocalFailure('the spool can not be read', { cause: error }));
+      this.hasRead(slab, error, bytes);
     });
   }
 
-  private took(chunk: Buffer, slab: Parameters<BlobSink['data']>[1]): void {
+  private hasRead(slab: Slab, error: Error | null, bytes: number): void {
+    const isWanted = !this.isOver && error === null && bytes > 0;
+    const chunk = slab.buffer.subarray(0, bytes);
+    if (isWanted) this.pool.pin(chunk);
+    this.pool.retire(slab, () => true);
+    if (isWanted) this.took(chunk, slab);
+    else if (this.hasLeft) this.closeFile();
+    else if (!this.isOver) this.broken(new LocalFailure('the spool can not be read', { cause: error }));
+  }
+
+  private took(chunk: Buffer, slab: Slab): void {
     const { pieceBytes = 1 } = this.opened ?? {};
     const isNewPiece =
       Math.floor(this.position / pieceBytes) !== Math.floor((this.position + chunk.length) / pieceBytes);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { MemoryReads } from '../../cache/memory-reads.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { RunningWork } from '../../metrics/running-work.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -63,6 +64,8 @@ export type FillsDeps = {
   readonly resumeLimits?: FillDeps['resumeLimits'];
   readonly setTimer?: FillDeps['setTimer'];
   readonly openFile?: OpenSpoolFile;
+  /** Of readers' files; left out: every read is asynchronous. */
+  readonly memoryReads?: MemoryReads;
   /** Milliseconds that the next fill of a blob may have to wait for the end of the last one; for tests. */
   readonly endingMs?: number;
 };
@@ -74,7 +77,8 @@ const ENDING_MS = 5_000;
 const QUARANTINE_RETRY_SECONDS = 60;
 
 export function createFills(options: FillsDeps): Fills {
-  const { metrics, pool, openFile = openSpoolFile } = options;
+  const { metrics, pool, memoryReads } = options;
+  const { openFile = (path) => openSpoolFile(path, memoryReads) } = options;
   const { now = Date.now, random = Math.random, setTimer = startTimer } = options;
   const limits = { ...FILL_LIMITS, ...options.limits };
   const quarantine = createQuarantine(now);

@@ -11,6 +11,7 @@ import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { type BufferPool, createBufferPool } from '../../../src/upstream/buffer-pool.ts';
 import type { Content } from '../../support/contract/blob-store.ts';
 import { openTestStore } from '../../support/disk-store.ts';
+import { realMemoryReads } from '../../support/memory-reads.ts';
 import { createMemorySource, type MemorySource } from '../../support/memory-source.ts';
 
 export const PIECE_BYTES = 4096;
@@ -57,6 +58,7 @@ export async function openFillScene(
   const files = { open: 0 };
   const timers = new Set<() => void>();
   const waits: number[] = [];
+  const memoryReads = realMemoryReads(metrics);
   const fills = createFills({
     store,
     scope: 'contoso',
@@ -76,10 +78,11 @@ export async function openFillScene(
       return () => timers.delete(fire);
     },
     async openFile(path) {
-      const file = await openSpoolFile(path);
+      const file = await openSpoolFile(path, memoryReads);
       files.open += 1;
       return {
         read: (...args) => file.read(...args),
+        now: file.now,
         close() {
           files.open -= 1;
           file.close();

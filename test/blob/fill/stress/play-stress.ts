@@ -13,6 +13,7 @@ import { createSlabSocket } from '../../../../src/upstream/slab-socket.ts';
 import { testRegistry } from '../../../support/berth.ts';
 import { type Content, randomContent } from '../../../support/contract/blob-store.ts';
 import { openTestStore } from '../../../support/disk-store.ts';
+import { realMemoryReads } from '../../../support/memory-reads.ts';
 import { until } from '../fill-scene.ts';
 import { type Chaos, startChaosOrigin } from './chaos-origin.ts';
 import { createDice, type Dice } from './dice.ts';
@@ -48,6 +49,7 @@ export async function playStress(t: Test, seed: number): Promise<StressTally> {
     openStorageSocket: createSlabSocket(pool),
   });
   const files = { open: 0 };
+  const memoryReads = realMemoryReads(metrics);
   const fills = createFills({
     store: sluggish(store, dice),
     scope: 'contoso',
@@ -60,10 +62,12 @@ export async function playStress(t: Test, seed: number): Promise<StressTally> {
       return () => clearTimeout(timer);
     },
     async openFile(path) {
-      const file = await openSpoolFile(path);
+      const file = await openSpoolFile(path, memoryReads);
       files.open += 1;
       return {
         read: (...read) => file.read(...read),
+        // Some from the page cache, the others by threads.
+        now: dice.percent(50) ? file.now : undefined,
         close() {
           files.open -= 1;
           file.close();
