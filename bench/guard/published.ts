@@ -33,7 +33,8 @@ export function publishSection(
 /** One figure a line, so that a change can be read. */
 export function formatPublished(published: Published): string {
   const sections = Object.entries(published).map(([name, { machine, settings, figures }]) => {
-    const lines = figures.map((figure) => `        ${JSON.stringify(roundFigure(figure))}`);
+    // JSON has no word for what is not finite, and nobody can compare it: the report alone says so.
+    const lines = figures.filter(isFinite).map((figure) => `        ${JSON.stringify(roundFigure(figure))}`);
     const list = lines.length === 0 ? '[]' : `[\n${lines.join(',\n')}\n      ]`;
     return `    ${JSON.stringify(name)}: {
       "machine": ${JSON.stringify(machine)},
@@ -128,10 +129,14 @@ function textAt(value: unknown, where: string): string {
   return value;
 }
 
-/** JSON has no word for what is not finite. */
 function numberAt(value: unknown, where: string): number {
   if (typeof value !== 'number') throw new Error(`${where} is no number; publish the section anew`);
   return value;
+}
+
+function isFinite({ median, low, high, ratio }: Figure): boolean {
+  const values = [median, low, high, ...(ratio === undefined ? [] : [ratio.median, ratio.low, ratio.high])];
+  return values.every(Number.isFinite);
 }
 
 function roundFigure(figure: Figure): Figure {

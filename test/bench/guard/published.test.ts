@@ -34,6 +34,14 @@ await tap.test('what is published is read again, to five digits', async (t) => {
   t.same(parsePublished(formatPublished({})), {});
 });
 
+await tap.test('what is not finite is not published', async (t) => {
+  const figures = [
+    { ...FIGURE, high: Number.POSITIVE_INFINITY },
+    { ...FIGURE, ratio: { to: 'nginx', median: Number.NaN, low: 1, high: 1 } },
+  ];
+  t.same(parsePublished(formatPublished({ warm: { ...SECTION, figures } }))['warm']?.figures, []);
+});
+
 await tap.test('a section replaces its own last run, in the order of the report', async (t) => {
   const names = ['warm', 'start'];
   const first = publishSection({ gone: SECTION }, 'start', SECTION, names);
