@@ -11,21 +11,18 @@ import { createMigration } from './endpoints/migration.ts';
 import { openSettings, type Settings } from './endpoints/settings.ts';
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { createRunningWork } from './metrics/running-work.ts';
 import { createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
-import { createFront } from './serving/create-front.ts';
 import { openBlobPlaces } from './serving/open-blob-places.ts';
 import { type OpenedCrew, openCrew } from './serving/open-crew.ts';
-import { createReload, type ReloadSources } from './serving/reload.ts';
+import { openProxy } from './serving/open-proxy.ts';
+import { createProcessParts } from './serving/process-parts.ts';
+import type { ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
-import { createServing, type Serving } from './serving/serving.ts';
-import { watchProcess } from './serving/watch-process.ts';
+import type { Serving } from './serving/serving.ts';
 import { openSharedState } from './state/open-shared-state.ts';
-import { createStateSeal } from './ticket/state-seal.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { openTracing } from './trace/open-tracing.ts';
-import { createBufferPool } from './upstream/buffer-pool.ts';
 import type { ProbeTimings } from './upstream/regional/start-probes.ts';
 import type { ForkWorker } from './workers/raw-port.ts';
 import { shareConfig, workerCount } from './workers/worker-config.ts';
@@ -93,50 +90,42 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
       consolePage?.refused(event);
     },
   };
-  const work = createRunningWork(Date.now);
+  const parts = createProcessParts(config, { metrics, ticketKeys: deps.ticketKeys });
+  const { work, ticketKeys } = parts;
   const migration = createMigration({ now: Date.now });
   const settings = await openSwitches(config, deps, metrics);
-  const clientLimits = createClientLimits(config.limits, () => performance.now());
   const record = createReloadRecord({ metrics, log: deps.log, now: Date.now });
-  const pool = createBufferPool(config.limits.bufferBytes);
-  metrics.bufferPoolBytes.collect(() => [
-    [{ state: 'in_use' }, pool.bytes.lent],
-    [{ state: 'free' }, pool.bytes.free],
-  ]);
-  let ticketKeys = deps.ticketKeys;
   const state = openSharedState(config.state, { metrics, log: deps.log });
-  const seal = createStateSeal(() => ticketKeys);
   const shelf = await openBlobPlaces(config.cache, {
+    ...parts,
     state,
-    seal,
-    pool,
-    work,
     metrics,
     log: deps.log,
     resumeLimits: deps.resumeLimits,
     onRemoved: (digest) => crew?.removed(digest),
   });
-  const serving = createServing(config, {
+  let [read, wanted] = [whole, whole];
+  const { serving, listeners, progress, reload } = await openProxy(config, {
+    parts,
     log: deps.log,
     metrics,
     tracing,
-    work,
+    audit,
     settings,
     migration,
-    clientLimits,
-    ticketKeys: () => ticketKeys,
+    clientLimits: createClientLimits(config.limits, () => performance.now()),
     record,
     lookup: deps.lookup,
-    pool,
     places: shelf.places,
     resumeLimits: deps.resumeLimits,
     regionTimings: deps.regionTimings,
     // What workers ask of it counts for the primary's own questions, too.
     state: workers > 1 && state.kind === 'process' ? { ...state, kind: 'workers' } : state,
-    seal,
+    onConfig() {
+      wanted = read;
+    },
   });
   let draining = false;
-  let wanted = whole;
   if (workers > 1) {
     const { forkWorker } = deps;
     if (forkWorker === undefined) throw new Error('workers: this program can not start processes of its own');
@@ -146,7 +135,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
       serving,
       state,
       settings,
-      ticketKeys: () => ticketKeys,
+      ticketKeys: ticketKeys.current,
       wanted: () => wanted,
       audit: (event) => audit.record(event),
       migration,
@@ -155,28 +144,11 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
     });
   }
 
-  const listeners = await createFront(config, {
-    serving,
-    record,
-    log: deps.log,
-    metrics,
-    tracing,
-    audit,
-    clientLimits,
-  });
   let health: HealthListener | undefined;
-  const progress = watchProcess({
-    work,
-    pool,
-    bufferBytes: config.limits.bufferBytes,
-    config: () => serving.config,
-    metrics,
-    log: deps.log,
-  });
   const checks = {
     draining: () => !draining,
     ...progress.checks,
-    ...(crew && crewChecks(crew, progress.checks)),
+    ...crew?.checks(progress.checks),
   };
   const consolePage: Console | undefined =
     config.console === null
@@ -222,28 +194,6 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
           log: deps.log,
           now: Date.now,
         });
-
-  let read = whole;
-  const reload = createReload({
-    serving,
-    listeners,
-    record,
-    ticketKeys: () => ticketKeys,
-    onTicketKeys: (keys) => {
-      ticketKeys = keys;
-    },
-    onConfig(next) {
-      wanted = read;
-      clientLimits.configure(next.limits);
-      deps.log.level = next.log.level;
-      settings.adopt(next.registries).catch((error: unknown) => {
-        deps.log.error(
-          { error: error instanceof Error ? error.message : 'unknown error' },
-          'lapsed settings are still on disk',
-        );
-      });
-    },
-  });
 
   return {
     async start() {
@@ -310,17 +260,6 @@ function regionStates(serving: Serving): ConsoleRegion[] {
       since,
     }));
   });
-}
-
-/** Workers say what stands still at them; of those that are gone others take the place. */
-function crewChecks(
-  crew: Pick<OpenedCrew, 'failing' | 'running'>,
-  own: Readonly<Record<string, () => boolean>>,
-): Readonly<Record<string, () => boolean>> {
-  const both = Object.entries(own).map(
-    ([name, holds]) => [name, () => holds() && !crew.failing().has(name)] as const,
-  );
-  return { workers: () => crew.running > 0, ...Object.fromEntries(both) };
 }
 
 /** What `berth update` has said and will say, and whom the rollout of each registry has reached. */

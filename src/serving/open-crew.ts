@@ -16,11 +16,13 @@ import type { BlobShelf } from './open-blob-places.ts';
 import type { Serving } from './serving.ts';
 
 /** The workers of this configuration, which listen in place of the primary. */
-export type OpenedCrew = Pick<Crew, 'removed' | 'metrics' | 'work' | 'failing' | 'running' | 'drain'> & {
+export type OpenedCrew = Pick<Crew, 'removed' | 'metrics' | 'work' | 'drain'> & {
   /** Resolves with the addresses when all listen. @throws where one can not be listened on; then none is left */
   listen(): Promise<readonly ReservedPort[]>;
   /** The primary has taken this up: the workers do. Resolves when they have. */
   reload(): Promise<void>;
+  /** The primary's own checks, which hold where they do at all workers as well, and that there is any worker. */
+  checks(own: Readonly<Record<string, () => boolean>>): Readonly<Record<string, () => boolean>>;
   /** The same settings, whose changes are in force everywhere when they resolve. */
   readonly settings: Settings;
 };
@@ -89,10 +91,6 @@ export function openCrew(
     removed: (digest) => crew.removed(digest),
     metrics: crew.metrics,
     work: () => crew.work(),
-    failing: () => crew.failing(),
-    get running() {
-      return crew.running;
-    },
     drain: (withinMs) => crew.drain(withinMs),
     async listen() {
       const reserved = await reservePorts(initial.listeners);
@@ -103,6 +101,13 @@ export function openCrew(
     async reload() {
       await crew.reload(whole(), keys());
       await crew.switchSettings(settings.overrides);
+    },
+    checks(own) {
+      const both = Object.entries(own).map(
+        ([name, holds]) => [name, () => holds() && !crew.failing().has(name)] as const,
+      );
+      // Of those that are gone others take the place.
+      return { workers: () => crew.running > 0, ...Object.fromEntries(both) };
     },
     settings: {
       ...settings,
