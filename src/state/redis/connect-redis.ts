@@ -15,6 +15,9 @@ export type RedisTarget = {
 /** Commands that wait for an answer; far more than the deadline lets through. */
 const MAX_WAITING = 10_000;
 
+/** Characters of a server's words that are logged. */
+const MAX_REASON = 200;
+
 /** Connects with node-redis, which is loaded at the first attempt: who has no shared state does not pay for it. */
 export function createConnectRedis(target: RedisTarget): ConnectRedis {
   return async (onLost) => {
@@ -39,7 +42,7 @@ export function createConnectRedis(target: RedisTarget): ConnectRedis {
       disableOfflineQueue: true,
       commandsQueueMaxLength: MAX_WAITING,
     });
-    client.on('error', (error: unknown) => onLost(reasonOf(error)));
+    client.on('error', (error: unknown) => onLost(reasonOf(error, password)));
     client.on('end', () => onLost('the connection was closed'));
     const deadline = setTimeout(() => client.destroy(), target.connectTimeoutMs);
     try {
@@ -48,7 +51,7 @@ export function createConnectRedis(target: RedisTarget): ConnectRedis {
       await client.sendCommand(['PING']);
     } catch (error) {
       if (client.isOpen) client.destroy();
-      throw new Error(reasonOf(error), { cause: error });
+      throw tellable(error, password);
     } finally {
       clearTimeout(deadline);
     }
@@ -61,12 +64,18 @@ export function createConnectRedis(target: RedisTarget): ConnectRedis {
   };
 }
 
-/** Redis's own words name no password; ours name no address that the configuration does not. */
-function reasonOf(error: unknown): string {
+/** Without its cause, which has the server's own words. */
+function tellable(error: unknown, password: string | undefined): Error {
+  return new Error(reasonOf(error, password));
+}
+
+/** What a server that does not know AUTH says may repeat the command, password and all. */
+function reasonOf(error: unknown, password: string | undefined): string {
   if (!(error instanceof Error)) return 'unknown error';
-  if (error instanceof AggregateError && error.errors[0] instanceof Error)
-    return error.errors[0].message.slice(0, 200);
-  return error.message.slice(0, 200);
+  const [first] = error instanceof AggregateError ? error.errors : [error];
+  const { message } = first instanceof Error ? first : error;
+  const shown = password === undefined || password === '' ? message : message.replaceAll(password, '***');
+  return shown.slice(0, MAX_REASON);
 }
 
 function firstLine(text: string): string {

@@ -29,10 +29,10 @@ export function createRedisState(connection: RedisConnection, prefix: string): S
       [lease, key('token', name)],
       [owner, String(ttlMs), String(TOKEN_MS)],
     );
-    if (answer === undefined) return undefined;
     if (answer === 0) return 'held';
+    if (typeof answer !== 'number' || !(answer > 0)) return undefined;
     return {
-      token: Number(answer),
+      token: answer,
       renew: async () => (await connection.runScript('lease', RENEW, [lease], [owner, String(ttlMs)])) === 1,
       async release() {
         await connection.runScript('lease', RELEASE, [lease], [owner]);
@@ -50,6 +50,7 @@ export function createRedisState(connection: RedisConnection, prefix: string): S
       return { epoch, found: found.map((value) => (value === '' ? undefined : value)) };
     },
     async keep(group, epoch, name, value, ttlMs) {
+      if (!(ttlMs > 0)) return;
       const keys = [epochKey(group), entryKey(group, name)];
       await connection.runScript('keep', KEEP, keys, [epoch, value, String(Math.ceil(ttlMs))]);
     },
@@ -82,23 +83,28 @@ export function createRedisState(connection: RedisConnection, prefix: string): S
       (await connection.runScript('note', NOTE, [key('record', record)], [field, value, String(ttlMs)])) ===
       1,
     async read(record) {
-      // RESP2 and RESP3 give it as a list or as an object; the library decides which.
-      const answer = await connection.run('read', ['HGETALL', key('record', record)]);
-      if (answer === undefined) return undefined;
-      if (Array.isArray(answer)) return new Map(pairs(answer.map(String)));
-      if (answer instanceof Map)
-        return new Map([...answer].map(([field, value]) => [String(field), String(value)]));
-      return new Map(Object.entries(answer as object).map(([field, value]) => [field, String(value)]));
+      return fieldsOf(await connection.run('read', ['HGETALL', key('record', record)]));
     },
     close: () => connection.close(),
   };
 }
 
+/** A server that answers something else is as good as none: whoever runs it may slow Berth down, not bring it down. */
 function turnAnswer(answer: unknown): TurnAnswer | undefined {
   if (!Array.isArray(answer)) return undefined;
-  const [kind, waitMs] = answer.map(Number);
+  const [kind, waitMs]: unknown[] = answer;
   if (kind === 0) return { kind: 'taken' };
-  return { kind: kind === 1 ? 'paused' : 'budget_used', waitMs: waitMs ?? 1 };
+  if ((kind !== 1 && kind !== 2) || typeof waitMs !== 'number' || !(waitMs > 0)) return undefined;
+  // Redis's clock may have gone back, or be another's after a failover: no wait is longer than the window.
+  return { kind: kind === 1 ? 'paused' : 'budget_used', waitMs: Math.min(waitMs, BUDGET_WINDOW_MS) };
+}
+
+/** RESP2 and RESP3 give it as a list or as a map; the library decides which, or makes an object of it. */
+function fieldsOf(answer: unknown): ReadonlyMap<string, string> | undefined {
+  if (isTexts(answer)) return new Map(pairs(answer));
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return undefined;
+  const entries: [unknown, unknown][] = answer instanceof Map ? [...answer] : Object.entries(answer);
+  return new Map(entries.map(([field, value]) => [String(field), String(value)]));
 }
 
 function isTexts(value: unknown): value is string[] {

@@ -71,10 +71,8 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
         return;
       }
       client = opened;
-      retryMs = FIRST_RETRY_MS;
       saidFailure = undefined;
-      log.info({}, 'the shared state is there');
-      isSaid = false;
+      if (!isSaid) log.info({}, 'the shared state is there');
     } catch (error) {
       if (!isClosed) later(error instanceof Error ? error.message : 'unknown error');
     }
@@ -118,6 +116,7 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
       const answer = await Promise.race([answered, deadline]);
       if (answer !== 'late') {
         count('ok');
+        answeredInTime();
         return answer;
       }
       answered.catch(() => undefined);
@@ -131,6 +130,16 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * Only now it is well again: one that lets itself be connected to and then answers nobody would have each of ever new
+   * connections cost somebody the deadline, and be said to be there and away again each time.
+   */
+  function answeredInTime(): void {
+    retryMs = FIRST_RETRY_MS;
+    if (isSaid) log.info({}, 'the shared state is there again');
+    isSaid = false;
   }
 
   /** Redis answers, but not with what was asked for: full, read-only, not permitted. */
