@@ -45,10 +45,13 @@ export type Opening = {
 
 /** Where the bytes may be had without asking the source; each says undefined where they can not be had there now. */
 export type BlobPlaces = {
-  /** Published blobs. Must not throw for a disk that fails: the source has the bytes, too. */
+  /**
+   * Published blobs. Neither throws for a disk that fails, nor waits for one that hangs: the source has the bytes, too.
+   * They reject with the reason of `signal` when that aborts.
+   */
   readonly stored?: {
-    open(digest: Digest, range: RangeSpec | undefined): Promise<OpenResult | undefined>;
-    length(digest: Digest): Promise<number | undefined>;
+    open(digest: Digest, range: RangeSpec | undefined, signal?: AbortSignal): Promise<OpenResult | undefined>;
+    length(digest: Digest, signal?: AbortSignal): Promise<number | undefined>;
   };
   readonly fills?: { join(request: OpenRequest): Promise<OpenResult | undefined> };
 };
@@ -72,7 +75,7 @@ export function createBlobOpener(
 
   return {
     async open(order) {
-      const found = await stored?.open(order.digest, order.range);
+      const found = await stored?.open(order.digest, order.range, order.signal);
       if (found === undefined) {
         const { place, result } = await openElsewhere(order);
         return { from: () => place, result };
@@ -92,7 +95,7 @@ export function createBlobOpener(
       return { from: () => from, result };
     },
     async length({ digest, source, signal }) {
-      const known = await stored?.length(digest);
+      const known = await stored?.length(digest, signal);
       return known ?? askLength(await source(), signal, resume);
     },
   };

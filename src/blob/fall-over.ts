@@ -1,6 +1,7 @@
 import type { ByteRange, RangeSpec } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BufferPool, Slab } from '../upstream/buffer-pool.ts';
+import { type LeastRate, type RateClock, RateWatch } from '../upstream/rate-watch.ts';
 import { asFailure } from './as-failure.ts';
 import { createVerifier, type Verifier } from './hold-back.ts';
 import { LocalFailure } from './local-failure.ts';
@@ -11,10 +12,15 @@ export type FallOverOptions = {
   /** Opens the same blob elsewhere: the source has it, too. Called at most once. */
   readonly open: (range: RangeSpec | undefined) => Promise<OpenResult>;
   readonly pool: BufferPool;
+  /** For tests. */
+  readonly rateClock?: RateClock;
 };
 
+/** A disk that brings less hangs (K10). */
+const LEAST_RATE: LeastRate = { bytesPerSecond: 1, windowMs: 10_000 };
+
 /**
- * A stored blob, or a range of it, whose rest comes from elsewhere where the disk fails amid it; the client sees one body.
+ * A stored blob, or a range of it, whose rest comes from elsewhere where the disk fails or hangs amid it; the client sees one body.
  *
  * A range goes on at the byte where it stopped. The whole is had anew from its first byte, and what was sent already is
  * dropped: what is to be complete must be proved, and the rest of it alone proves nothing (D9).
@@ -55,6 +61,8 @@ class FallOverContent implements BlobContent, BlobSink {
   private skip = 0;
   private paused = false;
   private cancelled = false;
+  /** Of the disk. */
+  private readonly rate: RateWatch;
 
   constructor(stored: OpenedBlob, options: FallOverOptions, isWhole: boolean) {
     this.stored = stored;
@@ -62,26 +70,56 @@ class FallOverContent implements BlobContent, BlobSink {
     this.options = options;
     this.isWhole = isWhole;
     this.length = stored.length;
+    this.rate = new RateWatch(LEAST_RATE, () => this.hangs(), options.rateClock);
   }
 
   pipe(sink: BlobSink): void {
     this.sink = sink;
-    this.stored.pipe(this);
+    const { stored } = this;
+    this.rate.resume();
+    stored.pipe({
+      data: (chunk, slab) => {
+        // One that hung may come back.
+        if (this.current !== stored) {
+          this.options.pool.unpin(slab);
+          return;
+        }
+        this.rate.moved(chunk.length);
+        this.data(chunk, slab);
+      },
+      end: () => {
+        this.rate.end();
+        if (this.current === stored) this.end();
+      },
+      failed: (failure) => {
+        this.rate.end();
+        if (this.current === stored) this.failed(failure);
+      },
+    });
   }
 
   pause(): void {
     this.paused = true;
+    this.rate.pause();
     this.current?.pause();
   }
 
   resume(): void {
     this.paused = false;
+    this.rate.resume();
     this.current?.resume();
   }
 
   cancel(): void {
     this.cancelled = true;
+    this.rate.end();
     this.current?.cancel();
+  }
+
+  private hangs(): void {
+    // What it was asked for it keeps, with the buffer, until it has that.
+    this.stored.cancel();
+    this.failed(new LocalFailure('the disk does not answer'));
   }
 
   data(chunk: Buffer, slab: Slab | undefined): void {

@@ -3,19 +3,22 @@ import { type RangeSpec, resolveRange } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import type { BlobPlaces } from './blob-opener.ts';
+import { createDiskPatience, type DiskPatience } from './disk-patience.ts';
 import type { OpenResult } from './open-blob.ts';
 import { StoredReader } from './stored-reader.ts';
 
 /**
  * The published blobs of a store as a place to open blobs at. They were verified then and are not hashed again. A disk that
- * fails is a blob that is not there: the source has it.
+ * fails or hangs is a blob that is not there: the source has it (K10).
  */
 export function createStoredBlobs(deps: {
   readonly store: Pick<BlobStore, 'open'>;
   readonly pool: BufferPool;
   readonly log: { warn(facts: object, message: string): void };
+  /** With the disk that the store is on; left out: its own. */
+  readonly patience?: DiskPatience;
 }): NonNullable<BlobPlaces['stored']> {
-  const { store, pool, log } = deps;
+  const { store, pool, log, patience = createDiskPatience({ log }) } = deps;
 
   async function find(digest: Digest): Promise<StoredBlob | undefined> {
     try {
@@ -26,23 +29,37 @@ export function createStoredBlobs(deps: {
     }
   }
 
+  async function open(digest: Digest, range: RangeSpec | undefined): Promise<OpenResult | undefined> {
+    const blob = await find(digest);
+    if (blob === undefined) return undefined;
+    try {
+      return await openStored(blob, range, pool);
+    } catch (error) {
+      log.warn({ err: error, digest }, 'a stored blob could not be read');
+      return undefined;
+    }
+  }
+
   return {
-    async open(digest, range) {
-      const blob = await find(digest);
-      if (blob === undefined) return undefined;
-      try {
-        return await openStored(blob, range, pool);
-      } catch (error) {
-        log.warn({ err: error, digest }, 'a stored blob could not be read');
-        return undefined;
-      }
+    async open(digest, range, signal) {
+      const opened = await patience.wait(() => open(digest, range), cancelLate, signal);
+      return opened === 'late' ? undefined : opened;
     },
-    async length(digest) {
-      const blob = await find(digest);
-      blob?.close();
-      return blob?.length;
+    async length(digest, signal) {
+      const found = await patience.wait(
+        () => find(digest),
+        (blob) => blob?.close(),
+        signal,
+      );
+      if (found === 'late') return undefined;
+      found?.close();
+      return found?.length;
     },
   };
+}
+
+function cancelLate(opened: OpenResult | undefined): void {
+  if (opened?.kind === 'content') opened.cancel();
 }
 
 /**

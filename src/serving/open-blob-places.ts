@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { BlobPlaces, OpenRequest } from '../blob/blob-opener.ts';
+import { createDiskPatience, patientStore } from '../blob/disk-patience.ts';
 import { createFillBudget, FILL_LIMITS } from '../blob/fill/fill-deps.ts';
 import type { OwnerPort } from '../blob/fill/fill-messages.ts';
 import { createFills, type Fills } from '../blob/fill/fills.ts';
@@ -79,6 +80,7 @@ export async function openBlobPlaces(
           metrics,
           log,
         });
+  const patience = createDiskPatience({ log });
   const budget = createFillBudget(FILL_LIMITS);
   const fillsByScope = new Map<string, Fills>();
   const forgetMetric = metrics.fillsInFlight.collect(() => [
@@ -90,7 +92,7 @@ export async function openBlobPlaces(
     const known = fillsByScope.get(scope);
     if (known !== undefined) return known;
     const fills = createFills({
-      store: shared?.storeFor(scope) ?? store,
+      store: patientStore(shared?.storeFor(scope) ?? store, patience),
       scope,
       work: deps.work,
       pool,
@@ -109,7 +111,7 @@ export async function openBlobPlaces(
 
   return {
     places: {
-      stored: createStoredBlobs({ store, pool, log }),
+      stored: createStoredBlobs({ store, pool, log, patience }),
       fills: {
         join: (request) => fillsOf(request.scope).join(withStore(request)),
       },

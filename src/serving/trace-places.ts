@@ -9,11 +9,11 @@ export function tracePlaces(places: BlobPlaces, tracing: Tracing): BlobPlaces {
   return {
     ...(stored && {
       stored: {
-        length: (digest) => stored.length(digest),
-        open(digest, range) {
+        length: (digest, signal) => stored.length(digest, signal),
+        open(digest, range, signal) {
           const span = tracing.begin('cache', 'internal', { 'berth.digest': digest });
           return traced(span, async () => {
-            const found = await stored.open(digest, range);
+            const found = await stored.open(digest, range, signal);
             span.set({ 'berth.cache': found === undefined ? 'miss' : 'hit' });
             return found;
           });
@@ -40,6 +40,17 @@ export function traceDecisions<T>(decisions: Decisions<T>, tracing: Tracing): De
   if (!tracing.isOn) return decisions;
   return {
     ...decisions,
+    known(subject, isProbed) {
+      const verdict = decisions.known(subject, isProbed);
+      if (verdict === undefined) return undefined;
+      tracing
+        .begin('authorize', 'internal', {
+          'berth.repository': subject.repository,
+          'berth.decision': verdict.kind,
+        })
+        .end();
+      return verdict;
+    },
     decide(question, signal) {
       const span = tracing.begin('authorize', 'internal', { 'berth.repository': question.repository });
       return traced(span, async () => {

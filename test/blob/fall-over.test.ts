@@ -12,6 +12,7 @@ import { UpstreamFailure } from '../../src/upstream/failure.ts';
 import { contentOf } from '../support/contract/blob-store.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { type Behaviour, collect, memoryBlob } from '../support/memory-blob.ts';
+import { createTestClock } from '../support/test-clock.ts';
 import { failureOf } from '../upstream/servers.ts';
 
 const SIZE = 10_000;
@@ -176,4 +177,134 @@ t.test('what the client does not take is not read on, either', async (t) => {
   content.resume();
   await done.promise;
   t.ok(Buffer.concat(got).equals(bytes));
+});
+
+/** A stored blob that stops at `hangsAt`, until it comes back. */
+function hanging(pool: ReturnType<typeof createBufferPool>, hangsAt: number) {
+  const blob = memoryBlob(bytes, WHOLE, { chunkBytes: 700, pool });
+  let held: (() => void)[] | undefined;
+  let cancelled = false;
+  const hung = Promise.withResolvers<void>();
+  const stored: OpenedBlob = {
+    ...blob,
+    verdict: { kind: 'proved' },
+    pipe(sink) {
+      let position = 0;
+      const pass = (tell: () => void): void => {
+        if (held === undefined) tell();
+        else held.push(tell);
+      };
+      blob.pipe({
+        data(chunk, slab) {
+          position += chunk.length;
+          pass(() => sink.data(chunk, slab));
+          if (position < hangsAt || held !== undefined) return;
+          held = [];
+          hung.resolve();
+        },
+        end: () => pass(() => sink.end()),
+        failed: (failure) => pass(() => sink.failed(failure)),
+      });
+    },
+    cancel() {
+      cancelled = true;
+    },
+  };
+  return {
+    stored,
+    hung: hung.promise,
+    isCancelled: () => cancelled,
+    /** The disk answers after all. */
+    comesBack() {
+      const telling = held ?? [];
+      held = undefined;
+      for (const tell of telling) tell();
+    },
+  };
+}
+
+t.test(
+  'a disk that hangs: the rest comes from elsewhere, and what the disk says later is dropped',
+  async (t) => {
+    const pool = createBufferPool(8 * 1024 * 1024);
+    const clock = createTestClock();
+    const disk = hanging(pool, 5000);
+    const content = fallOver(disk.stored, {
+      digest,
+      pool,
+      rateClock: clock,
+      open: async () => memoryBlob(bytes, WHOLE, { chunkBytes: 900, pool }),
+    });
+    const collected = collect(content, pool);
+    await disk.hung;
+    clock.pass(9_999);
+    t.equal(disk.isCancelled(), false);
+    // What came before counts for the first ten seconds.
+    clock.pass(10_001);
+    t.equal(disk.isCancelled(), true, 'it keeps its buffer until it has come back');
+    t.ok((await collected).equals(bytes));
+    while (pool.bytes.lent === 0) await turn();
+    disk.comesBack();
+    await turn();
+    t.equal(pool.bytes.lent, 0);
+    t.equal(clock.timers, 0);
+  },
+);
+
+t.test('a client that takes its time is no disk that hangs', async (t) => {
+  const pool = createBufferPool(8 * 1024 * 1024);
+  const clock = createTestClock();
+  const { stored } = hanging(pool, SIZE + 1);
+  let opens = 0;
+  const content = fallOver(stored, {
+    digest,
+    pool,
+    rateClock: clock,
+    async open() {
+      opens += 1;
+      return memoryBlob(bytes, WHOLE, { chunkBytes: 900, pool });
+    },
+  });
+  let got = 0;
+  await new Promise<void>((resolve, reject) => {
+    content.pipe({
+      data(chunk, slab) {
+        got += chunk.length;
+        pool.unpin(slab);
+        content.pause();
+        clock.pass(3_600_000);
+        content.resume();
+      },
+      end: resolve,
+      failed: reject,
+    });
+  });
+  t.equal(got, SIZE);
+  t.equal(opens, 0);
+  t.equal(clock.timers, 0);
+});
+
+t.test('a client that leaves while the disk hangs is waited for by nobody', async (t) => {
+  const pool = createBufferPool(8 * 1024 * 1024);
+  const clock = createTestClock();
+  const disk = hanging(pool, 5000);
+  const content = fallOver(disk.stored, {
+    digest,
+    pool,
+    rateClock: clock,
+    open: () => Promise.reject(new Error('asked elsewhere')),
+  });
+  content.pipe({
+    data: (_, slab) => pool.unpin(slab),
+    end: () => t.fail('the end'),
+    failed: () => t.fail('a failure'),
+  });
+  await disk.hung;
+  content.cancel();
+  t.equal(disk.isCancelled(), true);
+  t.equal(clock.timers, 0);
+  clock.pass(100_000);
+  disk.comesBack();
+  await turn();
+  t.equal(pool.bytes.lent, 0);
 });
