@@ -24,8 +24,16 @@ const CENSOR = 'REDACTED';
 /** Levels of objects that are looked into; nothing is logged that is deeper. */
 const MAX_DEPTH = 5;
 
-/** A JSON logger: one object a line, time in ISO 8601, to standard output unless `destination` says otherwise. */
-export function createLogger(options: { level: LogLevel; destination?: DestinationStream }): Logger {
+export type LoggerOptions = {
+  readonly level: LogLevel;
+  /** Left out: standard output, the lines of one turn of the event loop in one write. */
+  readonly destination?: DestinationStream;
+  /** Is given what writes the lines of the last turn, for when the process ends in its middle. */
+  readonly onExit?: (flush: () => void) => void;
+};
+
+/** A JSON logger: one object a line, time in ISO 8601. */
+export function createLogger(options: LoggerOptions): Logger {
   const settings = {
     level: options.level,
     base: null,
@@ -40,7 +48,7 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
       err: (value: unknown) => (value instanceof Error ? pino.stdSerializers.err(value) : value),
     },
   };
-  const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const logger = pino(settings, options.destination ?? openStandardOutput(options.onExit));
   writeFlatLinesAtOnce(logger);
   // Pino has no formatter for the fields of a child. Children inherit this one; `this` is whose child it is.
   const child: Logger['child'] = Reflect.get(logger, 'child');
@@ -52,6 +60,26 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
     return Reflect.apply(child<Levels>, this, [censor(bindings), childOptions]);
   };
   return logger;
+}
+
+/**
+ * Not each line by itself: what was still to be written would be measured and copied again for each, and each write wakes
+ * a thread.
+ */
+function openStandardOutput(onExit: LoggerOptions['onExit']): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: false });
+  let lines = '';
+  const flush = (): void => {
+    if (lines !== '') output.write(lines);
+    lines = '';
+  };
+  onExit?.(flush);
+  return {
+    write(line) {
+      if (lines === '') setImmediate(flush);
+      lines += line;
+    },
+  };
 }
 
 /** As pino's own `isoTime`; formatted once a millisecond, which many lines may share. */

@@ -37,7 +37,7 @@ const deps: CliDeps = {
   progressColumns: process.stderr.isTTY ? process.stderr.columns : undefined,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
-  createLogger: (level) => createLogger({ level }),
+  createLogger: (level) => createLogger({ level, onExit: beforeExit }),
   // Only `serve` pays for loading the proxy itself.
   async createApp(config, appDeps) {
     logWarnings(appDeps.log);
@@ -102,6 +102,11 @@ function logWarnings(log: Logger): void {
   process.on('warning', ({ name, message }) => {
     log[name === 'ExperimentalWarning' ? 'debug' : 'warn']({ warning: name }, message);
   });
+}
+
+/** Before pino's own end of standard output, which it hears of by the same event. */
+function beforeExit(flush: () => void): void {
+  process.prependListener('exit', flush);
 }
 
 /** The pipe to the process that has started this one as its worker. */

@@ -30,7 +30,8 @@ export function createManifestStore(maxBytes: number): ManifestStore {
     maxSize: maxBytes,
     sizeCalculation: ({ content }) => content.length + ENTRY_OVERHEAD,
   });
-  const key = (registry: string, digest: Digest) => JSON.stringify([registry, digest]);
+  // There is no space in a digest, so no two pairs have one key.
+  const key = (registry: string, digest: Digest) => `${registry} ${digest}`;
   return {
     get: (registry, digest) => cache.get(key(registry, digest)),
     set: (registry, manifest) => {

@@ -9,7 +9,7 @@ import type { ClientExchange } from './client-exchange.ts';
 import { failExchange } from './fail-exchange.ts';
 import type { RequestContext } from './request-context.ts';
 import { requestTarget } from './request-target.ts';
-import type { TimedResponse } from './timed-response.ts';
+import { TimedResponse } from './timed-response.ts';
 import { WITHOUT_SCHEMAS } from './without-schemas.ts';
 
 /** Answers one request; see `ListenerDeps.handle`. */
@@ -54,9 +54,6 @@ export async function createRouter(
   server: HttpServer<typeof IncomingMessage, typeof TimedResponse>,
   deps: RouterDeps,
 ): Promise<void> {
-  const exchanges = new WeakMap<IncomingMessage, ClientExchange>();
-  const answered = new WeakSet<IncomingMessage>();
-
   const app = fastify({
     ...WITHOUT_SCHEMAS,
     logger: false,
@@ -81,13 +78,13 @@ export async function createRouter(
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null)); // nothing reads it, so no limit applies
-  app.addHook('onSend', (request, _reply, _payload, done) => {
-    answered.add(request.raw);
+  app.addHook('onSend', (_request, { raw }, _payload, done) => {
+    if (raw instanceof TimedResponse) raw.isAnswered = true;
     done();
   });
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler((error, _request, reply) => {
     reply.hijack();
-    const exchange = exchanges.get(request.raw);
+    const exchange = exchangeOf(reply);
     if (exchange !== undefined) failExchange(exchange, asOwnError(error));
   });
   app.route({ method: [...METHODS], url: '/*', handler: dispatch });
@@ -96,7 +93,7 @@ export async function createRouter(
   function begin(request: IncomingMessage, response: TimedResponse) {
     const target = requestTarget(request, deps.scheme);
     const exchange = deps.begin(request, response, target.kind === 'target' ? target.host : undefined);
-    exchanges.set(request, exchange);
+    response.exchange = exchange;
     return { exchange, target };
   }
 
@@ -142,17 +139,21 @@ export async function createRouter(
   }
 
   async function dispatch(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const exchange = exchanges.get(request.raw);
+    const exchange = exchangeOf(reply);
     if (exchange === undefined) throw new Error('the request did not come through admit()');
     try {
       await exchange.run(() => deps.handle(request, reply, exchange.context));
-      if (!reply.sent && !answered.has(request.raw)) throw new Error('the handler gave no answer');
+      if (!reply.sent && !exchange.response.isAnswered) throw new Error('the handler gave no answer');
     } catch (error) {
       reply.hijack();
       failExchange(exchange, error);
     }
     return reply;
   }
+}
+
+function exchangeOf({ raw }: FastifyReply): ClientExchange | undefined {
+  return raw instanceof TimedResponse ? raw.exchange : undefined;
 }
 
 /** Fastify's own refusals (a Content-Type that is none, say) repeat what the client sent, and are no OCI documents. */

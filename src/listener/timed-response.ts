@@ -1,4 +1,5 @@
 import { ServerResponse } from '../system/node-http.ts';
+import type { ClientExchange } from './client-exchange.ts';
 
 /**
  * A response that remembers when its header section was written. Node has no event for it, and a hook of Fastify's
@@ -7,6 +8,10 @@ import { ServerResponse } from '../system/node-http.ts';
 export class TimedResponse extends ServerResponse {
   /** Milliseconds on the clock of `performance.now()`; undefined until then. */
   headAt: number | undefined;
+  /** What it belongs to. Here, since a weak map with a key for each request is work for the collector. */
+  exchange: ClientExchange | undefined;
+  /** Fastify has been given an answer, of which nothing may be out yet. */
+  isAnswered = false;
 
   // Node calls this for implicit header sections, too.
   override writeHead(...parameters: unknown[]): this {

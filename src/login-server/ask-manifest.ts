@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { StoredManifest } from '../cache/manifest-store.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -6,7 +6,7 @@ import { formatReference } from '../oci/reference.ts';
 import type { Route } from '../oci/route.ts';
 import { limitKey } from '../policy/limit-key.ts';
 import type { Caller } from './caller.ts';
-import type { Question, Verdict } from './decisions.ts';
+import type { Question, Subject, Verdict } from './decisions.ts';
 import { type FetchedManifest, fetchManifest, headManifest } from './fetch-manifest.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import type { ManifestAnswer } from './manifest-answer.ts';
@@ -16,11 +16,37 @@ export type KnownManifest = Extract<ManifestAnswer, { kind: 'manifest' }>;
 
 export type AskedManifest = {
   readonly answer: ManifestAnswer;
-  /** Where this very request had to fetch it: memory may be too small for it. */
+  /** Where it is at hand: memory may be too small for it. */
   readonly content: Buffer | undefined;
   /** Unix milliseconds; the answer is from then, as the upstream can not be asked (C10). */
   readonly staleSince: number | undefined;
 };
+
+/**
+ * A manifest asked for by digest, where it is known whether this caller may have it: nobody is asked then, and this is how nearly
+ * all requests for one end. Undefined: it is to be asked for.
+ */
+export function findManifest(
+  call: DoorRequest,
+  route: ManifestRoute,
+  caller: Caller,
+  deps: LoginServerDeps,
+): AskedManifest | undefined {
+  const { reference } = route;
+  // What a tag stands for is not kept.
+  if (reference.kind === 'tag') return undefined;
+  const verdict = deps.manifestDecisions.known(
+    subjectOf(call, route, caller, deps),
+    deps.registry.publicProbe,
+  );
+  if (verdict === undefined) return undefined;
+  const answer = verdict.value;
+  const copy = deps.manifests.get(deps.registry.name, reference.digest);
+  const hasCopy = copy !== undefined;
+  count(call, digestResult(hasCopy, hasCopy || call.request.raw.method === 'HEAD'), verdict, deps);
+  const isOf = answer.kind === 'manifest' && answer.digest === reference.digest;
+  return { answer, content: isOf ? copy?.content : undefined, staleSince: undefined };
+}
 
 /**
  * One decision of the upstream. For a digest it is kept; it comes by HEAD where there is a copy (no pull is counted), by GET
@@ -53,10 +79,7 @@ export async function askManifest(
   };
   const { staleIfErrorSeconds: seconds } = registry;
   const asking: Question<ManifestAnswer> = {
-    registry: registry.name,
-    repository,
-    subject: `${isTag ? 'tag' : 'manifest'} ${formatReference(reference)} ${acceptOf(call)}`,
-    authorization: caller.authorization,
+    ...subjectOf(call, route, caller, deps),
     ttlSeconds: isTag ? 0 : registry.authorizationTtlSeconds,
     readOnly: !registry.push,
     // What a tag stands for may depend on who asks, and where anybody may have it is only of use where it is kept.
@@ -123,10 +146,18 @@ function manifestQuestion(call: DoorRequest, { clientRegions }: LoginServerDeps)
   return { path: call.path, headers, client: limitKey(clientAddress), region: clientRegions(clientAddress) };
 }
 
+function subjectOf(
+  call: DoorRequest,
+  { repository, reference }: ManifestRoute,
+  { authorization }: Caller,
+  { registry }: LoginServerDeps,
+): Subject {
+  const subject = `${reference.kind === 'tag' ? 'tag' : 'manifest'} ${formatReference(reference)} ${acceptOf(call)}`;
+  return { registry: registry.name, repository, subject, authorization };
+}
+
 function acceptOf(call: DoorRequest): string {
-  return createHash('sha256')
-    .update(call.request.raw.headers.accept ?? '')
-    .digest('base64url');
+  return hash('sha256', call.request.raw.headers.accept ?? '', 'base64url');
 }
 
 function isKept(digest: Digest, deps: LoginServerDeps): boolean {

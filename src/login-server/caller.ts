@@ -1,5 +1,6 @@
 import type { DoorRequest } from '../listener/door-request.ts';
 import { ociError } from '../oci/error.ts';
+import type { ClientPolicy } from '../policy/client-policy.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 
 /** On whose behalf the upstream is asked. */
@@ -16,11 +17,20 @@ export type Caller = {
  *
  * @throws OciError 401 with a Basic challenge, 403, or 429
  */
-export async function admitCaller(call: DoorRequest, deps: LoginServerDeps): Promise<Caller> {
+export function admitCaller(call: DoorRequest, deps: LoginServerDeps): Caller | Promise<Caller> {
+  const { clients } = deps;
+  if (clients !== undefined) return admitByPolicy(call, clients, deps);
+  return { authorization: call.request.raw.headers.authorization, mayWrite: true };
+}
+
+async function admitByPolicy(
+  call: DoorRequest,
+  clients: ClientPolicy,
+  deps: LoginServerDeps,
+): Promise<Caller> {
   const { authorization } = call.request.raw.headers;
-  if (deps.clients === undefined) return { authorization, mayWrite: true };
   const { context } = call;
-  const decision = await deps.clients.decide({
+  const decision = await clients.decide({
     address: context.clientAddress,
     authorization,
     clientCertificate: context.clientCertificate,

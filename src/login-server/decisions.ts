@@ -22,12 +22,18 @@ export type Verdict<T> =
   /** `value` is the upstream's own answer, to pass on. */
   | { readonly kind: 'refused'; readonly status: number; readonly value: T };
 
-export type Question<T> = {
+/** Who asks for what. */
+export type Subject = {
   readonly registry: string;
   readonly repository: string;
   /** What is asked for, with its kind: everything beside the credentials that the answer depends on. */
   readonly subject: string;
   readonly authorization: string | undefined;
+  /** As what it is known to other replicas; left out: it is not. */
+  readonly shared?: SharedScope | undefined;
+};
+
+export type Question<T> = Subject & {
   readonly ttlSeconds: number;
   /** 404 may be kept: nobody pushes through here. */
   readonly readOnly: boolean;
@@ -36,8 +42,6 @@ export type Question<T> = {
   readonly ask: (signal: AbortSignal) => Promise<Verdict<T>>;
   /** What was allowed before may stand in for an upstream that can not be asked; left out: its failure is passed on. */
   readonly stale?: Stale<T> | undefined;
-  /** As what it is known to other replicas; left out: it is not. */
-  readonly shared?: SharedScope | undefined;
 };
 
 type Stale<T> = {
@@ -63,6 +67,11 @@ type Asker = {
  * copy: this is what stands before it.
  */
 export type Decisions<T> = {
+  /**
+   * What is known here, to this caller or (`isProbed`) to everybody; undefined where somebody has to be asked, be it another
+   * replica. The usual case, so it costs neither a promise nor what a question would need.
+   */
+  known(subject: Subject, isProbed: boolean): Verdict<T> | undefined;
   decide(question: Question<T>, signal: AbortSignal): Promise<Verdict<T>>;
   /**
    * Forgets everything about a repository, answers under way included: something was written to it (P6). At once here, and
@@ -275,16 +284,25 @@ export function createDecisions<T>(deps: {
   }
 
   /** What is known here of this caller, or of everybody. */
-  function findHere(question: Question<T>, of: string): Verdict<T> | undefined {
-    const known = lookUp(askerOf(question, 'caller').key, of);
-    if (known !== undefined) {
+  function findHere(subject: Subject, isProbed: boolean, of: string): Verdict<T> | undefined {
+    const own = lookUp(keyOf(subject, credentialsKey(subject.authorization), 'caller'), of);
+    if (own !== undefined) {
       count('hit');
-      return known;
+      return own;
     }
-    const open = lookUp(askerOf(question, 'public').key, of);
-    if (question.probe === undefined || open?.kind !== 'allowed') return undefined;
+    const open = isProbed ? lookUp(keyOf(subject, credentialsKey(undefined), 'public'), of) : undefined;
+    if (open?.kind !== 'allowed') return undefined;
     count('public');
     return { ...open, isPublic: true };
+  }
+
+  function findKnown(subject: Subject, isProbed: boolean, of: string): Verdict<T> | undefined {
+    if (deps.shared !== undefined) {
+      // Nothing has been written since, which is certain without asking.
+      const epoch = deps.shared.epochNow?.(subject);
+      if (epoch === undefined || epochs.get(of) !== epoch) return undefined;
+    }
+    return findHere(subject, isProbed, of);
   }
 
   function takeOver(
@@ -298,14 +316,14 @@ export function createDecisions<T>(deps: {
   }
 
   return {
+    known: (subject, isProbed) => findKnown(subject, isProbed, scope(subject.registry, subject.repository)),
     async decide(question, signal) {
       const of = scope(question.registry, question.repository);
-      // Nothing has been written since, which is certain without asking.
-      const epoch = deps.shared?.epochNow?.(question);
-      const soon = epoch !== undefined && epochs.get(of) === epoch ? findHere(question, of) : undefined;
+      const isProbed = question.probe !== undefined;
+      const soon = findKnown(question, isProbed, of);
       if (soon !== undefined) return soon;
       const look = await lookAround(question, of, signal);
-      const known = findHere(question, of);
+      const known = findHere(question, isProbed, of);
       if (known !== undefined) return known;
       const asker = askerOf(question, 'caller', look?.epoch);
       if (look?.caller !== undefined) return takeOver(asker.key, look.caller);
@@ -332,8 +350,8 @@ export function createDecisions<T>(deps: {
   };
 }
 
-function keyOf<T>(question: Question<T>, credentials: string, kind: 'caller' | 'public'): string {
-  return JSON.stringify([question.registry, question.repository, question.subject, kind, credentials]);
+function keyOf(asked: Subject, credentials: string, kind: 'caller' | 'public'): string {
+  return JSON.stringify([asked.registry, asked.repository, asked.subject, kind, credentials]);
 }
 
 function keepUntil<T>(

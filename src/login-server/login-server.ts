@@ -33,7 +33,8 @@ export function createLoginServer(deps: LoginServerDeps): (call: DoorRequest) =>
       await answerToken(call, route, deps);
       return;
     }
-    const caller = await admitCaller(call, deps);
+    const admitted = admitCaller(call, deps);
+    const caller = admitted instanceof Promise ? await admitted : admitted;
     if (writes && !caller.mayWrite) refuseAnonymousWrite(call, deps);
     admitRepository(call, route, deps.repositoryRules);
     switch (route.kind) {
@@ -81,6 +82,7 @@ function routeOf(call: DoorRequest): Route {
 
 /** H3: a mirror's client names the registry it means; answering for another one would serve the wrong content. */
 function checkNamespace(call: DoorRequest, deps: LoginServerDeps): void {
+  if (call.query === '') return;
   const ns = new URLSearchParams(call.query).get('ns');
   if (ns !== null && !answersNamespace(deps.registry, ns)) {
     call.context.refuse('namespace');

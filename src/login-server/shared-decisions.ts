@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { SharedState } from '../state/shared-state.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
-import type { Question } from './decisions.ts';
+import type { Question, Subject } from './decisions.ts';
 
 /** What a decision depends on beside its question, the same in every replica with the same configuration. */
 export type SharedScope = {
@@ -29,7 +29,7 @@ export type SharedLook<T> = {
  */
 export type SharedDecisions<T> = {
   /** The epoch of the question's repository, where that is certain without asking anybody; left out: it never is. */
-  epochNow?(question: Question<T>): string | undefined;
+  epochNow?(subject: Subject): string | undefined;
   /** Undefined: other replicas can not be asked. */
   look(question: Question<T>): Promise<SharedLook<T> | undefined>;
   keep(
@@ -80,15 +80,7 @@ export function createSharedDecisions<T>(deps: SharedDecisionsDeps<T>): SharedDe
   ): string => {
     const { shared, repository, subject } = question;
     // All that it depends on: whoever can write to the state could put a value under another key.
-    return seal.name([
-      kind,
-      shared?.registry,
-      shared?.rules,
-      repository,
-      subject,
-      who,
-      authorization ?? '',
-    ]);
+    return seal.name([kind, shared?.registry, shared?.rules, repository, subject, who, authorization ?? '']);
   };
 
   function open(name: string, epoch: string, text: string | undefined, ttlMs: number) {

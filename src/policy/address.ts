@@ -6,7 +6,8 @@ import { canonicalIpv6, embeddedIpv4 } from '../http/ipv6.ts';
  * dual-stack socket reports) as IPv4, without a zone. Undefined: not an IP address.
  */
 export function parseAddress(text: string): string | undefined {
-  const [bare = ''] = text.split('%', 1);
+  const zone = text.indexOf('%');
+  const bare = zone === -1 ? text : text.slice(0, zone);
   const family = isIP(bare);
   if (family === 0) return undefined;
   if (family === 4) return bare;

@@ -11,6 +11,7 @@ export function scopeDecisions<T>(
   shared?: SharedScope,
 ): Decisions<T> {
   return {
+    known: (subject, isProbed) => decisions.known({ ...subject, registry: scope, shared }, isProbed),
     decide: (question, signal) => decisions.decide({ ...question, registry: scope, shared }, signal),
     forget: (_registry, repository) => decisions.forget(scope, repository, shared),
   };
