@@ -4,11 +4,11 @@ import { atMost } from '../system/at-most.ts';
 /** What an upstream has allowed to somebody. */
 export type Allowance<T> = {
   readonly value: T;
-  /** When the upstream was asked, Unix milliseconds. */
+  /** When the upstream was asked, by a clock that is never set. */
   readonly askedAt: number;
   /** Position in the order of questions. */
   readonly asked: number;
-  /** Unix milliseconds after which it is of no use, whatever `staleIfErrorSeconds` says: the end of the token. */
+  /** By the same clock, when it is of no use any more, whatever `staleIfErrorSeconds` says: the end of the token. */
   readonly usableUntil: number;
 };
 

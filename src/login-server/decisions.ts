@@ -89,23 +89,27 @@ const OUTAGE_MS = 5_000;
 /** Entries; about 1 KiB each. A decision that falls out is only asked again. */
 const MAX_DECISIONS = 20_000;
 
+/** `until`: by the steady clock, since one that is set must neither lengthen nor shorten what somebody may have. */
 type Kept<T> = { readonly verdict: Verdict<T>; readonly until: number; readonly asked: number };
 
 export function createDecisions<T>(deps: {
   metrics: Metrics;
+  /** Unix milliseconds; left out: the system's clock. */
   now?: () => number;
+  /** Milliseconds of a clock that is never set. */
+  steady?: () => number;
   shared?: SharedDecisions<T> | undefined;
 }): Decisions<T> {
-  const now = deps.now ?? Date.now;
+  const { now = Date.now, steady = () => performance.now() } = deps;
   const credentialsKey = createCredentialsKey();
   const kept = new LRUCache<string, Kept<T>>(atMost(MAX_DECISIONS));
   /** When a repository was last written to, as a position in the order of questions. */
   const forgotten = new LRUCache<string, number>(atMost(MAX_DECISIONS));
-  /** Repositories whose public probe failed, and until when it is not tried again. */
+  /** Repositories whose public probe failed, and until when (steady) it is not tried again. */
   const failedProbes = new LRUCache<string, number>(atMost(MAX_DECISIONS));
   const collapse = createCollapse<Verdict<T>>();
   const allowedBefore = createAllowedBefore<T>(MAX_DECISIONS);
-  /** Questions that the upstream could not be asked, and until when it is not asked again. */
+  /** Questions that the upstream could not be asked, and until when (steady) it is not asked again. */
   const outages = new LRUCache<string, number>(atMost(MAX_DECISIONS));
   /** Of each repository the epoch that was seen last. */
   const epochs = new LRUCache<string, string>(atMost(MAX_DECISIONS));
@@ -132,7 +136,7 @@ export function createDecisions<T>(deps: {
   function lookUp(key: string, of: string): Verdict<T> | undefined {
     const entry = kept.get(key);
     if (entry === undefined) return undefined;
-    if (entry.until > now() && entry.asked > forgottenAt(of)) return entry.verdict;
+    if (entry.until > steady() && entry.asked > forgottenAt(of)) return entry.verdict;
     kept.delete(key);
     return undefined;
   }
@@ -146,14 +150,15 @@ export function createDecisions<T>(deps: {
   ): void {
     const { key, who, authorization } = asker;
     const until = keepUntil(verdict, question, authorization, now());
-    if (until > now()) kept.set(key, { verdict, until, asked });
-    if (verdict.kind === 'allowed' && until > now() && asker.epoch !== undefined) {
+    const left = until - now();
+    if (left > 0) kept.set(key, { verdict, until: steady() + left, asked });
+    if (verdict.kind === 'allowed' && left > 0 && asker.epoch !== undefined) {
       // Nobody waits for it: another replica that does not find it asks the upstream.
       void deps.shared?.keep(question, authorization, asker.epoch, { value: verdict.value, until });
     }
     if (verdict.kind === 'allowed') {
       if (question.stale === undefined) return;
-      const usableUntil = tokenExpiry(authorization) ?? Number.POSITIVE_INFINITY;
+      const usableUntil = (tokenExpiry(authorization) ?? Number.POSITIVE_INFINITY) - now() + steady();
       allowedBefore.allow(key, { value: verdict.value, askedAt, asked, usableUntil });
     } else if (!isOutageStatus(verdict.status)) {
       allowedBefore.refuse(key, asked);
@@ -175,7 +180,7 @@ export function createDecisions<T>(deps: {
       JSON.stringify([asker.key, forgottenAt(of)]),
       async (shared) => {
         const asked = ++order;
-        const askedAt = now();
+        const askedAt = steady();
         const verdict = await ask(shared);
         keep(asker, verdict, question, asked, askedAt);
         return verdict;
@@ -194,8 +199,9 @@ export function createDecisions<T>(deps: {
       const found = allowedBefore.find(key, [who, asker.who, asker.key], forgottenAt(of));
       if (found === undefined) continue;
       const until = Math.min(found.askedAt + stale.seconds * 1000, found.usableUntil);
-      if (until <= now() || !stale.usable(found.value)) continue;
-      return { kind: 'allowed', value: found.value, staleSince: found.askedAt };
+      if (until <= steady() || !stale.usable(found.value)) continue;
+      const staleSince = Math.round(now() - (steady() - found.askedAt));
+      return { kind: 'allowed', value: found.value, staleSince };
     }
     return undefined;
   }
@@ -209,7 +215,7 @@ export function createDecisions<T>(deps: {
     const standIn = (): Verdict<T> | undefined => {
       const found = findStale(question, of, asker);
       if (found !== undefined) {
-        outages.set(asker.key, now() + OUTAGE_MS);
+        outages.set(asker.key, steady() + OUTAGE_MS);
         count('stale');
       }
       return found;
@@ -235,13 +241,13 @@ export function createDecisions<T>(deps: {
   ): Promise<Verdict<T> | undefined> {
     const { probe } = question;
     if (probe === undefined || question.authorization === undefined) return undefined;
-    if ((failedProbes.get(of) ?? 0) > now()) return undefined;
+    if ((failedProbes.get(of) ?? 0) > steady()) return undefined;
     const privateKey = JSON.stringify([of, 'private']);
     if (lookUp(privateKey, of) !== undefined) return undefined;
     const { value } = await askOnce(askerOf(question, 'public', epoch), of, question, probe, signal);
     if (value.kind === 'allowed') return value;
     if (value.status === 401 || value.status === 403) {
-      const until = now() + question.ttlSeconds * 1000;
+      const until = steady() + question.ttlSeconds * 1000;
       kept.set(privateKey, { verdict: value, until, asked: ++order });
     }
     return undefined;
@@ -259,7 +265,7 @@ export function createDecisions<T>(deps: {
       return await askPublic(question, of, epoch, soon);
     } catch {
       // Not again for each layer of the image.
-      if (!signal.aborted) failedProbes.set(of, now() + question.ttlSeconds * 1000);
+      if (!signal.aborted) failedProbes.set(of, steady() + question.ttlSeconds * 1000);
       return undefined;
     }
   }
@@ -310,7 +316,7 @@ export function createDecisions<T>(deps: {
     { value, until }: { value: T; until: number },
   ): Extract<Verdict<T>, { kind: 'allowed' }> {
     const verdict = { kind: 'allowed', value } as const;
-    kept.set(key, { verdict, until, asked: ++order });
+    kept.set(key, { verdict, until: steady() + (until - now()), asked: ++order });
     count('shared');
     return verdict;
   }
@@ -330,7 +336,7 @@ export function createDecisions<T>(deps: {
       if (look?.open !== undefined) {
         return { ...takeOver(askerOf(question, 'public').key, look.open), isPublic: true };
       }
-      const stale = (outages.get(asker.key) ?? 0) > now() ? findStale(question, of, asker) : undefined;
+      const stale = (outages.get(asker.key) ?? 0) > steady() ? findStale(question, of, asker) : undefined;
       if (stale !== undefined) {
         count('stale');
         return stale;

@@ -36,7 +36,8 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
  * @throws {HtpasswdFileError} where it is not usable now.
  */
 export function openHtpasswdFile(path: string, deps: HtpasswdFileDeps = {}): HtpasswdFile {
-  const now = deps.now ?? Date.now;
+  // A clock that is set back must not hide a change.
+  const now = deps.now ?? (() => performance.now());
   let stamp: string | undefined;
   let state: { htpasswd: Htpasswd; version: number };
   try {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createDecisions } from '../../src/login-server/decisions.ts';
+import { createDecisions, type Verdict } from '../../src/login-server/decisions.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 
 t.test('what another replica was told for everybody is for everybody here, too', async (t) => {
@@ -31,4 +31,150 @@ t.test('what another replica was told for everybody is for everybody here, too',
     const verdict = await decisions.decide(question, new AbortController().signal);
     t.strictSame(verdict, { kind: 'allowed', value: 'there', isPublic: true }, turn);
   }
+});
+
+/** A decision behind clocks that a test sets. */
+function openClocked(stale?: { seconds: number }) {
+  const clocks = { wall: 1_800_000_000_000, steady: 5_000 };
+  const answers: (() => Verdict<string>)[] = [];
+  let asked = 0;
+  const decisions = createDecisions<string>({
+    metrics: createMetrics(),
+    now: () => clocks.wall,
+    steady: () => clocks.steady,
+  });
+  return {
+    clocks,
+    answers,
+    asked: () => asked,
+    pass: (milliseconds: number) => {
+      clocks.wall += milliseconds;
+      clocks.steady += milliseconds;
+    },
+    decide: (authorization = 'Bearer one', readOnly = true) =>
+      decisions.decide(
+        {
+          registry: 'contoso',
+          repository: 'team/app',
+          subject: 'blob sha256:aa',
+          authorization,
+          ttlSeconds: 60,
+          readOnly,
+          probe: undefined,
+          ...(stale && { stale: { ...stale, usable: () => true } }),
+          async ask() {
+            asked += 1;
+            return answers.shift()?.() ?? { kind: 'allowed', value: String(asked) };
+          },
+        },
+        new AbortController().signal,
+      ),
+  };
+}
+
+const HOUR = 3_600_000;
+
+t.test('a clock that is set neither lengthens nor shortens what is kept', async (t) => {
+  for (const step of [-HOUR, HOUR]) {
+    const { clocks, pass, decide, asked } = openClocked();
+    await decide();
+    clocks.wall += step;
+    pass(59_999);
+    await decide();
+    t.equal(asked(), 1, `${step}: it is kept for its time`);
+    pass(1);
+    await decide();
+    t.equal(asked(), 2, `${step}: and no longer`);
+  }
+});
+
+t.test('nor the end of a token or a link, nor a refusal', async (t) => {
+  for (const step of [-HOUR, HOUR]) {
+    const { clocks, pass, decide, asked, answers } = openClocked();
+    const claims = { exp: (clocks.wall + 10_000) / 1000 };
+    const token = `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
+    await decide(token);
+    answers.push(() => ({ kind: 'allowed', value: 'link', usableUntil: clocks.wall + 10_000 }));
+    await decide('Bearer two');
+    answers.push(() => ({ kind: 'refused', status: 403, value: 'no' }));
+    await decide('Bearer three');
+    clocks.wall += step;
+    pass(4_999);
+    for (const caller of [token, 'Bearer two', 'Bearer three']) await decide(caller);
+    t.equal(asked(), 3);
+    pass(1);
+    await decide('Bearer three');
+    t.equal(asked(), 4, 'the refusal is over');
+    pass(5_000);
+    for (const caller of [token, 'Bearer two']) await decide(caller);
+    t.equal(asked(), 6, 'and what the token and the link were good for');
+  }
+});
+
+t.test('nor what stands in for an upstream that can not be asked, whose age is told rightly', async (t) => {
+  for (const step of [-HOUR, HOUR]) {
+    const { clocks, pass, decide, answers } = openClocked({ seconds: 300 });
+    await decide();
+    clocks.wall += step;
+    pass(200_000);
+    answers.push(() => ({ kind: 'refused', status: 503, value: 'busy' }));
+    const stale = await decide();
+    t.match(stale, { kind: 'allowed', value: '1', staleSince: clocks.wall - 200_000 });
+    pass(5_000);
+    answers.push(() => ({ kind: 'refused', status: 503, value: 'busy' }));
+    t.match(
+      await decide(),
+      { staleSince: clocks.wall - 205_000 },
+      'the upstream is asked again, and fails again',
+    );
+    t.equal(answers.length, 0);
+    pass(95_000);
+    answers.push(() => ({ kind: 'refused', status: 503, value: 'busy' }));
+    t.match(await decide(), { kind: 'refused' });
+  }
+});
+
+t.test('nor what another replica was told', async (t) => {
+  const clocks = { wall: 1_800_000_000_000, steady: 5_000 };
+  let looks = 0;
+  const decisions = createDecisions<string>({
+    metrics: createMetrics(),
+    now: () => clocks.wall,
+    steady: () => clocks.steady,
+    shared: {
+      async look() {
+        looks += 1;
+        const caller = looks === 1 ? { value: 'there', until: clocks.wall + 30_000 } : undefined;
+        return { epoch: '1', caller, open: undefined };
+      },
+      keep: async () => undefined,
+      forget: async () => undefined,
+    },
+  });
+  let asked = 0;
+  const decide = () =>
+    decisions.decide(
+      {
+        registry: 'contoso',
+        repository: 'team/app',
+        subject: 'blob sha256:aa',
+        authorization: 'Bearer one',
+        ttlSeconds: 60,
+        readOnly: true,
+        probe: undefined,
+        async ask() {
+          asked += 1;
+          return { kind: 'allowed', value: 'asked' };
+        },
+      },
+      new AbortController().signal,
+    );
+  await decide();
+  clocks.wall -= HOUR;
+  clocks.steady += 29_999;
+  await decide();
+  t.equal(asked, 0);
+  clocks.steady += 1;
+  await decide();
+  t.equal(asked, 1);
 });
