@@ -21,6 +21,12 @@ export function resetConnection(response: ServerResponse): void {
     response.destroy();
     return;
   }
+  // libuv refuses to reset a connection whose end is under way, and Node then closes it never and says nothing. It is closed in its
+  // order: whoever counts bytes sees that they are too few.
+  if (socket.writableEnded) {
+    socket.destroy();
+    return;
+  }
   // A TLS socket can not reset by itself; the TCP socket below it can, and goes down with it.
   const below = (socket as Socket & { _parent?: unknown })._parent;
   const tcp = below instanceof Socket ? below : socket;
