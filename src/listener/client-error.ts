@@ -46,6 +46,11 @@ export function handleClientError(
     socket.destroy();
     return;
   }
+  // TLS that broke on the way, or that the client says did: nothing that is written now would ever arrive or call back.
+  if (code?.startsWith('ERR_SSL_') === true) {
+    socket.destroy();
+    return;
+  }
   // A client that hung up in the middle of its body: its exchange says so.
   if (code === 'HPE_INVALID_EOF_STATE' && connection.exchanges.size > 0) {
     socket.destroy();
