@@ -29,6 +29,8 @@ export type Replica = {
   stop(): Promise<void>;
   /** In its place again, its cache as it was. */
   restart(): Promise<void>;
+  /** What all its processes have logged, one after the other. */
+  readLogs(): Promise<string>;
 };
 
 /** Three replicas, two regions, their storage, Redis, and a link before each of them. */
@@ -197,6 +199,8 @@ async function startReplica(place: Place, index: number, ends: (() => Promise<un
     return started;
   };
   let berth = await start(index > 0);
+  // Each start begins its log file anew.
+  let earlierLogs = '';
   ends.push(() => berth.daemon.end());
   return {
     name: `berth ${index + 1}`,
@@ -215,8 +219,10 @@ async function startReplica(place: Place, index: number, ends: (() => Promise<un
     },
     async restart() {
       await berth.daemon.end();
+      earlierLogs += await berth.readLog();
       berth = await start(true);
     },
+    readLogs: async () => earlierLogs + (await berth.readLog()),
   };
 }
 

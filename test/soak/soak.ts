@@ -7,6 +7,7 @@ import { type Catalogue, createCatalogue, type Entry } from './catalogue.ts';
 import { type ClientDeps, runPrograms, runPuller } from './clients.ts';
 import { createDisturber, type Disturber } from './disturb.ts';
 import { createFaultPlan, type FaultCounts } from './fault-plan.ts';
+import { faultsOfItsOwn } from './faults-of-its-own.ts';
 import { type Fleet, LOGIN, type Replica, startFleet } from './fleet.ts';
 import { createSoakHttp } from './http.ts';
 import { createPuller, type Puller } from './puller.ts';
@@ -288,9 +289,7 @@ async function quietOf(
   return found;
 }
 
-/** A 500 and what nobody has caught: whatever happens on a line, these are Berth's own. */
 async function readFaults(fleet: Fleet): Promise<string[]> {
-  const logs = await Promise.all(fleet.replicas.map((replica) => replica.berth().readLog()));
-  const own = /"status":500|"level":"fatal"|"failure":"internal_error"|^[^{]/;
-  return logs.flatMap((log) => log.split('\n').filter((line) => line !== '' && own.test(line)));
+  const logs = await Promise.all(fleet.replicas.map((replica) => replica.readLogs()));
+  return logs.flatMap(faultsOfItsOwn);
 }
