@@ -25,7 +25,7 @@ const IDLE_TIMEOUT_MS = 30_000;
 /** A plain client for set-up and for questions that no container client asks. */
 export function createHttp(authority: TestAuthority): Http {
   const agent = new Agent({ ca: authority.cert, keepAlive: true });
-  return {
+  const http: Http = {
     send: (method, url, options = {}) =>
       new Promise<Answer>((resolve, reject) => {
         const length = options.body === undefined ? {} : { 'content-length': String(options.body.length) };
@@ -38,11 +38,17 @@ export function createHttp(authority: TestAuthority): Http {
           },
         );
         outgoing.once('timeout', () => outgoing.destroy(new Error(`${method} ${url}: silent for 30 s`)));
-        outgoing.once('error', reject);
+        outgoing.once('error', (error: NodeJS.ErrnoException) => {
+          // Its server closed it as idle just now: nobody has heard the question, so it is asked once more, on another one.
+          const isStale = outgoing.reusedSocket && error.code === 'ECONNRESET';
+          if (isStale) resolve(http.send(method, url, options));
+          else reject(error);
+        });
         outgoing.end(options.body);
       }),
     close: () => agent.destroy(),
   };
+  return http;
 }
 
 /** A bearer token of the registry's own token service, `Authorization` ready. */
