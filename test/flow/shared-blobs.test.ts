@@ -1,7 +1,11 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { sharedNames } from '../../src/blob/shared/shared-names.ts';
+import { openObjectStore } from '../../src/cache/objects/open-object-store.ts';
 import type { ObjectStoreConfig } from '../../src/config/config.ts';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
+import { contentOf } from '../support/contract/blob-store.ts';
+import { contentOfBytes } from '../support/contract/object-store.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { startS3 } from '../support/s3.ts';
@@ -15,7 +19,13 @@ const server = await startS3();
 t.teardown(() => server.close());
 let prefixes = 0;
 
-type SharedScene = ReplicasScene & { readonly proxy: FaultProxy; readonly first: Scene };
+type S3Config = Extract<ObjectStoreConfig, { readonly kind: 's3' }>;
+type SharedScene = ReplicasScene & {
+  readonly proxy: FaultProxy;
+  readonly first: Scene;
+  /** What replicas have in common. */
+  readonly store: S3Config;
+};
 
 async function openShared(
   t: Test,
@@ -23,7 +33,7 @@ async function openShared(
   options: { timeoutSeconds?: number } = {},
 ): Promise<SharedScene> {
   const proxy = await startFaultProxy(server.url);
-  const store: ObjectStoreConfig = {
+  const store: S3Config = {
     kind: 's3',
     url: proxy.url,
     bucket: server.bucket,
@@ -49,7 +59,7 @@ async function openShared(
   t.teardown(() => proxy.close());
   const [first] = scene.replicas;
   if (first === undefined) throw new Error('there is one');
-  return { ...scene, proxy, first };
+  return { ...scene, proxy, first, store };
 }
 
 /** Bytes of storage, of all replicas. */
@@ -115,6 +125,26 @@ t.test(
     t.equal(await other.berth.metric('berth_blob_digest_mismatches_total', { stage: 'fill' }), 1);
   },
 );
+
+for (const [name, content] of [
+  ['shorter', blob.subarray(0, 20 * PIECE)],
+  ['longer', Buffer.concat([blob, blob.subarray(0, 3 * PIECE)])],
+  ['empty', Buffer.alloc(0)],
+] as const) {
+  t.test(`M7 one that is ${name} in the store reaches nobody, and is put right there`, async (t) => {
+    const { first, store } = await openShared(t, 1);
+    const objects = await openObjectStore(store);
+    t.teardown(() => objects.close());
+    const never = new AbortController().signal;
+    const at = sharedNames('', contentOf(blob).digest, PIECE).blob;
+    t.equal(await objects.put(at, contentOfBytes(content), never), 'stored');
+    const begun = await first.send(await first.ticketUrl());
+    t.ok(begun.body.equals(blob) || begun.body.length !== Number(begun.headers['content-length']));
+    await pull(t, first);
+    await until(async () => (await objects.length(at, never)) === blob.length, 'it is put right');
+    t.equal(await first.berth.metric('berth_object_store_away'), 0, 'the store is none the worse for it');
+  });
+}
 
 for (const fault of [
   'silence',

@@ -54,10 +54,13 @@ export function createUploads({ objects, store, metrics, signal }: UploadsDeps):
   }
 
   async function put({ digest, name }: Upload): Promise<UploadResult> {
-    if ((await objects.length(name, signal)) !== undefined) return 'exists';
     const blob = await store.open(digest);
     if (blob === undefined) return 'failed';
     try {
+      const there = await objects.length(name, signal);
+      if (there === blob.length) return 'exists';
+      // What somebody left there is no blob of this digest: nobody would ever have it from there.
+      if (there !== undefined) await objects.remove(name, signal);
       const content = {
         length: blob.length,
         async read(position: number, buffer: Buffer) {

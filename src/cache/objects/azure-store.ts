@@ -1,6 +1,14 @@
 import { Agent } from 'node:https';
 import type { Readable } from 'node:stream';
-import { type ObjectStore, ObjectStoreError, partsOf, readPart } from './object-store.ts';
+import {
+  completeLengthOf,
+  type ObjectStore,
+  ObjectStoreError,
+  openPart,
+  partsOf,
+  readPart,
+  UnreadableContentError,
+} from './object-store.ts';
 
 export type AzureStoreOptions = {
   /** `https://<account>.blob.core.windows.net/<container>`, without a query. */
@@ -21,6 +29,11 @@ export type AzureCredentials =
 
 /** Its own tries would hide from us that it is away. */
 const TRIES = 1;
+
+/** 416: it ends before what is wanted. */
+const NOT_THERE: ReadonlySet<number> = new Set([404, 416]);
+/** 409 and 412 have other reasons as well: a container that is being deleted, a policy, somebody's lease. */
+const TAKEN: ReadonlySet<string> = new Set(['BlobAlreadyExists', 'ConditionNotMet']);
 
 /** A container of Azure Blob Storage. The libraries are loaded here, for who has one. */
 export async function openAzureStore(options: AzureStoreOptions): Promise<ObjectStore> {
@@ -55,7 +68,8 @@ export async function openAzureStore(options: AzureStoreOptions): Promise<Object
 
   return {
     origin,
-    async get(name, { firstPos, lastPos }, signal) {
+    async get(name, range, signal) {
+      const { firstPos, lastPos } = range;
       try {
         // Not `inTime`: that signal would end the body, too.
         const headers = new AbortController();
@@ -65,12 +79,10 @@ export async function openAzureStore(options: AzureStoreOptions): Promise<Object
           .getBlobClient(name)
           .download(firstPos, lastPos - firstPos + 1, { abortSignal, maxRetryRequests: 0 })
           .finally(() => clearTimeout(timer));
-        const completeLength = Number(
-          /\/(\d+)$/.exec(answer.contentRange ?? '')?.[1] ?? answer.contentLength,
-        );
-        return { completeLength, body: answer.readableStreamBody as Readable };
+        const body = answer.readableStreamBody as Readable;
+        return openPart(body, () => completeLengthOf(answer.contentRange, range, origin));
       } catch (error) {
-        if (statusOf(error) === 404) return undefined;
+        if (NOT_THERE.has(statusOf(error) ?? 0)) return undefined;
         throw failure(error, origin);
       }
     },
@@ -96,7 +108,7 @@ export async function openAzureStore(options: AzureStoreOptions): Promise<Object
         await blob.commitBlockList(ids, { conditions, abortSignal: inTime(signal) });
         return 'stored';
       } catch (error) {
-        if (statusOf(error) === 409 || statusOf(error) === 412) return 'exists';
+        if (TAKEN.has(codeOf(error))) return 'exists';
         throw failure(error, origin);
       }
     },
@@ -131,15 +143,18 @@ function statusOf(error: unknown): number | undefined {
     : undefined;
 }
 
+function codeOf(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string')
+    return error.code;
+  return error instanceof Error ? error.name : 'unknown error';
+}
+
 /** Azure's own messages may quote the request, and a request may have its signature in the URL: only the code is kept. */
-function failure(error: unknown, origin: string): ObjectStoreError {
-  if (error instanceof ObjectStoreError) return error;
+function failure(error: unknown, origin: string): Error {
+  if (error instanceof ObjectStoreError || error instanceof UnreadableContentError) return error;
   const status = statusOf(error);
-  const code =
-    typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-      ? error.code
-      : error instanceof Error
-        ? error.name
-        : 'unknown error';
-  return new ObjectStoreError(`${origin}: ${status === undefined ? '' : `${status} `}${code}`, status);
+  return new ObjectStoreError(
+    `${origin}: ${status === undefined ? '' : `${status} `}${codeOf(error)}`,
+    status,
+  );
 }

@@ -9,7 +9,7 @@ export function createMemoryStore(): ObjectStore {
     get(name, { firstPos, lastPos }, signal) {
       signal.throwIfAborted();
       const object = objects.get(name);
-      if (object === undefined) return Promise.resolve(undefined);
+      if (object === undefined || firstPos >= object.length) return Promise.resolve(undefined);
       const body = Readable.from([object.subarray(firstPos, lastPos + 1)]);
       return Promise.resolve({ completeLength: object.length, body });
     },

@@ -1,5 +1,5 @@
 import type { Metrics, ObjectOperation } from '../../metrics/metrics.ts';
-import { type ObjectStore, ObjectStoreError } from './object-store.ts';
+import { type ObjectStore, ObjectStoreError, UnreadableContentError } from './object-store.ts';
 
 export type GuardedStore = ObjectStore & {
   /** It failed a moment ago, and is not to be asked now. */
@@ -44,12 +44,15 @@ export function guardStore(store: ObjectStore, { metrics, log, now }: GuardDeps)
       isSaid = false;
       return answer;
     } catch (error) {
-      // Whoever asked has left: that says nothing of the store.
-      if (signal.aborted) throw error;
+      // Whoever asked has left, or has nothing to give: that says nothing of the store.
+      if (signal.aborted || error instanceof UnreadableContentError) throw error;
       metrics.objectStoreOperations.inc({ operation, result: 'failed' });
-      awayUntil = now() + awayMs;
-      awayMs = Math.min(LONGEST_AWAY_MS, awayMs * 2);
-      const reason = error instanceof ObjectStoreError ? error.message : 'a blob could not be read for it';
+      // Of all that were under way when it failed only the first counts.
+      if (!isAway()) {
+        awayUntil = now() + awayMs;
+        awayMs = Math.min(LONGEST_AWAY_MS, awayMs * 2);
+      }
+      const reason = error instanceof ObjectStoreError ? error.message : `${store.origin}: unknown error`;
       if (!isSaid)
         log.warn(
           { store: store.origin, reason },

@@ -8,8 +8,8 @@ export type ObjectStore = {
   /** Where it is, without credentials: for logs, and for whose word its bytes are. */
   readonly origin: string;
   /**
-   * A part of an object, from the first to the last position; undefined: there is no such object. What is wanted beyond the end
-   * is left out.
+   * A part of an object, from the first to the last position; undefined: there is no such object, or it ends before. What is
+   * wanted beyond the end is left out.
    * @throws ObjectStoreError
    */
   get(name: string, range: ObjectRange, signal: AbortSignal): Promise<ObjectPart | undefined>;
@@ -49,6 +49,43 @@ export class ObjectStoreError extends Error {
   }
 }
 
+/** What was to be stored could not be read: that says nothing of the store. */
+export class UnreadableContentError extends Error {
+  override readonly name = 'UnreadableContentError';
+  readonly code = 'content_unreadable';
+}
+
+/**
+ * Bytes of the whole object, by the answer to a ranged GET; undefined: it ends before the range. A server that ignores ranges, or
+ * answers with another one, would have its bytes taken for others. @throws ObjectStoreError
+ */
+export function completeLengthOf(
+  contentRange: string | undefined,
+  { firstPos }: ObjectRange,
+  origin: string,
+): number | undefined {
+  // RFC 9110 §14.4
+  const [, first, last, complete] =
+    /^bytes (\d+)-(-?\d+)\/(\d+)$/.exec(contentRange ?? '')?.map(Number) ?? [];
+  if (first !== undefined && last !== undefined && complete !== undefined) {
+    // Azurite answers so in place of 416.
+    if (complete <= firstPos) return undefined;
+    if (first === firstPos && last >= firstPos && last < complete) return complete;
+  }
+  throw new ObjectStoreError(`${origin}: it answered with another range than it was asked for`, undefined);
+}
+
+/** The part that a body is; one that is no use is destroyed. @throws what `completeLength` throws */
+export function openPart(body: Readable, completeLength: () => number | undefined): ObjectPart | undefined {
+  let length: number | undefined;
+  try {
+    length = completeLength();
+    return length === undefined ? undefined : { completeLength: length, body };
+  } finally {
+    if (length === undefined) body.destroy();
+  }
+}
+
 /** Bytes that are held of one upload, and the size of its parts: S3 takes none below 5 MiB. */
 export const PART_BYTES = 8 * 1024 * 1024;
 /** S3 takes 10,000, Azure 50,000. */
@@ -68,6 +105,10 @@ export async function readPart(
   { position, bytes }: { readonly position: number; readonly bytes: number },
 ): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(bytes);
-  if (bytes > 0) await content.read(position, buffer);
+  try {
+    if (bytes > 0) await content.read(position, buffer);
+  } catch (error) {
+    throw new UnreadableContentError('what was to be stored could not be read', { cause: error });
+  }
   return buffer;
 }

@@ -1,6 +1,15 @@
 import { Agent } from 'node:https';
 import type { Readable } from 'node:stream';
-import { type ObjectContent, type ObjectStore, ObjectStoreError, partsOf, readPart } from './object-store.ts';
+import {
+  completeLengthOf,
+  type ObjectContent,
+  type ObjectStore,
+  ObjectStoreError,
+  openPart,
+  partsOf,
+  readPart,
+  UnreadableContentError,
+} from './object-store.ts';
 
 export type S3StoreOptions = {
   /** Origin of the server; undefined: AWS's own, by region. */
@@ -69,9 +78,20 @@ export async function openS3Store(options: S3StoreOptions): Promise<ObjectStore>
     }
   }
 
+  async function length(name: string, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      const head = new aws.HeadObjectCommand({ Bucket: bucket, Key: name });
+      return (await client.send(head, inTime(signal))).ContentLength;
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw failure(error, origin);
+    }
+  }
+
   return {
     origin,
-    async get(name, { firstPos, lastPos }, signal) {
+    async get(name, range, signal) {
+      const { firstPos, lastPos } = range;
       const headers = new AbortController();
       const timer = setTimeout(() => headers.abort(), timeoutMs);
       try {
@@ -80,12 +100,11 @@ export async function openS3Store(options: S3StoreOptions): Promise<ObjectStore>
           // Not `inTime`: that signal would end the body, too.
           { abortSignal: AbortSignal.any([signal, headers.signal]) },
         );
-        const completeLength = Number(
-          /\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? answer.ContentLength,
-        );
-        return { completeLength, body: answer.Body as Readable };
+        const body = answer.Body as Readable;
+        return openPart(body, () => completeLengthOf(answer.ContentRange, range, origin));
       } catch (error) {
-        if (statusOf(error) === 404) return undefined;
+        // 416: it ends before what is wanted.
+        if (statusOf(error) === 404 || statusOf(error) === 416) return undefined;
         throw failure(error, origin);
       } finally {
         clearTimeout(timer);
@@ -102,22 +121,14 @@ export async function openS3Store(options: S3StoreOptions): Promise<ObjectStore>
         }
         return 'stored';
       } catch (error) {
-        if (statusOf(error) === 412 || statusOf(error) === 409) return 'exists';
+        const status = statusOf(error);
+        if (status === 412) return 'exists';
+        // Somebody else is at it, and may have brought it by now, or not.
+        if (status === 409 && (await length(name, signal)) !== undefined) return 'exists';
         throw failure(error, origin);
       }
     },
-    async length(name, signal) {
-      try {
-        const answer = await client.send(
-          new aws.HeadObjectCommand({ Bucket: bucket, Key: name }),
-          inTime(signal),
-        );
-        return answer.ContentLength;
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined;
-        throw failure(error, origin);
-      }
-    },
+    length,
     async remove(name, signal) {
       try {
         await client.send(new aws.DeleteObjectCommand({ Bucket: bucket, Key: name }), inTime(signal));
@@ -137,8 +148,8 @@ function statusOf(error: unknown): number | undefined {
     : undefined;
 }
 
-function failure(error: unknown, origin: string): ObjectStoreError {
-  if (error instanceof ObjectStoreError) return error;
+function failure(error: unknown, origin: string): Error {
+  if (error instanceof ObjectStoreError || error instanceof UnreadableContentError) return error;
   const status = statusOf(error);
   const code = error instanceof Error ? error.name : 'unknown error';
   return new ObjectStoreError(`${origin}: ${status === undefined ? '' : `${status} `}${code}`, status);

@@ -43,6 +43,24 @@ await t.test('one that fails is left alone, for longer each time, and taken up a
   t.equal(said.length, 2, 'said once, and once that it is over');
 });
 
+await t.test('many that fail at once are one failure', async (t) => {
+  const { store, clock, failing } = open();
+  const { signal } = new AbortController();
+  failing.is = true;
+  await Promise.allSettled(Array.from({ length: 10 }, () => store.length('x', signal)));
+  clock.now += 1_000;
+  t.equal(store.isAway, false, 'a second, as after one');
+});
+
+await t.test('a blob that can not be read says nothing of the store', async (t) => {
+  const { store, metrics, said } = open();
+  const content = { length: 5, read: () => Promise.reject(new Error('the disk')) };
+  await t.rejects(store.put('x', content, new AbortController().signal), { code: 'content_unreadable' });
+  t.equal(store.isAway, false);
+  t.equal(await metrics.objectStoreOperations.value({ operation: 'put', result: 'failed' }), 0);
+  t.same(said, []);
+});
+
 await t.test('who has left says nothing of the store', async (t) => {
   const { store, failing } = open();
   failing.is = true;

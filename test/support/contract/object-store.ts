@@ -47,6 +47,15 @@ export async function objectStoreContract(t: Test, store: ObjectStore): Promise<
     t.equal(await store.length(one, never), undefined);
   });
 
+  await t.test('what ends before the part that is wanted is as if it were not there', async (t) => {
+    for (const bytes of [Buffer.alloc(0), Buffer.from('short')]) {
+      const one = name();
+      t.equal(await store.put(one, contentOfBytes(bytes), never), 'stored');
+      t.equal(await store.length(one, never), bytes.length);
+      t.equal(await store.get(one, { firstPos: bytes.length, lastPos: 99 }, never), undefined);
+    }
+  });
+
   await t.test('one of several parts', async (t) => {
     const bytes = pseudoRandomBytes('parts', 2 * PART_BYTES + 12_345);
     const large = name();
@@ -77,7 +86,7 @@ export async function objectStoreContract(t: Test, store: ObjectStore): Promise<
         read: (position) =>
           position === 0 && length > PART_BYTES ? Promise.resolve() : Promise.reject(new Error('the disk')),
       };
-      await t.rejects(store.put(half, content, never));
+      await t.rejects(store.put(half, content, never), { name: /./, code: 'content_unreadable' });
       t.equal(await store.length(half, never), undefined);
     }
   });
