@@ -26,7 +26,9 @@ export function formatDocument(options: {
   return `# Performance
 
 Written by \`npm run bench\`; do not edit. Absolute figures drift from machine to machine and from run to run: ratios within
-one section are what counts. A figure is the median (least–most) of its rounds.
+one section are what counts. A figure is the median (least–most) of its rounds. The same figures are
+data in [performance.json](performance.json): \`npm run bench -- --check\` measures again, compares ratios and counts with those, never times, and says
+what got worse ([CONTRIBUTING](../CONTRIBUTING.md)). The pictures are drawn by a little code of our own; a library of charts would be larger than all the rest.
 
 - ${machine.processor}, ${machine.cores} cores, ${machine.memoryGibibytes} GiB, Linux ${machine.kernel}
 - Node ${machine.node} (OpenSSL ${machine.openssl}), ${machine.programs.join(', ')}

@@ -1,12 +1,14 @@
 // `npm run bench [-- SECTION…]`: the flags are in options.ts, the sections in sections.ts. Linux only: the figures come
-// from /proc. A section that was run replaces its own part of the report, the others stay.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-
+// from /proc. A section that was run replaces its own part of the report, the others stay. With `--check` nothing is written:
+// the exit code is 1 where something got worse.
 import type { Bench } from './bench.ts';
-import { formatDocument, type Section } from './document.ts';
+import { checkSections } from './check-sections.ts';
+import type { Section } from './document.ts';
+import { formatComparisons, isFailure } from './guard/format-comparison.ts';
 import { installPrograms } from './install-programs.ts';
 import { describeMachine } from './machine.ts';
-import { parseOptions } from './options.ts';
+import { parseOptions, settingsOf } from './options.ts';
+import { openReportFiles } from './report-files.ts';
 import { chooseSections, SECTIONS } from './sections.ts';
 import { createWorkspace } from './workspace.ts';
 
@@ -16,22 +18,27 @@ const say = (line: string): void => console.error(line);
 const distributionProgram = await installPrograms(say);
 const workspace = createWorkspace();
 const bench: Bench = { options, workspace, distributionProgram, say };
-const sections: Section[] = [];
-const titles = SECTIONS.map(({ title }) => title);
+const files = openReportFiles(options.report, SECTIONS);
+const settings = settingsOf(options);
 try {
-  for (const { name, title, run } of chosen) {
-    say(`section ${name}`);
-    const machine = describeMachine();
-    const { markdown } = await run(bench);
-    sections.push({ title, text: markdown });
-    const { output } = options;
-    const previous = output !== undefined && existsSync(output) ? readFileSync(output, 'utf8') : '';
-    const { inMemory } = workspace;
-    const document = formatDocument({ machine, inMemory, sections: sections.slice(-1), previous, titles });
-    // After each: the last one may fail, and takes long.
-    if (output !== undefined) writeFileSync(output, document);
+  if (options.mode === 'check') {
+    const now = { machine: describeMachine(), settings };
+    const { comparisons, notes } = await checkSections(bench, chosen, files.readPublished(), now);
+    console.log([...notes, '', formatComparisons(comparisons)].join('\n'));
+    if (comparisons.some(isFailure)) process.exitCode = 1;
+  } else {
+    const sections: Section[] = [];
+    for (const section of chosen) {
+      say(`section ${section.name}`);
+      const machine = describeMachine();
+      const result = await section.run(bench);
+      sections.push({ title: section.title, text: result.markdown });
+      // After each: the last one may fail, and takes long.
+      const { inMemory } = workspace;
+      if (options.mode === 'publish') files.writeSection(section, result, { machine, settings, inMemory });
+    }
+    console.log(sections.map(({ title, text }) => `## ${title}\n\n${text}`).join('\n\n'));
   }
-  console.log(sections.map(({ title, text }) => `## ${title}\n\n${text}`).join('\n\n'));
 } finally {
   workspace.remove();
 }

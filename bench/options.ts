@@ -25,9 +25,18 @@ export type Options = {
   readerBlobs: number;
   /** Blobs in the cache of a Berth that starts. */
   startBlobs: number;
-  /** Markdown file to write; undefined: standard output only. */
-  output: string | undefined;
+  /** The report: what is run is written there, or compared with it. */
+  report: string;
+  /** `publish` writes the report, `check` compares ratios with it, `print` does neither. */
+  mode: 'publish' | 'check' | 'print';
 };
+
+/** The numbers among them by their names: what is measured depends on them. */
+export function settingsOf(options: Options): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(options).flatMap(([name, value]) => (typeof value === 'number' ? [[name, value]] : [])),
+  );
+}
 
 /** Reads `argv`, names of sections and flags; throws with the flag's name where a value is not a whole number above zero. */
 export function parseOptions(argv: readonly string[]): Options {
@@ -51,6 +60,7 @@ export function parseOptions(argv: readonly string[]): Options {
       'start-blobs': { type: 'string', default: '100000' },
       output: { type: 'string', default: 'docs/performance.md' },
       'no-output': { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
     },
   });
   const count = (flag: keyof typeof values): number => {
@@ -76,6 +86,7 @@ export function parseOptions(argv: readonly string[]): Options {
     readerSeconds: count('reader-seconds'),
     readerBlobs: count('reader-blobs'),
     startBlobs: count('start-blobs'),
-    output: values['no-output'] ? undefined : values.output,
+    report: values.output,
+    mode: values.check ? 'check' : values['no-output'] ? 'print' : 'publish',
   };
 }
