@@ -185,6 +185,16 @@ t.test(
     });
     t.teardown(() => other.close());
     t.ok((await other.client.send(url)).body.equals(scene.blob), 'but whoever serves that region');
+    const astray = await scene.send(`https://${EAST}/`, { target: `/${new URL(url).search}` });
+    t.equal(astray.status, 403, 'nor is a ticket of one region any good at the endpoint of another');
+    t.equal(await scene.berth.metric('berth_ticket_verifications_total', { result: 'wrong_host' }), 1);
+    // One that serves a region knows the others all the same.
+    scene.west.storage.fault = { kind: 'cutAfter', bytes: 100_000, how: 'reset' };
+    const before = scene.home.storage.requests.length;
+    const got = await other.client.send(url);
+    t.equal(got.ended, 'complete');
+    t.ok(got.body.equals(scene.blob));
+    t.ok(scene.home.storage.requests.length > before, 'the rest comes from where it is not served');
   },
 );
 
