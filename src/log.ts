@@ -104,7 +104,13 @@ function writeFlatLinesAtOnce(logger: Logger): void {
   const { asJsonSym, lsCacheSym, chindingsSym } = pino.symbols;
   const asJson: (...line: unknown[]) => string = Reflect.get(logger, asJsonSym);
   // Children inherit it; `this` is whose line it is.
-  function asOneJson(this: Logger, fields: object, message: unknown, level: number, time: string): string {
+  function asOneJson(
+    this: Logger,
+    fields: Record<string, unknown>,
+    message: unknown,
+    level: number,
+    time: string,
+  ): string {
     if (typeof message !== 'string' || !isFlat(fields)) {
       return Reflect.apply(asJson, this, [fields, message, level, time]);
     }
@@ -118,10 +124,11 @@ function writeFlatLinesAtOnce(logger: Logger): void {
 }
 
 /** Whether there is nothing in it that pino might write in another way than JSON does. */
-function isFlat(fields: object): fields is Record<string, unknown> {
+function isFlat(fields: Readonly<Record<string, unknown>>): boolean {
   if (Object.getPrototypeOf(fields) !== Object.prototype) return false;
-  for (const value of Object.values(fields)) {
-    const type = typeof value;
+  // All of them are its own: its prototype has none to enumerate.
+  for (const name in fields) {
+    const type = typeof fields[name];
     if (type !== 'string' && type !== 'number' && type !== 'boolean' && type !== 'undefined') return false;
   }
   return true;

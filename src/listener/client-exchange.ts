@@ -126,7 +126,7 @@ export function beginExchange(
     connectionClosed: finish,
   };
 
-  response.setHeader('x-request-id', requestId);
+  response.requestId = requestId;
   response.once('close', finish);
   return exchange;
 

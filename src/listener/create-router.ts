@@ -74,7 +74,7 @@ export async function createRouter(
     },
     clientErrorHandler: (error, socket) => deps.onClientError(error, socket),
     // A path with broken percent-encoding is the handler's to refuse, like any other that names nothing.
-    frameworkErrors: (_error, request, reply) => void dispatch(request, reply),
+    frameworkErrors: (_error, request, reply) => dispatch(request, reply),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _body, done) => done(null)); // nothing reads it, so no limit applies
@@ -138,9 +138,19 @@ export async function createRouter(
     failExchange(exchange, error);
   }
 
-  async function dispatch(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  /** Gives Fastify no promise: it has nothing to wait for, and nothing to send. */
+  function dispatch(request: FastifyRequest, reply: FastifyReply): void {
     const exchange = exchangeOf(reply);
     if (exchange === undefined) throw new Error('the request did not come through admit()');
+    void answer(exchange, request, reply);
+  }
+
+  /** Never rejects. */
+  async function answer(
+    exchange: ClientExchange,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
     try {
       await exchange.run(() => deps.handle(request, reply, exchange.context));
       if (!reply.sent && !exchange.response.isAnswered) throw new Error('the handler gave no answer');
@@ -148,7 +158,6 @@ export async function createRouter(
       reply.hijack();
       failExchange(exchange, error);
     }
-    return reply;
   }
 }
 

@@ -3,6 +3,7 @@ import type { DoorRequest } from '../listener/door-request.ts';
 import { takeResponse } from '../listener/take-response.ts';
 import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import {
+  type AskedManifest,
   askManifest,
   describe,
   fetchAllowed,
@@ -16,14 +17,29 @@ import { sendBounded } from './send-answer.ts';
 import { staleFields } from './stale-fields.ts';
 
 /** end-3, GET and HEAD (C1–C4): from memory where the upstream lets this caller have it, else from the upstream. */
-export async function answerManifest(
+export function answerManifest(
   call: DoorRequest,
   route: ManifestRoute,
   caller: Caller,
   deps: LoginServerDeps,
+): Promise<void> | void {
+  const found = findManifest(call, route, caller, deps);
+  if (found?.content === undefined || found.answer.kind === 'answer') {
+    return answerAsked(call, route, caller, deps, found);
+  }
+  // What is left needs nobody, and is what a manifest is asked for most.
+  call.context.access.digest = found.answer.digest;
+  sendManifest(call, found.answer, found.content);
+}
+
+async function answerAsked(
+  call: DoorRequest,
+  route: ManifestRoute,
+  caller: Caller,
+  deps: LoginServerDeps,
+  found: AskedManifest | undefined,
 ): Promise<void> {
-  const { answer, content, staleSince } =
-    findManifest(call, route, caller, deps) ?? (await askManifest(call, route, caller, deps));
+  const { answer, content, staleSince } = found ?? (await askManifest(call, route, caller, deps));
   if (answer.kind === 'answer') {
     await sendBounded(call, answer.answer, deps);
     return;
@@ -52,7 +68,12 @@ function sendManifest(
   const condition = headers['if-none-match'];
   // Not through Fastify: its way for an answer costs more than everything else here.
   const response = takeResponse(call.reply);
-  const fields = { 'docker-content-digest': digest, ...API_VERSION_FIELD, etag: tag };
+  const fields = {
+    'x-request-id': call.context.requestId,
+    'docker-content-digest': digest,
+    ...API_VERSION_FIELD,
+    etag: tag,
+  };
   if (condition !== undefined && matchesEntityTag(condition, tag)) {
     response.writeHead(304, fields).end();
     return;

@@ -30,14 +30,14 @@ export async function createFront(
   config: Config,
   { serving, record, ...deps }: FrontDeps,
 ): Promise<readonly Listener[]> {
-  async function handle(...request: Parameters<typeof createDoorRequest>): Promise<void> {
-    const call = createDoorRequest(...request);
+  function handle(...[request, reply, context]: Parameters<typeof createDoorRequest>): Promise<void> {
+    const call = createDoorRequest(request, reply, context);
     const found = findDoor(call.context);
     if (found === undefined) {
       call.context.refuse('host', 'unknown_host');
       throw statusError(421);
     }
-    await enter(call, found.match, found.doors);
+    return enter(call, found.match, found.doors);
   }
 
   function findDoor({ access, host }: RequestContext): ReturnType<typeof serving.find> {
