@@ -178,3 +178,65 @@ t.test('nor what another replica was told', async (t) => {
   await decide();
   t.equal(asked, 1);
 });
+
+t.test(
+  'what is known here is known at once: to whom it was said, or to everybody, until a write',
+  async (t) => {
+    const metrics = createMetrics();
+    const decisions = createDecisions<string>({ metrics });
+    const subject = {
+      registry: 'contoso',
+      repository: 'team/app',
+      subject: 'manifest sha256:aa',
+      authorization: 'Bearer one',
+    };
+    const say = async (value: string): Promise<Verdict<string>> => ({ kind: 'allowed', value });
+    const question = { ...subject, ttlSeconds: 60, readOnly: true, ask: () => say('own') };
+    const { signal } = new AbortController();
+    t.equal(decisions.known(subject, false), undefined);
+
+    await decisions.decide({ ...question, probe: undefined }, signal);
+    t.strictSame(decisions.known(subject, false), { kind: 'allowed', value: 'own' });
+    for (const other of [
+      { authorization: 'Bearer two' },
+      { authorization: undefined },
+      { subject: 'manifest sha256:bb' },
+      { repository: 'team/other' },
+      { registry: 'fabrikam' },
+    ]) {
+      t.equal(decisions.known({ ...subject, ...other }, true), undefined);
+    }
+
+    const open = { ...question, repository: 'public/app' };
+    await decisions.decide({ ...open, probe: () => say('open') }, signal);
+    const stranger = { ...subject, repository: 'public/app', authorization: 'Bearer two' };
+    t.strictSame(decisions.known(stranger, true), { kind: 'allowed', value: 'open', isPublic: true });
+    t.equal(decisions.known(stranger, false), undefined, 'where nobody asks for everybody');
+
+    await decisions.forget('contoso', 'team/app');
+    t.equal(decisions.known(subject, false), undefined);
+    t.equal(await metrics.authorizationDecisions.value({ result: 'hit' }), 1);
+  },
+);
+
+t.test('nothing is known at once where another replica may know of a write', async (t) => {
+  let epoch: string | undefined;
+  const decisions = createDecisions<string>({
+    metrics: createMetrics(),
+    shared: {
+      epochNow: () => epoch,
+      look: async () => ({ epoch: '1', caller: undefined, open: undefined }),
+      keep: async () => undefined,
+      forget: async () => undefined,
+    },
+  });
+  const subject = { registry: 'contoso', repository: 'team/app', subject: 'tag a', authorization: undefined };
+  const ask = async (): Promise<Verdict<string>> => ({ kind: 'allowed', value: 'own' });
+  const question = { ...subject, ttlSeconds: 60, readOnly: true, probe: undefined, ask };
+  await decisions.decide(question, new AbortController().signal);
+  t.equal(decisions.known(subject, false), undefined, 'it can not tell');
+  epoch = '2';
+  t.equal(decisions.known(subject, false), undefined, 'something was written');
+  epoch = '1';
+  t.strictSame(decisions.known(subject, false), { kind: 'allowed', value: 'own' });
+});
