@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Audit } from '../audit/audit.ts';
 import { parseHost } from '../http/host.ts';
-import type { Metrics, RequestRefusal } from '../metrics/metrics.ts';
+import type { Metrics, RequestRefusal, TlsFailure } from '../metrics/metrics.ts';
 import { codeLabel } from '../metrics/metrics.ts';
 import { type OciError, ociError } from '../oci/error.ts';
 import { statusError } from '../oci/status-error.ts';
@@ -46,9 +46,9 @@ export function handleClientError(
     socket.destroy();
     return;
   }
-  // TLS that broke on the way, or that the client says did: nothing that is written now would ever arrive or call back.
-  if (code?.startsWith('ERR_SSL_') === true) {
-    socket.destroy();
+  const tls = tlsFailureOf(code);
+  if (tls !== undefined) {
+    endBroken(tls, socket, connection, { metrics, audit, limit });
     return;
   }
   // A client that hung up in the middle of its body: its exchange says so.
@@ -86,6 +86,31 @@ export function handleClientError(
     return;
   }
   endWith(socket, statusError(refusal.status), requestId, metrics);
+}
+
+/** Nothing that is written now would ever arrive or call back. What the client itself says is no refusal. */
+function endBroken(
+  failure: TlsFailure,
+  socket: Socket,
+  connection: Connection,
+  { metrics, audit, limit }: Pick<ClientErrorDeps, 'metrics' | 'audit' | 'limit'>,
+): void {
+  metrics.tlsFailures.inc({ reason: failure });
+  const [underWay] = connection.exchanges;
+  if (underWay !== undefined) underWay.context.access.failure ??= `tls_${failure}`;
+  const client = peerOf(connection, socket);
+  if (failure !== 'alert' && limit(client ?? '') === undefined) {
+    if (underWay === undefined) audit.record({ reason: 'tls', detail: failure, client, door: 'unknown' });
+    else underWay.context.refuse('tls', failure);
+  }
+  socket.destroy();
+}
+
+/** Undefined: no failure of TLS, or only an end without the word that it is one. */
+function tlsFailureOf(code: string | undefined): TlsFailure | undefined {
+  if (code?.startsWith('ERR_SSL_') !== true || code === 'ERR_SSL_UNEXPECTED_EOF_WHILE_READING')
+    return undefined;
+  return code.includes('_ALERT_') ? 'alert' : 'broken_record';
 }
 
 /** CONNECT (RFC 9110 §9.3.6) would make a tunnel of the proxy; Node itself would only hang up. */

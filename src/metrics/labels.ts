@@ -177,6 +177,13 @@ export const CONNECTION_REFUSALS = [
 ] as const;
 export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 
+/**
+ * How TLS ended a connection after its handshake. `broken_record`: what came is not what the client has sent. `alert`: the client says
+ * that something is wrong, a certificate that it does not trust (TLS 1.3) among it.
+ */
+export const TLS_FAILURES = ['broken_record', 'alert'] as const;
+export type TlsFailure = (typeof TLS_FAILURES)[number];
+
 /** Why a request did not reach a door. */
 export const REQUEST_REFUSALS = [
   'header_timeout',
@@ -210,6 +217,7 @@ export const AUDIT_REASONS = [
   'address',
   'realm',
   'proxy_protocol',
+  'tls',
 ] as const;
 export type AuditReason = (typeof AUDIT_REASONS)[number];
 
@@ -220,6 +228,7 @@ export type AuditDetail =
   | Exclude<TicketResult, 'ok'>
   | Exclude<ConnectionRefusal, 'connection_limit' | 'client_connection_limit' | 'tls_handshake'>
   | UpstreamLabel
+  | Exclude<TlsFailure, 'alert'>
   | 'unknown_host'
   | 'mount_source'
   | 'wrong_credentials'

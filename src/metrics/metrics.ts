@@ -28,6 +28,7 @@ import {
   STATE_OPERATIONS,
   STATE_RESULTS,
   TICKET_RESULTS,
+  TLS_FAILURES,
   UPSTREAM_FAILURES,
   UPSTREAM_THROTTLES,
   UPSTREAMS,
@@ -114,6 +115,11 @@ export function createMetrics(
       'berth_connections_refused_total',
       'Client connections closed before their first request.',
       { reason: CONNECTION_REFUSALS },
+    ),
+    tlsFailures: make.counter(
+      'berth_tls_failures_total',
+      'Client connections that TLS ended after their handshake.',
+      { reason: TLS_FAILURES },
     ),
     clientLimitRefusals: make.counter(
       'berth_client_limit_refusals_total',
