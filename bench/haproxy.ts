@@ -33,12 +33,17 @@ export async function startHaproxy(
   return { ...server, port };
 }
 
+/**
+ * Plain content goes through pipes, from socket to socket within the kernel (`splice`, the larger the pipe the less it costs); where
+ * there is TLS it goes through buffers.
+ */
 export function formatHaproxy(port: number, { upstreamPort, tls, cache = false }: HaproxyOptions): string {
   const bind = tls === undefined ? '' : ` ssl crt ${tls.pemFile} alpn http/1.1`;
   const server = tls === undefined ? '' : ` ssl verify required ca-file ${tls.caFile} sni str(localhost)`;
   return `global
   maxconn 4096
   tune.bufsize 65536
+  tune.pipesize 1048576
 defaults
   mode http
   option splice-response

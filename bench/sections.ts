@@ -1,9 +1,11 @@
 import type { SectionRun } from './bench.ts';
-import { COLD_CLIENTS } from './cold/cold-clients.ts';
+import { COLD_CLIENTS, HERD } from './cold/cold-clients.ts';
+import { COLD_FILL } from './cold/cold-fill.ts';
 import { FIRST_BYTE } from './cold/first-byte.ts';
 import { HELD_UPSTREAM } from './cold/held-upstream.ts';
 import { OPEN_RANGES } from './cold/open-ranges.ts';
 import { NETWORK_RULES } from './network-rules-section.ts';
+import { DOCKER_PULL } from './pull/pull-section.ts';
 import { MANIFEST } from './requests/manifest.ts';
 import { MICRO } from './requests/micro.ts';
 import { REDIRECT } from './requests/redirect.ts';
@@ -19,11 +21,14 @@ import { WORKERS } from './workers/workers-section.ts';
 /** In the order of the document. */
 export const SECTIONS: readonly SectionRun[] = [
   COLD_CLIENTS,
+  HERD,
+  COLD_FILL,
   HELD_UPSTREAM,
   FIRST_BYTE,
   OPEN_RANGES,
   WARM,
   SLOW_READERS,
+  DOCKER_PULL,
   START,
   SIDECAR,
   STREAMING,

@@ -56,7 +56,7 @@ export async function openStand(workspace: Workspace, origin: Origin, blob: Blob
       );
     }
     const haproxy = await startHaproxy(workspace, { upstreamPort: origin.storagePort, tls });
-    subjects.push(peer('HAProxy', haproxy, true));
+    subjects.push(peer(tls === undefined ? 'HAProxy, spliced within the kernel' : 'HAProxy', haproxy, true));
     const berth = await startBerth(workspace, origin, tls === undefined ? {} : { tls });
     servers.push(berth);
     const own = (name: string, target: Target, measuredSlow = false): Subject => ({

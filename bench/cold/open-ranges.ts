@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import type { Bench, SectionRun } from '../bench.ts';
 import { type Column, type Row, tabulate } from '../tabulate.ts';
 import type { Blob } from '../workspace.ts';
-import { BERTH_WITHOUT, CACHES, type CacheKind, withCache } from './caches.ts';
+import { BERTH_WITHOUT, CACHES, type CacheKind, DOCKER_REGISTRY, withCache } from './caches.ts';
 import { type CountingOrigin, startCountingOrigin } from './counting-origin.ts';
 import { readAndHangUp } from './hang-up.ts';
 
@@ -42,7 +42,8 @@ export const OPEN_RANGES: SectionRun = {
     const blob = workspace.addBlob(options.rangeMebibytes);
     const rows: Row<OpenRanges>[] = [];
     try {
-      for (const kind of [...CACHES, BERTH_WITHOUT]) {
+      // Debian's docker-registry does what distribution does.
+      for (const kind of [...CACHES.filter((each) => each !== DOCKER_REGISTRY), BERTH_WITHOUT]) {
         const rounds: OpenRanges[] = [];
         for (let round = 0; round < options.rounds; round += 1) {
           const whole = await readWhole(bench, origin, kind, blob);

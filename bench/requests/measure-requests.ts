@@ -22,6 +22,8 @@ export type RequestSubject = {
   pid: number;
   url: string;
   status: number;
+  /** Where it takes a millisecond for each: so many a round instead of the section's own number. */
+  requests?: number;
 };
 
 /** One round: the same question again and again over 32 kept connections, and what the server spends on it. */

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 
 import type { SectionRun } from '../bench.ts';
-import { BERTH_WITHOUT, CACHES, withCache } from '../cold/caches.ts';
+import { BERTH_WITHOUT, CACHES, VARNISH, withCache } from '../cold/caches.ts';
 import { startCountingOrigin } from '../cold/counting-origin.ts';
 import { measureSlowClients, type SlowFigures } from '../measure.ts';
 import { type Column, type Row, tabulate } from '../tabulate.ts';
@@ -28,7 +28,7 @@ export const SLOW_READERS: SectionRun = {
     try {
       // All at once: what counts is memory, and four times ten minutes are long.
       rows = await Promise.all(
-        [...CACHES, BERTH_WITHOUT].map((kind) =>
+        [...CACHES.filter((kind) => kind !== VARNISH), BERTH_WITHOUT].map((kind) =>
           withCache(kind, bench, origin, async ({ server, base }) => {
             const subject = { name: kind.name, server, urls: urls(base) };
             const figures = await measureSlowClients(subject, settings);
@@ -46,7 +46,8 @@ export const SLOW_READERS: SectionRun = {
       figures,
       markdown: `${READERS} clients at ${options.slowKibibytesPerSecond} KiB/s each for ${options.readerSeconds} s, none of them finishing, over ${options.readerBlobs} blobs of 1 GiB that the proxy does not have at the start, all
 proxies at the same time. *Early* and *late* are the medians of the second and the last tenth of that time, *trend* is the rise per minute over its
-second half. MiB resident; the kernel's own buffers and page cache are not in it.
+second half. MiB resident; the kernel's own buffers and page cache are not in it. Varnish is not among them: its cache is in
+that memory.
 
 ${markdown}`,
     };
