@@ -7,8 +7,13 @@ import { Socket } from 'node:net';
  */
 export function endShort(response: ServerResponse): void {
   const socket = response.socket;
-  if (socket === null) response.destroy();
-  else socket.destroySoon();
+  if (socket === null) {
+    response.destroy();
+    return;
+  }
+  socket.destroySoon();
+  // Node tells of an idle connection once, which may have been while the source was waited for: from now on it counts anew.
+  if (socket.timeout !== undefined) socket.setTimeout(socket.timeout);
 }
 
 /**

@@ -84,7 +84,9 @@ export function createConnections(): Connections {
       const [exchange] = bySocket.get(socket)?.exchanges ?? [];
       if (exchange === undefined) socket.destroy();
       // A client that only waits for its answer is not idle: the deadlines of the upstream side bound that.
-      else if (!exchange.request.complete || socket.writableLength > 0) exchange.cut('idle_timeout');
+      // Where its connection has been ended, no answer is to come.
+      else if (!exchange.request.complete || socket.writableLength > 0 || socket.writableEnded)
+        exchange.cut('idle_timeout');
     },
     async drain(withinMs) {
       draining = true;

@@ -5,7 +5,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
-import { resetConnection } from '../../src/blob/end-connection.ts';
+import { endShort, resetConnection } from '../../src/blob/end-connection.ts';
 import { createTestAuthority } from '../support/ca.ts';
 import { closeServer, listen } from '../support/server.ts';
 
@@ -43,3 +43,37 @@ for (const tls of [false, true]) {
     t.ok(response.destroyed, 'and the response knows');
   });
 }
+
+t.test(
+  'an answer that is ended short and does not get through is left to the idle timeout, even where that was over',
+  async (t) => {
+    const { promise: answering, resolve } = Promise.withResolvers<ServerResponse>();
+    const { promise: wasIdle, resolve: onIdle } = Promise.withResolvers<void>();
+    const server = createHttpServer((_request, response) => {
+      response.writeHead(200, { 'content-length': 1000 });
+      response.write('begun');
+      resolve(response);
+    });
+    server.setTimeout(50, (socket) => {
+      if (socket.writableEnded) socket.destroy();
+      else onIdle();
+    });
+    const closed = new Promise((onClosed) =>
+      server.once('connection', (socket) => socket.once('close', onClosed)),
+    );
+    const port = await listen(server);
+    t.teardown(() => closeServer(server));
+    const client = connect(port, '127.0.0.1');
+    t.teardown(() => client.destroy());
+    client.on('error', () => undefined);
+    client.resume();
+    client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const response = await answering;
+    await wasIdle;
+    // As where the system's buffers are full of what the client does not read.
+    Reflect.set(response.socket ?? {}, '_final', () => undefined);
+    endShort(response);
+    await closed;
+    t.ok(response.destroyed);
+  },
+);
