@@ -4,6 +4,7 @@ import { COLD_FILL } from './cold/cold-fill.ts';
 import { FIRST_BYTE } from './cold/first-byte.ts';
 import { HELD_UPSTREAM } from './cold/held-upstream.ts';
 import { OPEN_RANGES } from './cold/open-ranges.ts';
+import { INSTRUCTIONS } from './instructions/instructions-section.ts';
 import { NETWORK_RULES } from './network-rules-section.ts';
 import { DOCKER_PULL } from './pull/pull-section.ts';
 import { MANIFEST } from './requests/manifest.ts';
@@ -38,6 +39,7 @@ export const SECTIONS: readonly SectionRun[] = [
   TOKEN,
   REDIRECT,
   MICRO,
+  INSTRUCTIONS,
   WORKERS,
   NETWORK_RULES,
 ];
