@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { AuditEvent } from '../audit/audit.ts';
+import { atMost } from '../system/at-most.ts';
 
 /** Refusals of one kind since the start. */
 export type RefusalCount = {
@@ -22,7 +23,7 @@ const MAX_KINDS = 1000;
 
 /** @param now Unix milliseconds */
 export function createRefusalTally(now: () => number): RefusalTally {
-  const kinds = new LRUCache<string, RefusalCount>({ max: MAX_KINDS });
+  const kinds = new LRUCache<string, RefusalCount>(atMost(MAX_KINDS));
   return {
     record({ reason, detail, registry }) {
       const key = `${reason} ${detail ?? ''} ${registry ?? ''}`;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { SharedState } from '../state/shared-state.ts';
+import { atMost } from '../system/at-most.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
 import type { Question, Subject } from './decisions.ts';
 
@@ -61,7 +62,7 @@ const MAX_GROUPS = 10_000;
 export function createSharedDecisions<T>(deps: SharedDecisionsDeps<T>): SharedDecisions<T> {
   const { state, seal, kind, parse, now } = deps;
   const unsaid = new Set<string>();
-  const groups = new LRUCache<string, string>({ max: MAX_GROUPS });
+  const groups = new LRUCache<string, string>(atMost(MAX_GROUPS));
 
   /** A plain digest: every replica must find it, whichever of the keys it seals with. */
   function groupOf({ registry }: SharedScope, repository: string): string {

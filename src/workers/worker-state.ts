@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { SharedState } from '../state/shared-state.ts';
+import { atMost } from '../system/at-most.ts';
 import type { Link } from './link.ts';
 import type { AskPrimary, TellPrimary } from './worker-messages.ts';
 
@@ -23,11 +24,11 @@ export function createWorkerState(
   link: Pick<Link<AskPrimary, TellPrimary>, 'call'>,
   now: () => number = () => performance.now(),
 ): WorkerState {
-  const groups = new LRUCache<string, Group>({ max: MAX_GROUPS });
+  const groups = new LRUCache<string, Group>(atMost(MAX_GROUPS));
   /** Groups that are being looked at, so that an epoch that ends meanwhile is not taken for the one in force. */
   const looking = new Map<string, number>();
   let endings = 0;
-  const lastEnding = new LRUCache<string, number>({ max: MAX_GROUPS });
+  const lastEnding = new LRUCache<string, number>(atMost(MAX_GROUPS));
 
   async function ask<T>(question: Promise<T>): Promise<T | undefined> {
     try {
