@@ -190,6 +190,16 @@ export function createMetrics(
       region: REGION_NAMES,
       result: ['ok', 'failed'],
     }),
+    regionRequests: make.counter(
+      'berth_region_requests_total',
+      'Requests to a region, by what they said about its health.',
+      {
+        registry: REGISTRY_NAMES,
+        region: REGION_NAMES,
+        part: ['registry', 'storage'],
+        result: ['ok', 'failed'],
+      },
+    ),
     regionFailovers: make.counter(
       'berth_region_failovers_total',
       'Questions for which the region was left for the next one, by reason.',

@@ -61,6 +61,12 @@ t.test('X6 storage that fails: no new ticket for it, also where a decision had n
   const next = await scene.send(scene.blobPath);
   t.equal(hostOf(next), EAST);
   t.ok((await scene.send(next.headers.location ?? '')).body.equals(scene.blob));
+  const requests = (region: string, part: string, result: string) =>
+    scene.berth.metric('berth_region_requests_total', { region, part, result });
+  t.ok((await requests('westus', 'storage', 'failed')) >= 3);
+  t.equal(await requests('westus', 'storage', 'ok'), 0);
+  t.equal(await requests('westus', 'registry', 'failed'), 0);
+  await until('a whole transfer is counted', async () => (await requests('eastus', 'storage', 'ok')) > 0);
 });
 
 t.test('X6 where all storage fails, a ticket all the same', async (t) => {

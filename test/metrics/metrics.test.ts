@@ -57,6 +57,7 @@ t.test('no label could hold what a peer chooses', (t) => {
       'berth_data_endpoint_enabled',
       'berth_region_healthy',
       'berth_region_probes_total',
+      'berth_region_requests_total',
       'berth_region_failovers_total',
     ],
     'registry is a name of the configuration, where the operator chooses',

@@ -24,7 +24,7 @@ import { PROBE_TIMINGS, type ProbeTimings, startProbes } from './start-probes.ts
 export type RegionMember = { readonly region: string; readonly upstream: UpstreamRegistry };
 
 export type RegionalUpstreamDeps = {
-  readonly metrics: Pick<Metrics, 'regionHealthy' | 'regionProbes' | 'regionFailovers'>;
+  readonly metrics: Pick<Metrics, 'regionHealthy' | 'regionProbes' | 'regionRequests' | 'regionFailovers'>;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -122,8 +122,10 @@ export function createRegionalUpstream(
     origin?: string,
   ): void {
     const health = region === undefined ? undefined : healths.get(region);
-    if (outcome.kind === 'ok') health?.succeeded(part, origin);
-    else health?.failed(part, outcome.reason, origin);
+    if (region === undefined || health === undefined) return;
+    metrics.regionRequests.inc({ registry: registry.name, region, part, result: outcome.kind });
+    if (outcome.kind === 'ok') health.succeeded(part, origin);
+    else health.failed(part, outcome.reason, origin);
   }
 
   function memberOf(region: string): RegionMember | undefined {
