@@ -5,8 +5,8 @@ import { createWriteStream } from 'node:fs';
 
 /** Longest a program may take unless the caller says otherwise: an `apt-get install` on a slow disk, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 180_000;
-/** Between SIGTERM and SIGKILL, in milliseconds: dockerd needs a few seconds to let go of its mounts. */
-const TERM_GRACE_MS = 15_000;
+/** Between SIGTERM and SIGKILL, in milliseconds: dockerd needs a few seconds to let go of its mounts, ten times that on a busy machine. */
+const TERM_GRACE_MS = 60_000;
 /** Output kept per stream, in bytes; a client's progress bars are longer than that and never wanted. */
 const MAX_OUTPUT_BYTES = 4_194_304;
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { createReport } from '../e2e/report.ts';
-import { judge } from './judge.ts';
+import { isSettled, judge } from './judge.ts';
 import { FAULT_KINDS } from './link.ts';
 import { formatReport } from './report-markdown.ts';
 import type { SoakOutcome } from './soak.ts';
@@ -102,4 +102,10 @@ t.test('the report has what was counted, and no counter that is 0', async (t) =>
   t.notMatch(text, /kept/);
   t.match(text, /\| redis \|( 1 \|){9}/);
   t.match(formatReport(settings, GOOD, ['memory: 3']), /\*\*failed\*\*: memory: 3/);
+});
+
+t.test('what is settled is what the end allows', async (t) => {
+  t.ok(isSettled(HELD, { ...HELD, rssBytes: 300 * MIB, descriptors: 60 }));
+  t.notOk(isSettled(HELD, { ...HELD, rssBytes: 500 * MIB }));
+  t.notOk(isSettled(HELD, { ...HELD, descriptors: 90 }));
 });

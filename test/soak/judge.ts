@@ -68,6 +68,12 @@ function lentCase(quiet: readonly Quiet[]): string {
   return 'buffers, fills, requests, connections, uploads and partial blobs: 0; nothing on disk but blobs';
 }
 
+/** It holds no more memory and no more descriptors than it may in the end. */
+export function isSettled(before: Held, after: Held): boolean {
+  const descriptors = after.descriptors - before.descriptors;
+  return descriptors <= MOST_MORE_DESCRIPTORS && after.rssBytes - before.rssBytes <= MOST_GROWTH_BYTES;
+}
+
 function handlesCase(quiet: readonly Quiet[]): string {
   for (const { name, before, after } of quiet) {
     const more = after.descriptors - before.descriptors;
