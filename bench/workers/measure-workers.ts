@@ -4,29 +4,37 @@ import { cpuSeconds, parseCpuTicks, processTree } from '../process-figures.ts';
 const TICKS_PER_SECOND = 100;
 
 export type WorkersFigures = {
-  /** Units (requests, GiB) a second, with the load generator on the same cores. */
+  /** Units (requests, GiB) a second, with the load generator and the origin on the same cores. */
   perSecond: number;
-  /** CPU seconds of all processes per unit. */
+  /** CPU seconds of all of Berth's processes per unit. */
   cpuPerUnit: number;
   /** CPU seconds of the event loop that had most to do, per unit of all. */
   busiestPerUnit: number;
+  /** Share of the time that this event loop was at work. */
+  busiestShare: number;
+  /** Share that Berth took of the CPU time that everything else on the machine left to it. */
+  takenShare: number;
 };
 
-/** One round of `load`, which gives the seconds that it took for `units`. */
+/** One round of `load`, which gives the seconds that it took and the units that came. */
 export async function measureWorkers(
   pid: number,
-  units: number,
-  load: () => Promise<number>,
+  cores: number,
+  load: () => Promise<{ seconds: number; units: number }>,
 ): Promise<WorkersFigures> {
-  const [before, loopsBefore] = [cpuSeconds(pid), loopSeconds(pid)];
-  const seconds = await load();
+  const [before, loopsBefore, machineBefore] = [cpuSeconds(pid), loopSeconds(pid), machineSeconds()];
+  const { seconds, units } = await load();
   const busiest = Math.max(
     ...Array.from(loopSeconds(pid), ([each, spent]) => spent - (loopsBefore.get(each) ?? 0)),
   );
+  const cpu = cpuSeconds(pid) - before;
+  const others = machineSeconds() - machineBefore - cpu;
   return {
     perSecond: units / seconds,
-    cpuPerUnit: (cpuSeconds(pid) - before) / units,
+    cpuPerUnit: cpu / units,
     busiestPerUnit: busiest / units,
+    busiestShare: busiest / seconds,
+    takenShare: cpu / (cores * seconds - others),
   };
 }
 
@@ -46,4 +54,14 @@ function loopSeconds(pid: number): ReadonlyMap<number, number> {
       parseCpuTicks(readFileSync(`/proc/${each}/task/${each}/stat`, 'utf8')) / TICKS_PER_SECOND,
     ]),
   );
+}
+
+/** CPU time of the whole machine that was not idle (proc(5) stat: all but idle and iowait; guests are in user and nice). */
+function machineSeconds(): number {
+  const [total = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = total
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
 }

@@ -1,39 +1,33 @@
-import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Bench, SectionResult, SectionRun } from '../bench.ts';
 import { type Berth, startBerth } from '../berth.ts';
-import { checkContent, downloadMany } from '../download.ts';
+import { checkContent } from '../download.ts';
 import { createFigure, type Figure } from '../figure.ts';
 import { formatTable } from '../markdown.ts';
 import { type Origin, startOrigin } from '../origin.ts';
 import { addSampleManifest } from '../requests/sample-manifest.ts';
 import { formatSpread, spread } from '../statistics.ts';
 import { type TlsFiles, withTlsFiles } from '../tls-files.ts';
-import type { Blob, Manifest } from '../workspace.ts';
+import type { Blob } from '../workspace.ts';
 import { capacity, measureWorkers, type WorkersFigures } from './measure-workers.ts';
-
-const run = promisify(execFile);
+import { runLoad } from './run-load.ts';
 
 const CORES = 2;
-const REQUESTS = 20_000;
-/** As many as spread over two workers by chance alone: of 128, one seldom has more than 72. */
+/** As many as spread evenly over two workers by chance alone: of 128, one seldom has more than 76. */
 const CONNECTIONS = 128;
-const BLOB_MEBIBYTES = 16;
-const DOWNLOADS = 128;
-const CONCURRENCY = 8;
+const BLOB_MEBIBYTES = 2;
+const ROUND_SECONDS = 6;
 const GIBIBYTE = 1024 ** 3;
-const MIBIBYTE = 1024 ** 2;
-const TIMEOUT_MS = 120_000;
 
 type Case = {
   name: string;
-  unit: string;
+  unit: 'requests/s' | 'GiB/s';
   /** Undefined: plain. */
   tls: TlsFiles | undefined;
-  units: number;
-  load: (berth: Berth) => Promise<number>;
+  /** Whether blobs are kept. */
+  isKept: boolean;
+  url: (berth: Berth) => string;
 };
 
 /** One worker and two, where the CPU is the limit. */
@@ -48,9 +42,28 @@ async function runCases(bench: Bench, files: TlsFiles): Promise<SectionResult> {
   const manifest = addSampleManifest(workspace);
   const origin = await startOrigin(workspace, { manifests: [manifest] });
   const blob = workspace.addBlob(BLOB_MEBIBYTES);
+  const inline = ({ inline }: Berth): string => `${inline}${blob.path}`;
+  const cases: readonly Case[] = [
+    {
+      name: `manifest of ${manifest.bytes} bytes, decision kept`,
+      unit: 'requests/s',
+      tls: undefined,
+      isKept: true,
+      url: (berth) => `${berth.inline}${manifest.byDigest}`,
+    },
+    {
+      name: 'redirect to a data endpoint, a ticket each time',
+      unit: 'requests/s',
+      tls: undefined,
+      isKept: true,
+      url: ({ dedicated }) => `${dedicated}${blob.path}`,
+    },
+    { name: 'warm blob, TLS', unit: 'GiB/s', tls: files, isKept: true, url: inline },
+    { name: 'streamed miss, verified', unit: 'GiB/s', tls: undefined, isKept: false, url: inline },
+  ];
   try {
     const found: FoundCase[] = [];
-    for (const one of casesOf(manifest, blob, files)) found.push(await measureCase(bench, origin, blob, one));
+    for (const one of cases) found.push(await measureCase(bench, origin, blob, one));
     return describe(bench, found);
   } finally {
     await origin.stop();
@@ -58,64 +71,39 @@ async function runCases(bench: Bench, files: TlsFiles): Promise<SectionResult> {
   }
 }
 
-function casesOf(manifest: Manifest & { byDigest: string }, blob: Blob, files: TlsFiles): readonly Case[] {
-  const download = (berth: Berth): Promise<number> =>
-    downloadMany(
-      { url: `${berth.inline}${blob.path}`, firstPos: 0 },
-      { count: DOWNLOADS, concurrency: CONCURRENCY, bytes: blob.bytes },
-    );
-  const units = (DOWNLOADS * BLOB_MEBIBYTES * MIBIBYTE) / GIBIBYTE;
-  return [
-    {
-      name: `manifest of ${manifest.bytes} bytes, decision kept`,
-      unit: 'requests/s',
-      tls: undefined,
-      units: REQUESTS,
-      load: (berth) => ask(berth, manifest.byDigest),
-    },
-    { name: 'warm blob, plain', unit: 'GiB/s', tls: undefined, units, load: download },
-    { name: 'warm blob, TLS', unit: 'GiB/s', tls: files, units, load: download },
-  ];
-}
-
-/** Seconds. */
-async function ask(berth: Berth, path: string): Promise<number> {
-  const { host, port } = new URL(berth.inline);
-  const load = join(import.meta.dirname, '..', 'requests', 'request-load.ts');
-  const { stdout } = await run(
-    process.execPath,
-    [load, ...[host, port, path, 200, CONNECTIONS, REQUESTS].map(String)],
-    { timeout: TIMEOUT_MS },
-  );
-  return Number(stdout);
-}
-
 async function measureCase(
   { workspace, options, say }: Bench,
   origin: Origin,
   blob: Blob,
-  { name, unit, tls, units, load }: Case,
+  { name, unit, tls, isKept, url }: Case,
 ): Promise<FoundCase> {
   const berths: Berth[] = [];
   const figures: [WorkersFigures[], WorkersFigures[]] = [[], []];
+  const load = async (berth: Berth) => {
+    const wanted = { connections: CONNECTIONS, seconds: ROUND_SECONDS };
+    const { seconds, requests, bytes } = await runLoad(url(berth), wanted);
+    return { seconds, units: unit === 'GiB/s' ? bytes / GIBIBYTE : requests };
+  };
   try {
     for (const workers of [1, 2]) {
       const cacheDirectory = join(workspace.directory, workspace.uniqueName('workers-cache'));
       // As an operator may set it who leaves the file as it is.
       process.env['BERTH_WORKERS'] = String(workers);
       berths.push(
-        await startBerth(workspace, origin, { cacheDirectory, ...(tls && { tls }) }).finally(
-          () => delete process.env['BERTH_WORKERS'],
-        ),
+        await startBerth(workspace, origin, {
+          ...(isKept && { cacheDirectory }),
+          ...(tls && { tls }),
+        }).finally(() => delete process.env['BERTH_WORKERS']),
       );
     }
     for (const berth of berths) {
       await checkContent({ url: `${berth.inline}${blob.path}`, firstPos: 0 }, blob);
+      // Until the code is compiled, of each worker.
       await load(berth);
     }
     for (let round = 0; round < options.rounds; round += 1) {
       for (const [at, berth] of berths.entries()) {
-        figures[at as 0 | 1].push(await measureWorkers(berth.pid, units, () => load(berth)));
+        figures[at as 0 | 1].push(await measureWorkers(berth.pid, CORES, () => load(berth)));
       }
     }
   } finally {
@@ -128,7 +116,7 @@ async function measureCase(
 
 type FoundCase = {
   name: string;
-  unit: string;
+  unit: Case['unit'];
   one: readonly WorkersFigures[];
   two: readonly WorkersFigures[];
 };
@@ -168,26 +156,44 @@ function figuresOf({ name, unit, one, two }: FoundCase): {
 
 function describe({ options }: Bench, found: readonly FoundCase[]): SectionResult {
   const all = found.map((one) => ({ ...one, ...figuresOf(one) }));
-  const rows = all.map(({ name, unit, alone, beside, cpu }) => {
+  const rows = all.map(({ name, unit, one, two, alone, beside, cpu }) => {
     const digits = unit === 'GiB/s' ? 2 : 0;
+    const share = (rounds: readonly WorkersFigures[], value: (round: WorkersFigures) => number): string =>
+      formatSpread(spread(rounds.map(value)));
     return [
       `${name}, ${unit}`,
       ...alone.map((figure) => format(figure, digits)),
       ...alone.flatMap(({ ratio }) => (ratio === undefined ? [] : [format(ratio)])),
-      ...beside.map((figure) => format(figure, digits)),
       ...cpu.flatMap(({ ratio }) => (ratio === undefined ? [] : [format(ratio)])),
+      share(one, ({ cpuPerUnit, busiestPerUnit }) => cpuPerUnit / busiestPerUnit),
+      share(one, ({ busiestShare }) => busiestShare),
+      share(two, ({ takenShare }) => takenShare),
+      ...beside.map((figure) => format(figure, digits)),
     ];
   });
   return {
     figures: all.flatMap(({ alone, beside, cpu }) => [...alone, ...beside, ...cpu]),
-    markdown: `\`workers: 1\` and \`workers: 2\`, ${options.rounds} rounds, both in each: ${REQUESTS} requests over ${CONNECTIONS} kept connections, or ${DOWNLOADS} downloads of ${BLOB_MEBIBYTES} MiB, ${CONCURRENCY} at a time. The load
-generator shares the ${CORES} cores, so what is measured beside it says how much is left for Berth, not what Berth can do. *Alone* is therefore counted by CPU: what ${CORES} cores would come to that had
-nothing else to do, which is as much as the busiest event loop can do in a second (an uneven spread of connections counts against it), and no more than all of its processes can do on ${CORES} cores
-(what workers and primary say to each other counts, too). One process reads blobs on threads beside its event loop, so with blobs it is at
-work on both cores already, and a second worker can add only what is left of them.
+    markdown: `\`workers: 1\` and \`workers: 2\`, ${options.rounds} rounds of ${ROUND_SECONDS} s, both in each, ${CONNECTIONS} kept connections of wrk; blobs of ${BLOB_MEBIBYTES} MiB. The load generator and the origin share the ${CORES}
+cores, so what came beside them says what they left to Berth, not what Berth can do. *Alone* is therefore counted by CPU, from \`/proc\`: what ${CORES} cores would come to that had nothing else to do. That is
+no more than the busiest event loop can do in a second (1 ÷ its CPU seconds per unit of all: an uneven spread of connections counts against it), and no more than all of Berth's processes
+can do on ${CORES} cores (${CORES} ÷ all their CPU seconds per unit: what they say to each other counts, and what they cost each other in caches).
+
+That holds where Berth was the limit. *Loop busy* is the share of the time that the one event loop was at work; *taken* is what Berth with two workers took of the CPU time that everything else on the
+machine left to it. *Cores of one* is how many cores one worker's process takes with all of its threads while its event loop is busy: ${CORES} divided by it is the most that a second worker can make of ${CORES} cores.
 
 ${formatTable(
-  ['', 'alone, 1', 'alone, 2', '2 × 1', 'beside the load, 1', 'beside the load, 2', 'CPU per unit, 2 × 1'],
+  [
+    '',
+    'alone, 1',
+    'alone, 2',
+    '2 × 1',
+    'CPU per unit, 2 × 1',
+    'cores of one',
+    'loop busy, 1',
+    'taken, 2',
+    'beside the load, 1',
+    'beside the load, 2',
+  ],
   rows,
 )}`,
   };

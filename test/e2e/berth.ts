@@ -28,7 +28,8 @@ export type Berth = {
 
 /** What `berth` runs. */
 export const BERTH_MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const START_TIMEOUT_MS = 30_000;
+/** Milliseconds to be ready in; an end before that is noticed at once, so that it may be many times what a busy machine needs. */
+const START_TIMEOUT_MS = 120_000;
 /** TCP port of the main Berth's console, on loopback. */
 export const CONSOLE_PORT = 9475;
 /** What a Berth of the run is given; its files are in the folder that it is started in. */
