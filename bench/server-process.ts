@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Starting Node with everything that Berth imports takes under a second; ten leave room for a busy machine. */
-const START_TIMEOUT_MS = 10_000;
+/** Starting Node with everything that Berth imports takes under a second; the rest is room for a busy machine. */
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 const POLL_INTERVAL_MS = 25;
 const LOG_TAIL_CHARACTERS = 2_000;
