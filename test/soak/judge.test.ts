@@ -1,6 +1,6 @@
 import t from 'tap';
 import { createReport } from '../e2e/report.ts';
-import { isSettled, judge } from './judge.ts';
+import { isSettled, judge, memoryRise } from './judge.ts';
 import { FAULT_KINDS } from './link.ts';
 import { formatReport } from './report-markdown.ts';
 import type { SoakOutcome } from './soak.ts';
@@ -27,7 +27,11 @@ function quiet(after: Partial<Held> = {}, diskBytes = 61 * MIB): SoakOutcome['qu
 }
 
 function rising(mib: number): SoakOutcome['lasting'] {
-  const samples = [0, 1, 2, 3, 4].map((at) => ({ ...HELD, at, rssBytes: (200 + at * mib) * MIB }));
+  const samples = [0, 1, 2, 3, 4].map((at) => ({
+    ...HELD,
+    at: at * 150_000,
+    rssBytes: (200 + at * mib) * MIB,
+  }));
   return [{ name: 'berth 1', samples }];
 }
 
@@ -102,6 +106,18 @@ t.test('the report has what was counted, and no counter that is 0', async (t) =>
   t.notMatch(text, /kept/);
   t.match(text, /\| redis \|( 1 \|){9}/);
   t.match(formatReport(settings, GOOD, ['memory: 3']), /\*\*failed\*\*: memory: 3/);
+});
+
+t.test('garbage that waits for its collection is no rise of memory, in a short run either', async (t) => {
+  // Four minutes of a saw: every half minute its garbage is collected, the later the more of it.
+  const samples = Array.from({ length: 120 }, (_, index) => ({
+    ...HELD,
+    at: index * 2000,
+    rssBytes: (200 + (index % 15) * (1 + index / 10)) * MIB,
+  }));
+  t.ok(memoryRise(samples) < MIB);
+  const leak = samples.map((held, index) => ({ ...held, rssBytes: held.rssBytes + index * 2 * MIB }));
+  t.ok(memoryRise(leak) > 20 * MIB, 'and a leak still is');
 });
 
 t.test('what is settled is what the end allows', async (t) => {

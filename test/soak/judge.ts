@@ -87,13 +87,17 @@ function handlesCase(quiet: readonly Quiet[]): string {
     .join(', ');
 }
 
-/** Stretches of time whose lowest samples are looked at: half a minute or more, in which garbage is collected. */
+/** Stretches of time whose lowest samples are looked at. */
 const STRETCHES = 20;
+/** Milliseconds of each at least, in which garbage is collected: a short run has fewer of them, not shorter ones. One of three minutes has too few for a trend. */
+const STRETCH_AT_LEAST_MS = 30_000;
 
 /** Of the floor, by the line of least squares, over the second half of the time. */
 export function memoryRise(samples: readonly Held[]): number {
   const rss = samples.map(({ at, rssBytes }) => ({ at, value: rssBytes }));
-  return riseOf(secondHalf(floorOf(rss, STRETCHES)));
+  const lengthMs = (rss.at(-1)?.at ?? 0) - (rss[0]?.at ?? 0);
+  const stretches = Math.min(STRETCHES, Math.max(1, Math.floor(lengthMs / STRETCH_AT_LEAST_MS)));
+  return riseOf(secondHalf(floorOf(rss, stretches)));
 }
 
 function memoryCase({ lasting, quiet }: SoakOutcome): string {

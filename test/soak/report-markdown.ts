@@ -54,7 +54,7 @@ export function formatReport(
     '### What a replica holds',
     '',
     ...heldTable(outcome),
-    `Floor of resident memory (the lowest of each twentieth of the run) over the second half, by the line of least squares: ${outcome.lasting.map(({ name, samples }) => `${name} ${inMib(memoryRise(samples))}`).join(', ')} (at most ${inMib(MOST_RISE_BYTES)}); from before to after at most ${inMib(MOST_GROWTH_BYTES)}, descriptors at most ${MOST_MORE_DESCRIPTORS} more.`,
+    `Floor of resident memory (the lowest of each twentieth of the run, of 30 s at least) over the second half, by the line of least squares: ${outcome.lasting.map(({ name, samples }) => `${name} ${inMib(memoryRise(samples))}`).join(', ')} (at most ${inMib(MOST_RISE_BYTES)}); from before to after at most ${inMib(MOST_GROWTH_BYTES)}, descriptors at most ${MOST_MORE_DESCRIPTORS} more.`,
     '',
     '### What clients did not notice',
     '',
