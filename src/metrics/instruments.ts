@@ -1,5 +1,11 @@
 import * as prom from 'prom-client';
-import { type MetricSnapshot, type MetricsSnapshot, type OtherProcesses, sumMetric } from './sum-metrics.ts';
+import {
+  createGrowth,
+  type MetricSnapshot,
+  type MetricsSnapshot,
+  type OtherProcesses,
+  sumMetric,
+} from './sum-metrics.ts';
 
 /** For each label the values it may take. */
 export type LabelSets = Readonly<Record<string, readonly string[]>>;
@@ -101,6 +107,7 @@ export function createInstruments(
   prom.collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const descriptions: Description[] = [];
+  const growth = createGrowth();
 
   const snapshot = (): Promise<MetricsSnapshot> =>
     registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;
@@ -119,7 +126,7 @@ export function createInstruments(
     const [own, theirs] = await Promise.all([snapshot(), others === undefined ? [] : others.gather()]);
     for (const metric of own) {
       // The registry renames counters for OpenMetrics, and then takes the name of what it is given.
-      const sum: object = { ...sumMetric(metric, theirs), get: () => Promise.resolve(sum) };
+      const sum: object = { ...growth(sumMetric(metric, theirs)), get: () => Promise.resolve(sum) };
       copies.registerMetric(sum as prom.Metric);
     }
     return { contentType: copies.contentType, text: await copies.metrics() };

@@ -32,7 +32,7 @@ export function sumMetric(own: MetricSnapshot, others: readonly MetricsSnapshot[
   const theirs = others.flatMap((snapshot) => snapshot.filter(({ name }) => name === own.name));
   for (const { values } of [own, ...theirs]) {
     for (const value of values) {
-      const key = JSON.stringify([value.metricName, Object.entries(value.labels).toSorted(byName)]);
+      const key = seriesOf(own.name, value);
       const group = groups.get(key);
       if (group === undefined) groups.set(key, [value]);
       else group.push(value);
@@ -49,7 +49,7 @@ export function sumMetric(own: MetricSnapshot, others: readonly MetricsSnapshot[
 
 /** What processes that have ended had counted: their gauges end with them, their counts do not. */
 export function keepCounts(kept: MetricsSnapshot, ended: MetricsSnapshot): MetricsSnapshot {
-  const counts = ended.filter(({ type }) => type === 'counter' || type === 'histogram');
+  const counts = ended.filter(isCount);
   const known = new Set(kept.map(({ name }) => name));
   return [
     ...kept.map((metric) => sumMetric(metric, [counts])),
@@ -62,6 +62,30 @@ const LAGS = /^nodejs_eventloop_lag_(?!min)/;
 
 function aggregatorOf({ name, aggregator = 'sum' }: MetricSnapshot): string {
   return LAGS.test(name) ? 'max' : aggregator;
+}
+
+/**
+ * Counts as they are shown, which never shrink: whose counts are added to whose changes with each process that ends, and with it the
+ * last bit of a sum of seconds. Prometheus takes the least decrease for a restart, and counts all of it once more.
+ */
+export function createGrowth(): (sum: MetricSnapshot) => MetricSnapshot {
+  const shown = new Map<string, number>();
+  return (sum) => {
+    if (!isCount(sum)) return sum;
+    const values = sum.values.map((one) => {
+      const key = seriesOf(sum.name, one);
+      const value = Math.max(one.value, shown.get(key) ?? 0);
+      shown.set(key, value);
+      return value === one.value ? one : { ...one, value };
+    });
+    return { ...sum, values };
+  };
+}
+
+const isCount = ({ type }: MetricSnapshot): boolean => type === 'counter' || type === 'histogram';
+
+function seriesOf(name: string, { metricName = name, labels }: MetricValue): string {
+  return JSON.stringify([metricName, Object.entries(labels).toSorted(byName)]);
 }
 
 const first = (values: readonly number[]): number => values[0] ?? 0;

@@ -85,6 +85,7 @@ export function createCrew(deps: CrewDeps): Crew {
   let departed: MetricsSnapshot = [];
   let isStopping = false;
   let gathering: Promise<readonly MetricsSnapshot[]> | undefined;
+  let gatheringNext: Promise<readonly MetricsSnapshot[]> | undefined;
 
   const all = (): Worker[] => [...workers.values()];
   const forgetMetric = deps.metrics.workers.collect(() => {
@@ -217,11 +218,20 @@ export function createCrew(deps: CrewDeps): Crew {
     return [departed, ...all().map(({ counted }) => counted)];
   }
 
+  /** Whoever asks is told of all that was counted before: not by what is being gathered already, but by the next, with all others. */
   function gather(): Promise<readonly MetricsSnapshot[]> {
-    gathering ??= gatherNow().finally(() => {
-      gathering = undefined;
+    if (gathering === undefined) {
+      gathering = gatherNow().finally(() => {
+        gathering = undefined;
+      });
+      return gathering;
+    }
+    const running = gathering;
+    gatheringNext ??= running.then(() => {
+      gatheringNext = undefined;
+      return gather();
     });
-    return gathering;
+    return gatheringNext;
   }
 
   const stopLooking = (deps.repeat ?? repeatByTimer)(look, LOOK_MS);

@@ -41,6 +41,8 @@ export type WorkersScene = {
   sendToEach(path: string, options?: SendOptions): Promise<ReadonlyMap<number, Answer>>;
   /** Sum of a metric's series with these labels. */
   metric(name: string, labels?: string): Promise<number>;
+  /** All of `/metrics`. */
+  scrape(): Promise<string>;
   ready(): Promise<number>;
   rewrite(change: (config: Record<string, unknown>) => void): void;
 };
@@ -195,6 +197,7 @@ export async function openWorkers(
         .filter((line) => line.includes(labels))
         .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
     },
+    scrape,
     ready: async () => (await sendOnce(metricsPort, 'localhost', '/readyz', {})).status,
     rewrite(change) {
       change(config);

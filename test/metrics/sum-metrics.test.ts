@@ -1,6 +1,6 @@
 import t from 'tap';
 import { createMetrics } from '../../src/metrics/metrics.ts';
-import { keepCounts, type MetricsSnapshot, sumMetric } from '../../src/metrics/sum-metrics.ts';
+import { createGrowth, keepCounts, type MetricsSnapshot, sumMetric } from '../../src/metrics/sum-metrics.ts';
 
 const gauge = (aggregator: string, value: number) =>
   ({ name: 'g', help: '', type: 'gauge', aggregator, values: [{ value, labels: {} }] }) as const;
@@ -34,6 +34,20 @@ t.test('of event loops the one that is latest is shown', async (t) => {
     const other = { ...one, values: [{ value: 0.9, labels: {} }] };
     t.match(sumMetric(one, [[other]]).values, [{ value: expected }], name);
   }
+});
+
+t.test('a count that is shown does not shrink by the last bit when another adds it up', async (t) => {
+  const seconds = (...parts: number[]) =>
+    parts.map((value) => [{ name: 's_total', help: '', type: 'counter', values: [{ value, labels: {} }] }]);
+  const gathered = [seconds(0.1, 0.2), seconds(0.2, 0.1), seconds(0.2, 0.1, 1)];
+  const growth = createGrowth();
+  const [own] = seconds(0.3)[0] ?? [];
+  if (own === undefined) throw new Error('there is one');
+  const shown = gathered.map((others) => growth(sumMetric(own, others)).values[0]?.value ?? 0);
+  t.ok(0.3 + 0.1 + 0.2 > 0.3 + 0.2 + 0.1, 'which it would');
+  t.same(shown, [0.3 + 0.1 + 0.2, 0.3 + 0.1 + 0.2, 0.3 + 0.2 + 0.1 + 1]);
+  t.equal(growth(gauge('sum', 3)).values[0]?.value, 3);
+  t.equal(growth(gauge('sum', 2)).values[0]?.value, 2, 'a gauge may');
 });
 
 t.test('what a process had counted stays when it is gone; what it showed does not', async (t) => {
