@@ -36,7 +36,7 @@ export async function judge(outcome: SoakOutcome, report: Report): Promise<void>
   await report.check('soak: no failure of its own', async () => {
     none(outcome.faultsOfItsOwn, 'lines');
     none(outcome.disturbanceFailures, 'commands that failed');
-    return 'no 500, nothing uncaught, every command did what it was to do';
+    return 'no 500 of its own, nothing uncaught, every command did what it was to do';
   });
   await report.check('soak: every fault has happened', async () => {
     const kinds = new Map<string, number>();

@@ -85,7 +85,7 @@ What must hold:
 - not one wrong byte, in whatever answer; no answer is announced as whole and is not;
 - with the retries of ordinary clients everybody is done once the faults pause;
 - \`/readyz\` is 200 and \`berth_stuck\` 0 all the time, faults or not;
-- no 500, nothing uncaught, no command fails;
+- no 500 of its own, no bytes called wrong that are right, nothing uncaught, no command fails;
 - in the end, without clients: no buffer lent, no fill, request, upload or connection left, no partial blob, nothing on disk but blobs; handles and memory are what they were.
 `;
 
