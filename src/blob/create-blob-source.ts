@@ -9,8 +9,6 @@ import type { RenewedSource, RenewSource } from './renew-source.ts';
 
 export type BlobSourceDeps = TransferDeps & {
   readonly upstream: Pick<UpstreamRegistry, 'storage' | 'checkLocation' | 'origin'>;
-  /** Unix milliseconds. */
-  readonly now: () => number;
 };
 
 /** Milliseconds in which what one request has renewed is fresh enough for its others. */
@@ -42,12 +40,12 @@ export function createBlobSource(
       facts: { ...from, renewal: renew?.facts },
       async renew(signal, hasFailed = false) {
         // Of one transfer's requests each may still have the first.
-        if (latest.source !== source && deps.now() - latest.madeAt < FRESH_MS) return latest.source;
+        if (latest.source !== source && performance.now() - latest.madeAt < FRESH_MS) return latest.source;
         const renewed = await renew?.(signal, hasFailed ? source.origin : undefined);
         return renewed && make(renewed);
       },
     };
-    latest = { source, madeAt: deps.now() };
+    latest = { source, madeAt: performance.now() };
     return source;
   }
 

@@ -57,7 +57,13 @@ export function createBlobResponder(deps: {
   resumeLimits?: Partial<ResumeLimits> | undefined;
 }): BlobResponder {
   const { metrics, lengths, pool } = deps;
-  const resume = { metrics, now: Date.now, random: Math.random, limits: deps.resumeLimits };
+  const resume = {
+    metrics,
+    now: Date.now,
+    steady: () => performance.now(),
+    random: Math.random,
+    limits: deps.resumeLimits,
+  };
   const opener = createBlobOpener(deps.places ?? {}, { pool, resume });
   const answers = createBlobAnswers({ opener, lengths, pool });
   const sent = {

@@ -7,8 +7,10 @@ import { createResumePolicy, type ResumeLimits, type ResumeReason, resumeReason 
 
 export type ResumeDeps = {
   readonly metrics: Pick<Metrics, 'blobResumes' | 'upstreamFailures'>;
-  /** Unix milliseconds. */
+  /** Unix milliseconds: a link says by them when it ends. */
   readonly now: () => number;
+  /** Milliseconds of a clock that is never set, by which patience is measured; left out: `now`. */
+  readonly steady?: (() => number) | undefined;
   /** From 0 up to 1. */
   readonly random: () => number;
   /** Replaces limits, for tests that have no patience. */
@@ -39,7 +41,7 @@ export const EXPIRY_MARGIN_MS = 2_000;
 
 export function createResumeSource(source: BlobSource, deps: ResumeDeps, limits: ResumeLimits): ResumeSource {
   const inForce = { ...limits, ...deps.limits };
-  const policy = createResumePolicy({ ...deps, limits: inForce });
+  const policy = createResumePolicy({ now: deps.steady ?? deps.now, random: deps.random, limits: inForce });
   let current = source;
   let isWithoutCredentials = false;
 

@@ -170,3 +170,47 @@ t.test('a signal that aborts ends the tries before the header section', async (t
   await t.rejects(opening, reason);
   t.equal(source.requests.length, 1);
 });
+
+t.test('a clock that is set amid the tries neither ends them nor makes them last', async (t) => {
+  const HOUR = 3_600_000;
+  for (const step of [HOUR, -HOUR]) {
+    const pool = createBufferPool(0);
+    let wall = 100 * HOUR;
+    let steady = 0;
+    const fault = () => {
+      wall += step;
+      steady += 1000;
+      return { cutAfter: 1000 };
+    };
+    const source = createMemorySource(blob, { pool, chunkBytes: 500, fault });
+    const limits = { baseDelayMs: 0, maxDelayMs: 0, triesInAll: 1000, triesWithoutProgress: 1000 };
+    const clocks = { now: () => wall, steady: () => steady };
+    const opened = await openBlob(
+      { source, range: undefined, knownLength: undefined, signal: new AbortController().signal },
+      { ...deps(limits), ...clocks },
+    );
+    if (opened.kind !== 'content') throw new Error('no content');
+    const { bytes, failure } = await readAll(opened, pool, { pauseEvery: 100, leavesAfter: undefined });
+    t.equal(failure, undefined, `${step}`);
+    t.ok(bytes.equals(blob));
+  }
+});
+
+t.test('patience is measured by the steady clock', async (t) => {
+  const pool = createBufferPool(0);
+  let steady = 0;
+  const fault = ({ index }: { index: number }) => {
+    if (index > 0) steady += 50_000;
+    return { cutAfter: index === 0 ? 1000 : 0 };
+  };
+  const source = createMemorySource(blob, { pool, chunkBytes: 500, fault });
+  const opened = await openBlob(
+    { source, range: undefined, knownLength: undefined, signal: new AbortController().signal },
+    { ...deps({ baseDelayMs: 0, maxDelayMs: 0 }), steady: () => steady },
+  );
+  if (opened.kind !== 'content') throw new Error('no content');
+  const { failure } = await readAll(opened, pool, { pauseEvery: 100, leavesAfter: undefined });
+  t.equal(failure?.kind, 'connection_terminated');
+  // Two minutes since the first failure are over with the third try.
+  t.equal(source.requests.length, 4);
+});

@@ -41,8 +41,10 @@ export type FillDeps = {
   >;
   readonly limits: FillLimits;
   readonly log: FillLog;
-  /** Milliseconds. */
+  /** Milliseconds of a clock that is never set. */
   readonly now: () => number;
+  /** Unix milliseconds: a link says by them when it ends. */
+  readonly unixNow: () => number;
   /** From 0 up to 1: spreads what would be asked again at the same moment. */
   readonly random: () => number;
   /** Replaces limits of patience with each host, for tests that have none. */

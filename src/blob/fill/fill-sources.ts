@@ -76,10 +76,10 @@ const RENEWAL_MARGIN_MS = 10_000;
 /** @param ready a source may be there that was not before */
 export function createFillSources(
   digest: Digest,
-  deps: Pick<FillDeps, 'quarantine' | 'now' | 'random' | 'setTimer' | 'resumeLimits'>,
+  deps: Pick<FillDeps, 'quarantine' | 'now' | 'unixNow' | 'random' | 'setTimer' | 'resumeLimits'>,
   ready: () => void,
 ): FillSources {
-  const { quarantine, now } = deps;
+  const { quarantine, unixNow } = deps;
   const limits = { ...BODY_RESUME_LIMITS, ...deps.resumeLimits };
   let entries: FillSource[] = [];
   let lastFailure: UpstreamFailure | undefined;
@@ -106,11 +106,11 @@ export function createFillSources(
     originsOf(entry).some((origin) => quarantine.isLiar(digest, origin));
   const isAtGoneHost = (entry: FillSource): boolean => originsOf(entry).some(hosts.isGone);
   const isOver = ({ source, canRenew }: FillSource): boolean =>
-    canRenew && source.expiresAt !== undefined && source.expiresAt <= now();
+    canRenew && source.expiresAt !== undefined && source.expiresAt <= unixNow();
 
   function take(source: BlobSource): void {
     const { expiresAt } = source;
-    const renewAt = expiresAt && expiresAt - Math.min(RENEWAL_MARGIN_MS, (expiresAt - now()) / 2);
+    const renewAt = expiresAt && expiresAt - Math.min(RENEWAL_MARGIN_MS, (expiresAt - unixNow()) / 2);
     entries = [
       ...entries.filter(({ isUsable, canRenew }) => isUsable || canRenew),
       {
@@ -124,7 +124,7 @@ export function createFillSources(
     ].slice(-MAX_SOURCES);
   }
 
-  const isDue = ({ renewAt }: FillSource): boolean => renewAt !== undefined && renewAt <= now();
+  const isDue = ({ renewAt }: FillSource): boolean => renewAt !== undefined && renewAt <= unixNow();
 
   return {
     add(source) {

@@ -58,8 +58,10 @@ export type FillsDeps = {
   readonly limits?: Partial<FillLimits>;
   /** Shared with other fills; left out: their own. */
   readonly budget?: FillBudget;
-  /** Milliseconds. */
+  /** Milliseconds of a clock that is never set. */
   readonly now?: () => number;
+  /** Unix milliseconds; left out: `now`, where that is given. */
+  readonly unixNow?: () => number;
   readonly random?: () => number;
   readonly resumeLimits?: FillDeps['resumeLimits'];
   readonly setTimer?: FillDeps['setTimer'];
@@ -79,12 +81,13 @@ const QUARANTINE_RETRY_SECONDS = 60;
 export function createFills(options: FillsDeps): Fills {
   const { metrics, pool, memoryReads } = options;
   const { openFile = (path) => openSpoolFile(path, memoryReads) } = options;
-  const { now = Date.now, random = Math.random, setTimer = startTimer } = options;
+  const { now = () => performance.now(), unixNow = options.now ?? Date.now } = options;
+  const { random = Math.random, setTimer = startTimer } = options;
   const limits = { ...FILL_LIMITS, ...options.limits };
   const quarantine = createQuarantine(now);
   const fills = new Map<Digest, Fill>();
   const budget = options.budget ?? createFillBudget(limits);
-  const deps: FillDeps = { ...options, limits, now, random, setTimer, quarantine, budget };
+  const deps: FillDeps = { ...options, limits, now, unixNow, random, setTimer, quarantine, budget };
   let isClosing = false;
 
   function start(digest: Digest): Fill {

@@ -25,7 +25,7 @@ export async function findSpool(
     readonly statedLength: number | undefined;
     readonly signal: AbortSignal;
   },
-  deps: Pick<FillDeps, 'store' | 'scope' | 'metrics' | 'now' | 'random' | 'resumeLimits'>,
+  deps: Pick<FillDeps, 'store' | 'scope' | 'metrics' | 'now' | 'unixNow' | 'random' | 'resumeLimits'>,
   reserve: (bytes: number) => boolean,
 ): Promise<FoundSpool | undefined> {
   const { digest, sources, statedLength, signal } = blob;
@@ -41,16 +41,18 @@ export async function findSpool(
 async function askEach(
   sources: readonly BlobSource[],
   signal: AbortSignal,
-  { resumeLimits, ...deps }: Pick<FillDeps, 'metrics' | 'now' | 'random' | 'resumeLimits'>,
+  deps: Pick<FillDeps, 'metrics' | 'now' | 'unixNow' | 'random' | 'resumeLimits'>,
 ): Promise<number> {
+  const { metrics, random, unixNow: now, now: steady, resumeLimits: limits } = deps;
+  const resume = { metrics, random, now, steady, limits };
   let failure = new UpstreamFailure('destination_unavailable', 'storage', 'the blob has no source');
   // By index: tickets that come meanwhile count, too.
   for (let index = 0; index < sources.length; index += 1) {
     try {
-      return await askLength(sources[index] as BlobSource, signal, { ...deps, limits: resumeLimits });
+      return await askLength(sources[index] as BlobSource, signal, resume);
     } catch (error) {
       if (signal.aborted || !(error instanceof UpstreamFailure)) throw error;
-      countFailure(deps.metrics, error);
+      countFailure(metrics, error);
       failure = error;
     }
   }

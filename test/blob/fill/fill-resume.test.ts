@@ -308,3 +308,20 @@ t.test('an ETag that changes is a failure once; then the digest alone decides', 
   await nothingLeft(scene);
   t.match(await scene.metrics.text(), /berth_blob_resumes_total\{reason="changed"\} 1/);
 });
+
+t.test('a clock that is set amid the tries of a fill changes nothing of them', async (t) => {
+  for (const step of [3_600_000, -3_600_000]) {
+    let wall = 1_800_000_000_000;
+    const scene = await openFillScene(t, { unixNow: () => wall, limits: { maxWidth: 1 } });
+    const source = scene.source(content, {
+      fault({ index }) {
+        wall += step;
+        return index % 2 === 0 ? { cutAfter: 100 } : undefined;
+      },
+    });
+    const reading = await readWhole(scene, source);
+    t.strictSame(await reading.ended, { kind: 'end', matches: true });
+    t.ok(reading.bytes().equals(content.bytes));
+    await nothingLeft(scene);
+  }
+});

@@ -211,7 +211,6 @@ function sourceAt(
         checkLocation: () => ({ kind: 'allowed', target, sameOrigin: false }) as never,
       },
       startTimeoutMs: 5000,
-      now: Date.now,
     },
   );
 }
