@@ -4,6 +4,8 @@ import { type ObjectStore, ObjectStoreError, UnreadableContentError } from './ob
 export type GuardedStore = ObjectStore & {
   /** It failed a moment ago, and is not to be asked now. */
   readonly isAway: boolean;
+  /** A body that it gave has failed. */
+  report(error: ObjectStoreError): void;
 };
 
 type GuardDeps = {
@@ -47,20 +49,23 @@ export function guardStore(store: ObjectStore, { metrics, log, now }: GuardDeps)
       // Whoever asked has left, or has nothing to give: that says nothing of the store.
       if (signal.aborted || error instanceof UnreadableContentError) throw error;
       metrics.objectStoreOperations.inc({ operation, result: 'failed' });
-      // Of all that were under way when it failed only the first counts.
-      if (!isAway()) {
-        awayUntil = now() + awayMs;
-        awayMs = Math.min(LONGEST_AWAY_MS, awayMs * 2);
-      }
-      const reason = error instanceof ObjectStoreError ? error.message : `${store.origin}: unknown error`;
-      if (!isSaid)
-        log.warn(
-          { store: store.origin, reason },
-          'the shared blob store fails: this instance works without it',
-        );
-      isSaid = true;
+      failed(error instanceof ObjectStoreError ? error.message : `${store.origin}: unknown error`);
       throw error;
     }
+  }
+
+  function failed(reason: string): void {
+    // Of all that were under way when it failed only the first counts.
+    if (!isAway()) {
+      awayUntil = now() + awayMs;
+      awayMs = Math.min(LONGEST_AWAY_MS, awayMs * 2);
+    }
+    if (!isSaid)
+      log.warn(
+        { store: store.origin, reason },
+        'the shared blob store fails: this instance works without it',
+      );
+    isSaid = true;
   }
 
   return {
@@ -68,6 +73,7 @@ export function guardStore(store: ObjectStore, { metrics, log, now }: GuardDeps)
     get isAway() {
       return isAway();
     },
+    report: ({ message }) => failed(message),
     get: (name, range, signal) =>
       run(
         'get',

@@ -1,10 +1,14 @@
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import type { SharedContent } from '../../../src/blob/shared/serve-content.ts';
 import { createSharedFill, type SharedFill } from '../../../src/blob/shared/shared-fill.ts';
 import { sharedNames } from '../../../src/blob/shared/shared-names.ts';
+import type { SharedSearchLimits } from '../../../src/blob/shared/shared-search.ts';
 import type { PartialBlob } from '../../../src/cache/blob-store.ts';
 import { createMemoryStore } from '../../../src/cache/objects/create-memory-store.ts';
 import { guardStore } from '../../../src/cache/objects/guard-store.ts';
+import type { ObjectStore } from '../../../src/cache/objects/object-store.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { createProcessState } from '../../../src/state/create-process-state.ts';
 import type { SharedState } from '../../../src/state/shared-state.ts';
@@ -13,6 +17,7 @@ import { generateTicketKeys } from '../../../src/ticket/ticket-keys.ts';
 import { contentOf } from '../../support/contract/blob-store.ts';
 import { contentOfBytes } from '../../support/contract/object-store.ts';
 import { pseudoRandomBytes } from '../../support/image.ts';
+import { until } from '../../support/until.ts';
 
 const PIECE = 1000;
 const { bytes, digest } = contentOf(pseudoRandomBytes('shared fill', 4 * PIECE + 10));
@@ -21,22 +26,49 @@ const never = new AbortController().signal;
 const events = { published: () => undefined, wrong: () => undefined };
 const whole = { firstPos: 0, lastPos: PIECE - 1 };
 
+/** Bodies of the store as they are, or not. */
+type Tamper = { body?: (body: Readable) => Readable };
+
 /** Replicas with one state and one store; `clock.ahead` makes their clocks go forward. */
-function openReplicas(t: Test, state: SharedState = { ...createProcessState(), kind: 'redis' }) {
+function openReplicas(
+  t: Test,
+  state: SharedState = { ...createProcessState(), kind: 'redis' },
+  limits: Partial<SharedSearchLimits> = {},
+) {
   const metrics = createMetrics();
   const clock = { ahead: 0 };
   const now = (): number => performance.now() + clock.ahead;
   const log = { info: () => undefined, warn: () => undefined };
   const memory = createMemoryStore();
-  const objects = guardStore(memory, { metrics, log, now });
+  const tamper: Tamper = {};
+  const get: ObjectStore['get'] = async (name, range, signal) => {
+    const part = await memory.get(name, range, signal);
+    return part && { ...part, body: tamper.body?.(part.body) ?? part.body };
+  };
+  const objects = guardStore({ ...memory, get }, { metrics, log, now });
   const keys = generateTicketKeys();
   const seal = createStateSeal(() => keys);
   const open = (): SharedFill => {
-    const fill = createSharedFill({ objects, state, seal, metrics, names, pieceBytes: PIECE, now });
+    const fill = createSharedFill({ objects, state, seal, metrics, names, pieceBytes: PIECE, now, limits });
     t.teardown(() => fill.close());
     return fill;
   };
-  return { open, objects, memory, metrics, clock, state };
+  const reads = (result: 'ok' | 'absent') =>
+    metrics.objectStoreOperations.value({ operation: 'get', result });
+  return { open, objects, memory, metrics, clock, state, tamper, reads };
+}
+
+/** Time passes until somebody who waits has enough of it. */
+async function givenUp(waiting: Promise<SharedContent>, clock: { ahead: number }): Promise<SharedContent> {
+  let isOver = false;
+  const ended = waiting.finally(() => {
+    isOver = true;
+  });
+  await until(() => {
+    clock.ahead += 6_000;
+    return isOver;
+  }, 'it waits no longer');
+  return ended;
 }
 
 function partialOf(content: Buffer): PartialBlob {
@@ -101,24 +133,101 @@ t.test('an owner that brings nothing: after a while everybody for himself', asyn
   const [owner, follower] = [open(), open()];
   await owner.find(whole, never);
   owner.watch(partialOf(bytes), events);
-  const waiting = follower.find(whole, never);
-  clock.ahead = 6_000;
-  t.same(await waiting, { kind: 'own' });
+  t.same(await givenUp(follower.find(whole, never), clock), { kind: 'own' });
   t.equal(await follower.mayUpload(), false, 'the lease is still the other one’s');
 });
 
 t.test('a piece that is not what was noted is not taken', async (t) => {
-  const { open, memory, clock } = openReplicas(t);
+  const { open, clock, tamper, reads } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  tamper.body = (body) => {
+    body.destroy();
+    return Readable.from([Buffer.alloc(PIECE)]);
+  };
+  await owner.find(whole, never);
+  const partial = owner.watch(partialOf(bytes), events);
+  const waiting = follower.find(whole, never);
+  await partial.complete(0);
+  await until(async () => (await reads('ok')) > 0, 'it has read the piece');
+  t.same(await givenUp(waiting, clock), { kind: 'own' });
+});
+
+t.test('a piece that a former owner has left is replaced', async (t) => {
+  const { open, memory } = openReplicas(t);
   const [owner, follower] = [open(), open()];
   await memory.put(names.piece(0), contentOfBytes(Buffer.alloc(PIECE)), never);
   await owner.find(whole, never);
   const partial = owner.watch(partialOf(bytes), events);
   const waiting = follower.find(whole, never);
   await partial.complete(0);
-  setTimeout(() => {
-    clock.ahead = 20_000;
-  }, 300);
+  const found = await waiting;
+  if (found.kind !== 'content') throw new Error('it was there');
+  t.ok((await buffer(found.body)).equals(bytes.subarray(0, PIECE)));
+});
+
+t.test('a piece whose body does not end is fetched, and the store left alone', async (t) => {
+  const { open, tamper, objects } = openReplicas(t, undefined, { firstByteMs: 500 });
+  const [owner, follower] = [open(), open()];
+  tamper.body = (body) => {
+    body.destroy();
+    return new Readable({ read: () => undefined });
+  };
+  await owner.find(whole, never);
+  const partial = owner.watch(partialOf(bytes), events);
+  const waiting = follower.find(whole, never);
+  await partial.complete(0);
   t.same(await waiting, { kind: 'own' });
+  t.equal(objects.isAway, true);
+});
+
+t.test('who leaves in the middle of a piece says nothing of the store', async (t) => {
+  const { open, tamper, objects, reads } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  tamper.body = (body) => {
+    body.destroy();
+    return new Readable({ read: () => undefined });
+  };
+  await owner.find(whole, never);
+  const partial = owner.watch(partialOf(bytes), events);
+  const leaving = new AbortController();
+  const waiting = follower.find(whole, leaving.signal);
+  await partial.complete(0);
+  await until(async () => (await reads('ok')) > 0, 'it reads the piece');
+  leaving.abort(new Error('the client has left'));
+  await t.rejects(waiting, { message: 'the client has left' });
+  t.equal(objects.isAway, false);
+});
+
+t.test('several ranges at once are one owner, who asks nobody for pieces', async (t) => {
+  const { open, state } = openReplicas(t);
+  const owner = open();
+  const ranges = [0, 1, 2].map((piece) => ({ firstPos: piece * PIECE, lastPos: (piece + 1) * PIECE - 1 }));
+  const found = await Promise.all(ranges.map((range) => owner.find(range, never)));
+  t.same(found, [{ kind: 'own' }, { kind: 'own' }, { kind: 'own' }]);
+  t.same(await state.read(names.state), new Map(), 'nothing was noted');
+});
+
+t.test('a state that is late once takes no lease away', async (t) => {
+  const inner = createProcessState();
+  let renewals = 0;
+  const state: SharedState = {
+    ...inner,
+    kind: 'redis',
+    async acquire(name, ttlMs) {
+      const lease = await inner.acquire(name, ttlMs);
+      if (lease === undefined || lease === 'held') return lease;
+      const renew = () => ((renewals += 1) === 1 ? Promise.resolve(false) : lease.renew());
+      return { ...lease, renew };
+    },
+  };
+  const { open } = openReplicas(t, state);
+  const [owner, follower] = [open(), open()];
+  await owner.find(whole, never);
+  const partial = owner.watch(partialOf(bytes), events);
+  await until(() => renewals >= 2, 'it was renewed again');
+  const waiting = follower.find(whole, never);
+  await partial.complete(0);
+  t.equal((await waiting).kind, 'content', 'it gives its pieces');
 });
 
 t.test('the whole blob, once it is there', async (t) => {

@@ -52,6 +52,13 @@ await t.test('many that fail at once are one failure', async (t) => {
   t.equal(store.isAway, false, 'a second, as after one');
 });
 
+await t.test('a body that has failed counts as well', async (t) => {
+  const { store, said } = open();
+  store.report(new ObjectStoreError('memory: a body broke off', undefined));
+  t.equal(store.isAway, true);
+  t.equal(said.length, 1);
+});
+
 await t.test('a blob that can not be read says nothing of the store', async (t) => {
   const { store, metrics, said } = open();
   const content = { length: 5, read: () => Promise.reject(new Error('the disk')) };
