@@ -123,14 +123,24 @@ function checkDistinct(hosts: readonly ClientHost[]): readonly Finding[] {
 }
 
 function checkNamingRule(hosts: readonly ClientHost[]): readonly Finding[] {
-  const logins = hosts.filter(({ kind }) => kind !== 'data endpoint');
+  // By name, in the order of the file: with thousands of registries, each against each would take minutes.
+  const logins = new Map<string, { host: ClientHost; order: number }[]>();
+  for (const [order, host] of hosts.entries()) {
+    if (host.kind === 'data endpoint') continue;
+    const name = hostname(host.host);
+    const others = logins.get(name);
+    if (others === undefined) logins.set(name, [{ host, order }]);
+    else others.push({ host, order });
+  }
   return hosts
     .filter(({ kind }) => kind === 'data endpoint')
     .flatMap((endpoint) => {
-      // The same host and port is already an overlap.
-      const login = logins.find(
-        ({ host }) => host !== endpoint.host && isSameOrSubdomain(endpoint.host, host),
-      );
+      const login = nameAndParents(hostname(endpoint.host))
+        .flatMap((name) => logins.get(name) ?? [])
+        // The same host and port is already an overlap.
+        .filter(({ host: { host } }) => host !== endpoint.host && isSameOrSubdomain(endpoint.host, host))
+        .toSorted((one, other) => one.order - other.order)
+        .at(0)?.host;
       if (login === undefined) return [];
       const same = hostname(endpoint.host) === hostname(login.host);
       const relation = same ? 'has the host name of' : 'is below';
@@ -142,6 +152,12 @@ function checkNamingRule(hosts: readonly ClientHost[]): readonly Finding[] {
         },
       ];
     });
+}
+
+/** `a.b.c`, `b.c`, `c`. */
+function nameAndParents(name: string): readonly string[] {
+  const labels = name.split('.');
+  return labels.map((_, at) => labels.slice(at).join('.'));
 }
 
 function describe({ host, kind, registry }: ClientHost): string {

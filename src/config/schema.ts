@@ -184,7 +184,7 @@ export const CONFIG_SCHEMA: JsonSchema = {
       type: 'array',
       description: 'The registries that this Berth stands in front of.',
       minItems: 1,
-      maxItems: 1000,
+      maxItems: 10_000,
       items: REGISTRY_SCHEMA,
     },
   },

@@ -47,6 +47,7 @@ const SPECIAL_IPV6 = [
 
 /** CIDRs as a set; throws on one that is none (the configuration has been checked before). */
 export function createAllowedAddresses(cidrs: readonly string[]): AllowedAddresses {
+  if (cidrs.length === 0) return { has: () => false };
   // One list per family: BlockList takes an IPv4 address for its IPv4-mapped form, and finds it in ::/0.
   const isIPv4 = (cidr: string): boolean => isIP(cidr.split('/', 1)[0] ?? '') === 4;
   const list4 = createBlockList(cidrs.filter(isIPv4));
@@ -56,17 +57,14 @@ export function createAllowedAddresses(cidrs: readonly string[]): AllowedAddress
 
 /** Addresses that an upstream may have: the public internet and `allowedPrivate`. */
 export function createUpstreamAddresses(allowedPrivate: AllowedAddresses): AllowedAddresses {
-  const special4 = createBlockList(SPECIAL_IPV4);
-  const special6 = createBlockList(SPECIAL_IPV6);
-  const global6 = createBlockList(['2000::/3']);
   const has = (address: string): boolean => {
     const plain = stripZone(address);
     if (isIP(plain) === 0) return false;
     if (allowedPrivate.has(plain)) return true;
-    if (isIP(plain) === 4) return !check(special4, plain);
+    if (isIP(plain) === 4) return !check(PUBLIC.special4, plain);
     const embedded = innerIPv4(plain);
-    if (embedded !== undefined) return allowedPrivate.has(embedded) || !check(special4, embedded);
-    return check(global6, plain) && !check(special6, plain);
+    if (embedded !== undefined) return allowedPrivate.has(embedded) || !check(PUBLIC.special4, embedded);
+    return check(PUBLIC.global6, plain) && !check(PUBLIC.special6, plain);
   };
   return { has };
 }
@@ -122,3 +120,10 @@ function innerIPv4(address: string): string | undefined {
 
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0xffff].join(':');
 const NAT64_PREFIX = [0x64, 0xff9b, 0, 0, 0, 0].join(':');
+
+/** Once for the process, never changed: a list is some ten kilobytes, and there may be ten thousand registries of several connectors each. */
+const PUBLIC = {
+  special4: createBlockList(SPECIAL_IPV4),
+  special6: createBlockList(SPECIAL_IPV6),
+  global6: createBlockList(['2000::/3']),
+} as const;

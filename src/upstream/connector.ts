@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP, type Socket, type TcpNetConnectOpts } from
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 import type { buildConnector } from 'undici';
+import { atMost } from '../system/at-most.ts';
 import {
   AddressRefused,
   type AllowedAddresses,
@@ -39,7 +40,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
   const lookup = checkedLookup(options.lookup ?? dnsLookup, allowed);
   const openSocket = options.openSocket ?? openPlainSocket;
   // Resumed sessions save a signature per connection; a hundred names are more than one registry's storage has at once.
-  const sessions = new LRUCache<string, Buffer>({ max: 100 });
+  const sessions = new LRUCache<string, Buffer>(atMost(100));
 
   return ({ hostname, protocol, port, servername }, callback) => {
     const secure = protocol === 'https:';

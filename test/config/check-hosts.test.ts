@@ -90,3 +90,24 @@ t.test('http only where nobody listens in between', async (t) => {
   };
   t.same(problemLines(configFile(loopback)), []);
 });
+
+t.test('one wrong name is found among ten thousand registries', async (t) => {
+  const [first] = configFile().registries;
+  const many = Array.from({ length: 9_999 }, (_, at) => ({
+    ...first,
+    name: `r${at}`,
+    loginServer: `r${at}.registry.example`,
+    dataEndpoint: `r${at}-data.{region}.registry.example`,
+  }));
+  const wrong = {
+    ...first,
+    name: 'wrong',
+    loginServer: 'wrong.example',
+    dataEndpoint: '{region}.r17.registry.example',
+  };
+  const lines = problemLines({ ...configFile(), registries: [...many, wrong] });
+  t.match(lines, [
+    /registries\[9999\]\.dataEndpoint: .*"eastus\.r17\.registry\.example" is below the login server "r17\.registry\.example"/,
+    /registries\[9999\]\.dataEndpoint: .*"westus\.r17/,
+  ]);
+});

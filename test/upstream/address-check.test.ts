@@ -1,4 +1,6 @@
 import type { LookupAddress } from 'node:dns';
+import { BlockList } from 'node:net';
+import { queryObjects } from 'node:v8';
 import t from 'tap';
 import {
   checkedLookup,
@@ -142,5 +144,13 @@ t.test('an allowed network of one family says nothing about the other', (t) => {
   t.equal(createAllowedAddresses(['0.0.0.0/0']).has('fd00::1'), false);
   t.equal(createAllowedAddresses(['10.0.0.0/8', 'fd00::/8']).has('fd00::1'), true);
   t.equal(createAllowedAddresses(['10.0.0.0/8', 'fd00::/8']).has('10.1.2.3'), true);
+  t.end();
+});
+
+t.test('what is special is kept once for all registries', (t) => {
+  const before = queryObjects(BlockList, { format: 'count' });
+  const made = Array.from({ length: 100 }, () => createUpstreamAddresses(createAllowedAddresses([])));
+  t.equal(queryObjects(BlockList, { format: 'count' }), before);
+  t.notOk(made.some((addresses) => addresses.has('127.0.0.1')));
   t.end();
 });
