@@ -119,7 +119,8 @@ export function createDecisions<T>(deps: {
   /** What fell out of `forgotten` may have been forgotten at any time up to here. */
   let forgottenFloor = 0;
 
-  const scope = (registry: string, repository: string) => JSON.stringify([registry, repository]);
+  // No two pairs have the same: there is no space in the name of a repository.
+  const scope = (registry: string, repository: string) => `${repository} ${registry}`;
   const askerOf = (question: Question<T>, kind: 'caller' | 'public', epoch?: string): Asker => {
     const authorization = kind === 'caller' ? question.authorization : undefined;
     const credentials = credentialsKey(authorization);
@@ -357,7 +358,9 @@ export function createDecisions<T>(deps: {
 }
 
 function keyOf(asked: Subject, credentials: string, kind: 'caller' | 'public'): string {
-  return JSON.stringify([asked.registry, asked.repository, asked.subject, kind, credentials]);
+  // As `scope`; nor is there a space in what is base64url. JSON takes six times as long, for every request.
+  const { registry, repository, subject } = asked;
+  return `${kind} ${credentials} ${repository} ${subject.length} ${subject} ${registry}`;
 }
 
 function keepUntil<T>(
