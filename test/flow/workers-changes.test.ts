@@ -90,6 +90,30 @@ t.test('Y4 keys and switches are in force at both when whoever asked is told', a
   }, 'a link of the keys before opens at none');
 });
 
+t.test('Y4 R3 a transfer and its fill go on although their registry is removed at all of them', async (t) => {
+  const scene = await openWorkers(t, { blobBytes: 64 * 1024 * 1024 });
+  const { blobPath, digest } = scene;
+  const transfers = [await beginTransfer(scene), await beginTransfer(scene)];
+  t.equal(await scene.metric('berth_fills_in_flight'), 1, 'it waits for its readers');
+  scene.rewrite((config) => {
+    const [registry] = config['registries'] as Record<string, unknown>[];
+    Object.assign(registry ?? {}, { name: 'other', loginServer: 'other.localhost' });
+  });
+  scene.primary.kill('SIGHUP');
+  await until(async () => {
+    const answers = await scene.sendToEach(blobPath);
+    return [...answers.values()].every(({ status }) => status === 421);
+  }, 'no worker knows the registry any more');
+  for (const { go } of transfers) go();
+  for (const { ended } of transfers) {
+    const { isComplete, body } = await ended;
+    t.equal(isComplete, true);
+    t.equal(digestOf(body), digest);
+  }
+  await until(async () => (await scene.metric('berth_fills_in_flight')) === 0, 'the fill has ended');
+  t.equal(await scene.metric('berth_fills_total', 'result="published"'), 1);
+});
+
 t.test('Y5 SIGTERM lets what is under way at any worker end', async (t) => {
   const scene = await openWorkers(t, { blobBytes: 32 * 1024 * 1024 });
   const all = await Promise.all(Array.from({ length: 8 }, () => beginTransfer(scene)));
