@@ -27,7 +27,7 @@ export const SLOW_READERS: SectionRun = {
     let rows: Row<SlowFigures>[];
     try {
       // All at once: what counts is memory, and four times ten minutes are long.
-      rows = await Promise.all(
+      const ended = await Promise.allSettled(
         [...CACHES.filter((kind) => kind !== VARNISH), BERTH_WITHOUT].map((kind) =>
           withCache(kind, bench, origin, async ({ server, base }) => {
             const subject = { name: kind.name, server, urls: urls(base) };
@@ -37,6 +37,11 @@ export const SLOW_READERS: SectionRun = {
           }),
         ),
       );
+      // Not before all of them have ended: what was left behind would run on.
+      rows = ended.map((each) => {
+        if (each.status === 'rejected') throw each.reason;
+        return each.value;
+      });
     } finally {
       await origin.stop();
       for (const { file } of blobs) rmSync(file);
