@@ -43,13 +43,13 @@ t.test('H9 nor are uploads to an upstream that is not there', async (t) => {
 });
 
 /** The beginning of an upload of which more is announced than comes: what is said to it, up to the end of its connection. */
-async function answerAmid(t: Test, scene: Scene, path: string): Promise<string> {
+async function answerAmid(t: Test, scene: Scene, method: string, path: string): Promise<string> {
   const socket = connect(scene.berth.port, '127.0.0.1');
   t.teardown(() => socket.destroy());
   const said: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => said.push(chunk));
   const fields = ['Host: contoso.registry.example', `Content-Length: ${data.length * 2}`];
-  socket.write([`PATCH ${path} HTTP/1.1`, ...fields, '', ''].join('\r\n'));
+  socket.write([`${method} ${path} HTTP/1.1`, ...fields, '', ''].join('\r\n'));
   socket.write(data);
   await once(socket, 'end');
   return Buffer.concat(said).toString('latin1');
@@ -63,17 +63,24 @@ const AMID = {
   },
 } as const;
 
-for (const [what, act] of Object.entries(AMID)) {
-  t.test(`H9 what an upload still sends is read by nobody where ${what}: its connection ends`, async (t) => {
-    const scene = await openScene(t, { tls: false, registry: { scheme: 'http' } });
-    const { location } = await startUpload(scene);
-    scene.registry.intercept = ({ response }) => {
-      act(response);
-      return true;
-    };
-    const said = await answerAmid(t, scene, location);
-    t.match(said, /^HTTP\/1\.1 (502|403) /);
-    t.match(said, /^connection: close\r$/im);
-    await isOverOnOneConnection(scene);
-  });
-}
+for (const [what, act] of Object.entries(AMID))
+  for (const kind of ['blob', 'manifest'] as const) {
+    t.test(
+      `H9 what is still to come of an upload (${kind}) is read by nobody where ${what}: its connection ends`,
+      async (t) => {
+        const scene = await openScene(t, { tls: false, registry: { scheme: 'http' } });
+        const { location } = await startUpload(scene);
+        scene.registry.intercept = ({ response }) => {
+          act(response);
+          return true;
+        };
+        const said =
+          kind === 'blob'
+            ? await answerAmid(t, scene, 'PATCH', location)
+            : await answerAmid(t, scene, 'PUT', `/v2/${REPOSITORY}/manifests/new`);
+        t.match(said, /^HTTP\/1\.1 (502|403) /);
+        t.match(said, /^connection: close\r$/im);
+        await isOverOnOneConnection(scene);
+      },
+    );
+  }
