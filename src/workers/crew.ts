@@ -4,6 +4,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { WorkView } from '../metrics/running-work.ts';
 import { keepCounts, type MetricsSnapshot, type OtherProcesses } from '../metrics/sum-metrics.ts';
 import type { Digest } from '../oci/digest.ts';
+import { coalesce } from './coalesce.ts';
 import { createDesk, type DeskDeps } from './desk.ts';
 import { createLimitExchange } from './limit-exchange.ts';
 import { createLink, type Link, LinkError } from './link.ts';
@@ -84,8 +85,6 @@ export function createCrew(deps: CrewDeps): Crew {
   });
   let departed: MetricsSnapshot = [];
   let isStopping = false;
-  let gathering: Promise<readonly MetricsSnapshot[]> | undefined;
-  let gatheringNext: Promise<readonly MetricsSnapshot[]> | undefined;
 
   const all = (): Worker[] => [...workers.values()];
   const forgetMetric = deps.metrics.workers.collect(() => {
@@ -218,22 +217,7 @@ export function createCrew(deps: CrewDeps): Crew {
     return [departed, ...all().map(({ counted }) => counted)];
   }
 
-  /** Whoever asks is told of all that was counted before: not by what is being gathered already, but by the next, with all others. */
-  function gather(): Promise<readonly MetricsSnapshot[]> {
-    if (gathering === undefined) {
-      gathering = gatherNow().finally(() => {
-        gathering = undefined;
-      });
-      return gathering;
-    }
-    const running = gathering;
-    gatheringNext ??= running.then(() => {
-      gatheringNext = undefined;
-      return gather();
-    });
-    return gatheringNext;
-  }
-
+  const gather = coalesce(gatherNow);
   const stopLooking = (deps.repeat ?? repeatByTimer)(look, LOOK_MS);
 
   async function stopOne(worker: Worker, withinMs: number): Promise<void> {
