@@ -34,8 +34,8 @@ const START_TIMEOUT_MS = 120_000;
 export const CONSOLE_PORT = 9475;
 /** What a Berth of the run is given; its files are in the folder that it is started in. */
 export type BerthSetup = {
-  /** One listener per host, each on its own address. */
-  readonly doors: readonly { readonly name: string; readonly address: string }[];
+  /** One listener per host, each on its own address; `alias`: another host at the same one. */
+  readonly doors: readonly { readonly name: string; readonly alias?: string; readonly address: string }[];
   readonly metricsPort: number;
   /** Further fields of each listener. */
   readonly listener?: Readonly<Record<string, unknown>>;
@@ -102,8 +102,8 @@ function mainSetup(authority: TestAuthority, directory: string): BerthSetup {
 
 async function writeConfig(authority: TestAuthority, directory: string, setup: BerthSetup): Promise<string> {
   const listeners = [];
-  for (const { name, address } of setup.doors) {
-    const leaf = await authority.issue([name]);
+  for (const { name, alias, address } of setup.doors) {
+    const leaf = await authority.issue([name, ...(alias === undefined ? [] : [alias])]);
     const certificates = [{ cert: leaf.certFile, key: leaf.keyFile }];
     listeners.push({ address, port: 443, tls: { certificates }, ...setup.listener });
   }

@@ -1,14 +1,18 @@
 import { type DebianPackage, installDebianPackages, REDIS_PACKAGE } from '../support/debian-packages.ts';
 import { DISTRIBUTION, type GoProgram, installGoProgram } from '../support/go-program.ts';
 import { HELM, installDecoder } from './deploy/install-tools.ts';
+import { installResumingClients, type ResumingClients } from './install-resuming.ts';
+
+const SKOPEO = '/usr/bin/skopeo';
+const PODMAN = '/usr/bin/podman';
 
 /** Debian packages, each with a program by which it is known to be there. */
 const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'docker.io', program: '/usr/sbin/dockerd' },
   { name: 'containerd', program: '/usr/bin/containerd' },
   { name: 'runc', program: '/usr/sbin/runc' },
-  { name: 'skopeo', program: '/usr/bin/skopeo' },
-  { name: 'podman', program: '/usr/bin/podman' },
+  { name: 'skopeo', program: SKOPEO },
+  { name: 'podman', program: PODMAN },
   { name: 'zsh', program: '/usr/bin/zsh' },
   { name: 'fish', program: '/usr/bin/fish' },
   { name: 'iptables', program: '/usr/sbin/iptables' },
@@ -21,6 +25,7 @@ const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   { name: 'prometheus', program: '/usr/bin/prometheus' },
   { name: 'docker-compose', program: '/usr/bin/docker-compose' },
   { name: 'systemd', program: '/usr/bin/systemd-analyze' },
+  { name: 'patchelf', program: '/usr/bin/patchelf' },
   { name: 'debootstrap', program: '/usr/sbin/debootstrap' },
   { name: 'iproute2', program: '/usr/sbin/ip' },
   { name: 'ca-certificates', program: '/usr/sbin/update-ca-certificates' },
@@ -59,6 +64,8 @@ export type Programs = {
   readonly ctr2: string;
   readonly skopeo: string;
   readonly podman: string;
+  /** Debian 12's own give up where a body ends early. */
+  readonly resuming: ResumingClients;
   readonly buildkitd: string;
   readonly buildctl: string;
   readonly haproxy: string;
@@ -86,8 +93,9 @@ export async function installPrograms(say: (text: string) => void): Promise<Prog
     ctr: '/usr/bin/ctr',
     containerd2: path('containerd'),
     ctr2: path('ctr'),
-    skopeo: '/usr/bin/skopeo',
-    podman: '/usr/bin/podman',
+    skopeo: SKOPEO,
+    podman: PODMAN,
+    resuming: await installResumingClients({ skopeo: SKOPEO, podman: PODMAN }, say),
     buildkitd: path('buildkitd'),
     buildctl: path('buildctl'),
     chromium: '/usr/bin/chromium',

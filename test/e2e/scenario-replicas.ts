@@ -1,24 +1,23 @@
-import type { Berth } from './berth.ts';
 import { openStorageLog } from './blob-path/storage-log.ts';
 import { berthFiles } from './client-config.ts';
 import { CLIENTS } from './clients/all.ts';
-import type { Client, PullTarget } from './clients/client.ts';
+import type { Client } from './clients/client.ts';
 import { crane } from './clients/crane.ts';
 import { skopeoPush } from './clients/skopeo.ts';
 import { HOSTS } from './hosts-file.ts';
 import { waitUntil } from './process.ts';
+import { killCase, tcpKillCase } from './replicas/kill-cases.ts';
+import { pull, target } from './replicas/pull.ts';
 import { openReplicasScene, type ReplicasScene, sumOf } from './replicas/replicas-scene.ts';
+import { unansweredCase } from './replicas/unanswered-case.ts';
 import { expect, expectEqual } from './report.ts';
 import { USERS } from './token-service.ts';
 import { bearer } from './upload-image.ts';
 import { type World, withClientSetup } from './world.ts';
 
-/** Bytes that the replica to be killed has sent of a running pull by then. */
-const UNDER_WAY = 20 * 1024 * 1024;
 const WAIT_MS = 120_000;
 /** Most that a cold image may cost storage, in bytes per byte of it, over all replicas. */
 const MAX_RATIO = 1.05;
-const SENT = 'berth_blob_transmit_bytes_total{';
 
 /** Three Berths with shared keys and a Redis behind HAProxy, which deals connections out as they come. */
 export async function replicasScenario(world: World): Promise<void> {
@@ -34,9 +33,21 @@ export async function replicasScenario(world: World): Promise<void> {
     await report.check('replicas: pushed and deleted through one, seen through all at once', () =>
       pushCase(world, scene),
     );
-    await report.check('replicas: one is killed in the middle of five pulls, and all five end well', () =>
-      killCase(world, scene),
+    for (const fate of ['hangs', 'killed'] as const) {
+      const what = fate === 'hangs' ? fate : `is ${fate}`;
+      await report.check(`replicas: one ${what} before it has answered, and no client hears of it`, () =>
+        unansweredCase(world, scene, fate),
+      );
+    }
+    await report.check(
+      'replicas: one is killed with every pull on it, and each client ends well by itself',
+      () => killCase(world, scene),
     );
+    await scene.balance('tcp');
+    await report.check('replicas: TLS passed through, and one is killed in the middle of five pulls', () =>
+      tcpKillCase(world, scene),
+    );
+    await scene.balance('http');
     await report.check(
       'replicas: every client at once, nothing cached: storage is asked for the image once',
       () => coldCase(world, scene),
@@ -47,18 +58,6 @@ export async function replicasScenario(world: World): Promise<void> {
   } finally {
     await scene.end();
   }
-}
-
-function target(world: World, name: 'app' | 'big' | 'crowd'): PullTarget {
-  const image = world.images[name];
-  return { registry: HOSTS.replicasLogin.name, repository: `public/${name}`, tag: '1', image };
-}
-
-async function pull(world: World, scene: ReplicasScene, client: Client, wanted: PullTarget): Promise<void> {
-  const [any] = scene.berths;
-  if (any === undefined) throw new Error('there are three');
-  const files = await berthFiles(any, client.configuration, 'replicas', world.authority.caFile);
-  await withClientSetup(world, client.name, files, (setup) => client.pull(setup, wanted));
 }
 
 async function pullCase(world: World, scene: ReplicasScene, client: Client): Promise<string> {
@@ -106,47 +105,6 @@ async function pushCase(world: World, scene: ReplicasScene): Promise<string> {
   expectEqual((await ask('DELETE')).status, 202, 'the delete');
   for (let count = 0; count < 6; count += 1) expectEqual((await ask('GET')).status, 404, 'after');
   return 'pulled at once; deleted, and gone at each';
-}
-
-async function killCase(world: World, scene: ReplicasScene): Promise<string> {
-  const before = await Promise.all(scene.berths.map(async (berth) => sumOf(await berth.metrics(), SENT)));
-  let killed: Berth | undefined;
-  const isUnderWay = async (): Promise<boolean> => {
-    for (const [index, berth] of scene.berths.entries()) {
-      const text = await berth.metrics();
-      const sent = sumOf(text, SENT) - (before[index] ?? 0);
-      const inFlight = sumOf(text, 'berth_http_requests_in_flight{server="data_endpoint"}');
-      if (sent > UNDER_WAY && inFlight > 0) {
-        killed = berth;
-        scene.kill(berth);
-        return true;
-      }
-    }
-    return false;
-  };
-  const again: string[] = [];
-  const pullOut = async (client: Client): Promise<void> => {
-    try {
-      await pull(world, scene, client, target(world, 'big'));
-    } catch {
-      // skopeo and crane give up at the first body that ends early, whoever serves it; and no client asks again for a token or a
-      // manifest whose connection is reset, which the kill may hit as well. Their user runs them again, once.
-      again.push(client.name);
-      await pull(world, scene, client, target(world, 'big'));
-    }
-  };
-  const pulls = CLIENTS.map(pullOut);
-  const ended = Promise.allSettled(pulls);
-  await waitUntil('a replica in mid-pull', isUnderWay, { timeoutMs: WAIT_MS });
-  const failed = (await ended).flatMap((result, index) =>
-    result.status === 'rejected' ? [`${CLIENTS[index]?.name}: ${String(result.reason)}`] : [],
-  );
-  if (killed === undefined) throw new Error('none was killed');
-  await scene.restart(killed);
-  expectEqual(failed, [], 'pulls that failed');
-  expect(again.length < CLIENTS.length, 'no client has ended well by itself');
-  const note = again.length === 0 ? '' : `; run again by their user: ${again.join(', ')}`;
-  return `${CLIENTS.length} clients, 300 MB each${note}`;
 }
 
 async function coldCase(world: World, scene: ReplicasScene): Promise<string> {

@@ -5,34 +5,45 @@ import { createSpace } from '../space.ts';
 import type { Client, ClientSetup, PullTarget } from './client.ts';
 import { verifyBlobFolder } from './verify.ts';
 
-async function openSkopeo(setup: ClientSetup): Promise<(args: readonly string[]) => Promise<void>> {
+async function openSkopeo(
+  setup: ClientSetup,
+  program = setup.programs.skopeo,
+): Promise<(args: readonly string[]) => Promise<void>> {
   const space = await createSpace(setup.namespace, join(setup.directory, 'space'), setup.machinePid);
   for (const [path, text] of setup.files) await space.write(path, text);
   const home = join(setup.directory, 'home');
   await mkdir(home, { recursive: true });
   const env = { PATH: process.env['PATH'], HOME: home, TMPDIR: home, XDG_RUNTIME_DIR: home };
   return async (args) => {
-    await run(space.argv([setup.programs.skopeo, ...args]), { env });
+    await run(space.argv([program, ...args]), { env });
   };
 }
 
 export const skopeo: Client = {
   name: 'skopeo',
   configuration: 'podman',
-  async pull(setup, target) {
-    const command = await openSkopeo(setup);
-    const layout = join(setup.directory, 'layout');
-    await command([
-      'copy',
-      '--all',
-      '--preserve-digests',
-      ...loginFlags('--src-creds', target),
-      urlOf(target),
-      `oci:${layout}:${target.tag}`,
-    ]);
-    await verifyBlobFolder(join(layout, 'blobs', 'sha256'), target.image);
-  },
+  pull: (setup, target) => copyAll(setup, target, setup.programs.skopeo),
 };
+
+/** A release that goes on at its byte where a body ends early. */
+export const resumingSkopeo: Client = {
+  ...skopeo,
+  pull: (setup, target) => copyAll(setup, target, setup.programs.resuming.skopeo),
+};
+
+async function copyAll(setup: ClientSetup, target: PullTarget, program: string): Promise<void> {
+  const command = await openSkopeo(setup, program);
+  const layout = join(setup.directory, 'layout');
+  await command([
+    'copy',
+    '--all',
+    '--preserve-digests',
+    ...loginFlags('--src-creds', target),
+    urlOf(target),
+    `oci:${layout}:${target.tag}`,
+  ]);
+  await verifyBlobFolder(join(layout, 'blobs', 'sha256'), target.image);
+}
 
 function loginFlags(flag: string, { credentials }: PullTarget): string[] {
   return credentials === undefined ? [] : [flag, credentials.join(':')];

@@ -24,6 +24,11 @@ async function debianRelease(): Promise<{ readonly mirror: string; readonly code
   return { mirror, codename };
 }
 
+/** Where this machine's apt has Debian from. */
+export async function debianMirror(): Promise<string> {
+  return (await debianRelease()).mirror;
+}
+
 /**
  * A root file system like that of the official Node images: Debian, this run's Node, npm. Made once and kept beside the
  * programs that e2e builds; gives the path of the tar.

@@ -5,15 +5,15 @@ import { HOSTS } from '../hosts-file.ts';
 import { type Daemon, startDaemon, waitUntil } from '../process.ts';
 import { listens } from '../storage.ts';
 import type { World } from '../world.ts';
-import { type ReplicaAddresses, startHaproxy } from './haproxy.ts';
+import { type Balancer, type BalancerMode, type ReplicaAddresses, startHaproxy } from './haproxy.ts';
+import { type SlowLine, startSlowLine } from './slow-line.ts';
 
 const REDIS_PORT = 6379;
 const SHARED_CONTAINER = 'shared';
 const CREDENTIALS = 'shared-credentials';
 const START_TIMEOUT_MS = 30_000;
 const ADDRESSES: readonly ReplicaAddresses[] = [1, 2, 3].map((number) => ({
-  login: `127.0.1.${number}`,
-  data: `127.0.2.${number}`,
+  address: `127.0.1.${number}`,
   metricsPort: 9570 + number,
 }));
 
@@ -21,6 +21,12 @@ const ADDRESSES: readonly ReplicaAddresses[] = [1, 2, 3].map((number) => ({
 export type ReplicasScene = {
   readonly berths: readonly Berth[];
   readonly redis: Daemon;
+  /** Between the replicas and storage. */
+  readonly line: SlowLine;
+  /** That before the replicas now. */
+  balancer(): Balancer;
+  /** Another one in its place, with deploy/haproxy's other file. */
+  balance(mode: BalancerMode): Promise<void>;
   /** SIGKILL, as a machine that goes away. */
   kill(berth: Berth): void;
   /** In its place again, its cache as it was. */
@@ -41,6 +47,8 @@ export async function openReplicasScene(world: World): Promise<ReplicasScene> {
     for (const each of ends.splice(0).toReversed()) await each();
   };
   try {
+    const line = await startSlowLine();
+    ends.push(() => line.close());
     const redis = await startRedis(world, directory);
     ends.push(() => redis.end());
     const berths: Berth[] = [];
@@ -48,11 +56,25 @@ export async function openReplicasScene(world: World): Promise<ReplicasScene> {
       berths.push(await startReplica(world, directory, index, index > 0));
       ends.push(async () => berths[index]?.daemon.end());
     }
-    const haproxy = await startHaproxy(world.programs.haproxy, directory, ADDRESSES);
-    ends.push(() => haproxy.end());
+    const startBalancer = (mode: BalancerMode) =>
+      startHaproxy({
+        program: world.programs.haproxy,
+        mode,
+        authority: world.authority,
+        directory,
+        replicas: ADDRESSES,
+      });
+    let balancer = await startBalancer('http');
+    ends.push(() => balancer.end());
     return {
       berths,
       redis,
+      line,
+      balancer: () => balancer,
+      async balance(mode) {
+        await balancer.end();
+        balancer = await startBalancer(mode);
+      },
       kill: (berth) => void process.kill(berth.daemon.pid, 'SIGKILL'),
       async restart(berth) {
         const index = berths.indexOf(berth);
@@ -92,16 +114,14 @@ async function startReplica(
   const own = join(directory, `berth-${index}`);
   await mkdir(own, { recursive: true });
   return startBerth(world.authority, own, {
-    doors: [
-      { name: HOSTS.replicasLogin.name, address: addresses.login },
-      { name: HOSTS.replicasData.name, address: addresses.data },
-    ],
+    doors: [{ name: HOSTS.replicasLogin.name, alias: HOSTS.replicasData.name, address: addresses.address }],
     metricsPort: addresses.metricsPort,
     listener: { clientAddress: 'proxyProtocol', trustedProxies: ['127.0.0.0/8'] },
     hasKeys,
     config: {
       ticket: { keyFile: join(directory, 'ticket.keys') },
-      state: `redis://127.0.0.1:${REDIS_PORT}`,
+      // Long enough for a machine that does many things at once: a Redis that answers late counts as away.
+      state: { url: `redis://127.0.0.1:${REDIS_PORT}`, timeoutMilliseconds: 2000 },
       cache: {
         directory: join(own, 'cache'),
         maxBytes: '4GiB',
