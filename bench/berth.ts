@@ -30,6 +30,10 @@ type BerthOrigin = Pick<Origin, 'registryPort' | 'storagePort' | 'tls'>;
 export type BerthOptions = {
   /** Undefined: every client has a stream of its own. */
   cacheDirectory?: string;
+  /** Registries that nobody asks for, before the others in the file. */
+  furtherRegistries?: number;
+  /** Open connections. Undefined: as many as by default. */
+  connections?: number;
   /** Undefined: plain HTTP. */
   tls?: Pick<TlsFiles, 'certFile' | 'keyFile'>;
 };
@@ -88,7 +92,7 @@ function configuration({
   port,
   keyFile,
   origin,
-  options: { cacheDirectory, tls },
+  options: { cacheDirectory, tls, furtherRegistries = 0, connections },
 }: {
   port: number;
   keyFile: string;
@@ -108,10 +112,19 @@ listeners:
     port: ${port}${tls === undefined ? '' : `\n    tls: { certificates: [{ cert: ${tls.certFile}, key: ${tls.keyFile} }] }`}
 metrics: null${cacheDirectory === undefined ? '' : `\ncache: { directory: ${cacheDirectory}, maxBytes: 16GiB }`}
 # One address plays all clients.
-limits: { connectionsPerClient: null, requestsPerClient: null, transfersPerClient: null }
+limits: { connectionsPerClient: null, requestsPerClient: null, transfersPerClient: null${connections === undefined ? '' : `, connections: ${connections}`} }
 ticket:
   keyFile: ${keyFile}
-registries:
+registries:${Array.from(
+    { length: furtherRegistries },
+    (_, at) => `
+  - name: further${at}
+    loginServer: further${at}.localhost:${port}
+    delivery: dedicated
+    dataEndpoint: further${at}-data.localhost:${port}
+    regions:
+      - { name: local, match: ["127.0.0.1:${origin.storagePort}"] }${upstream}`,
+  ).join('')}
   - name: inline
     loginServer: inline.localhost:${port}
     delivery: inline${upstream}

@@ -25,6 +25,10 @@ export type Options = {
   readerBlobs: number;
   /** Blobs in the cache of a Berth that starts. */
   startBlobs: number;
+  /** The most of each that the sections about growth go to. */
+  growthRegistries: number;
+  growthBlobs: number;
+  growthConnections: number;
   /** The report: what is run is written there, or compared with it. */
   report: string;
   /** `publish` writes the report, `check` compares ratios with it, `print` does neither. */
@@ -58,6 +62,9 @@ export function parseOptions(argv: readonly string[]): Options {
       'reader-seconds': { type: 'string', default: '600' },
       'reader-blobs': { type: 'string', default: '2' },
       'start-blobs': { type: 'string', default: '100000' },
+      'growth-registries': { type: 'string', default: '10000' },
+      'growth-blobs': { type: 'string', default: '1000000' },
+      'growth-connections': { type: 'string', default: '5000' },
       output: { type: 'string', default: 'docs/performance.md' },
       'no-output': { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
@@ -86,6 +93,9 @@ export function parseOptions(argv: readonly string[]): Options {
     readerSeconds: count('reader-seconds'),
     readerBlobs: count('reader-blobs'),
     startBlobs: count('start-blobs'),
+    growthRegistries: count('growth-registries'),
+    growthBlobs: count('growth-blobs'),
+    growthConnections: count('growth-connections'),
     report: values.output,
     mode: values.check ? 'check' : values['no-output'] ? 'print' : 'publish',
   };

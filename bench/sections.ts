@@ -4,6 +4,9 @@ import { COLD_FILL } from './cold/cold-fill.ts';
 import { FIRST_BYTE } from './cold/first-byte.ts';
 import { HELD_UPSTREAM } from './cold/held-upstream.ts';
 import { OPEN_RANGES } from './cold/open-ranges.ts';
+import { GROWTH_BLOBS } from './growth/growth-blobs.ts';
+import { GROWTH_CONNECTIONS } from './growth/growth-connections.ts';
+import { GROWTH_REGISTRIES } from './growth/growth-registries.ts';
 import { INSTRUCTIONS } from './instructions/instructions-section.ts';
 import { NETWORK_RULES } from './network-rules-section.ts';
 import { DOCKER_PULL } from './pull/pull-section.ts';
@@ -41,6 +44,9 @@ export const SECTIONS: readonly SectionRun[] = [
   MICRO,
   INSTRUCTIONS,
   WORKERS,
+  GROWTH_REGISTRIES,
+  GROWTH_BLOBS,
+  GROWTH_CONNECTIONS,
   NETWORK_RULES,
 ];
 

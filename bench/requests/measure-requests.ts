@@ -26,10 +26,11 @@ export type RequestSubject = {
   requests?: number;
 };
 
-/** One round: the same question again and again over 32 kept connections, and what the server spends on it. */
+/** One round: the same question again and again over kept connections, 32 if nothing else is said, and what the server spends on it. */
 export async function measureRequests(
   { pid, url, status }: Pick<RequestSubject, 'pid' | 'url' | 'status'>,
   requests: number,
+  connections = CONNECTIONS,
 ): Promise<RequestFigures> {
   const { host, port, pathname, search } = new URL(url);
   const before = cpuSeconds(pid);
@@ -37,7 +38,7 @@ export async function measureRequests(
     process.execPath,
     [
       join(import.meta.dirname, 'request-load.ts'),
-      ...[host, port, `${pathname}${search}`, status, CONNECTIONS, requests].map(String),
+      ...[host, port, `${pathname}${search}`, status, connections, requests].map(String),
     ],
     { timeout: TIMEOUT_MS },
   );

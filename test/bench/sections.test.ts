@@ -31,7 +31,11 @@ await tap.test('every case of the benchmark can be run alone', async (t) => {
     'token',
     'redirect',
     'micro',
+    'instructions',
     'workers',
+    'growth-registries',
+    'growth-blobs',
+    'growth-connections',
     'network-rules',
   ];
   for (const name of names) {
