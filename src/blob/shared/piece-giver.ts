@@ -1,12 +1,15 @@
-import type { PartialBlob } from '../../cache/blob-store.ts';
 import type { GuardedStore } from '../../cache/objects/guard-store.ts';
 import type { SharedNames } from './shared-names.ts';
 import { LENGTH, type SharedRecord } from './shared-record.ts';
 
-/** Gives the pieces of a fill to the store as they land, where other replicas want them. */
+/** Gives the pieces of a fill to the store, as they land and when all have, where other replicas want them. */
 export type PieceGiver = {
-  /** Pieces of this one, from now on. */
-  begin(partial: PartialBlob): void;
+  /** Pieces of this one, from now on, as they land. */
+  begin(from: PieceSource): void;
+  /** It is read from no more. */
+  pause(): void;
+  /** All of them are to be read here. */
+  goOn(from: PieceSource): void;
   landed(index: number): void;
   /** Gives what has not been given. */
   give(): void;
@@ -15,6 +18,12 @@ export type PieceGiver = {
   /** Whether there is anything to remove. */
   readonly hasGiven: boolean;
   removeAll(): Promise<void>;
+};
+
+export type PieceSource = {
+  readonly length: number;
+  /** Bytes read; 0 at the end. */
+  read(position: number, buffer: Uint8Array): Promise<number>;
 };
 
 export type PieceGiverDeps = {
@@ -33,31 +42,33 @@ const UPLOADS = 3;
 
 export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
   const { objects, record, names, pieceBytes, isAsked, signal } = deps;
-  let partial: PartialBlob | undefined;
+  let source: PieceSource | undefined;
   /** Complete pieces that the store has not. */
   const landed: number[] = [];
+  /** Pieces that others are told of. */
+  const noted = new Set<number>();
+  const givingNow = new Set<number>();
+  /** Pieces that may be in the store. */
   const given = new Set<number>();
-  let giving = 0;
 
   function give(): void {
-    const from = partial;
+    const from = source;
     if (from === undefined) return;
-    while (giving < UPLOADS && isAsked()) {
+    while (givingNow.size < UPLOADS && isAsked()) {
       const index = landed.shift();
       if (index === undefined) return;
-      giving += 1;
+      givingNow.add(index);
       void giveOne(from, index).finally(() => {
-        giving -= 1;
+        givingNow.delete(index);
         give();
       });
     }
   }
 
   /** A piece that does not get there is fetched by who wants it. */
-  async function giveOne(from: PartialBlob, index: number): Promise<void> {
+  async function giveOne(from: PieceSource, index: number): Promise<void> {
     try {
       const bytes = await readPiece(from, index);
-      if (bytes === undefined) return;
       const content = {
         length: bytes.length,
         read: (position: number, into: Buffer) => copy(bytes, position, into),
@@ -71,26 +82,40 @@ export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
       }
       await record.note(LENGTH, String(from.length));
       await record.note(String(index), record.noteOf(index, from.length, bytes));
+      noted.add(index);
     } catch {
-      // Counted and said by the store; the partial may have ended.
+      // Counted and said by the store. Or the fill has ended meanwhile: then it is read elsewhere.
+      if (source !== from) landed.unshift(index);
     }
   }
 
-  async function readPiece(from: PartialBlob, index: number): Promise<Buffer | undefined> {
+  async function readPiece(from: PieceSource, index: number): Promise<Buffer> {
     const start = index * pieceBytes;
     const bytes = Buffer.allocUnsafe(Math.min(pieceBytes, from.length - start));
     for (let done = 0; done < bytes.length; ) {
       const read = await from.read(start + done, bytes.subarray(done));
-      if (read === 0) return undefined;
+      if (read === 0) throw new Error('a piece is shorter than it was');
       done += read;
     }
     return bytes;
   }
 
   return {
-    begin(opened) {
-      partial = opened;
+    begin(from) {
+      source = from;
       landed.length = 0;
+      noted.clear();
+    },
+    pause() {
+      source = undefined;
+    },
+    goOn(from) {
+      source = from;
+      landed.length = 0;
+      for (let index = 0; index * pieceBytes < from.length; index += 1) {
+        if (!noted.has(index) && !givingNow.has(index)) landed.push(index);
+      }
+      give();
     },
     landed(index) {
       landed.push(index);

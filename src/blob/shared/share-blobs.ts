@@ -54,7 +54,12 @@ export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
     const key = JSON.stringify([scope, digest]);
     const known = fills.get(key);
     if (known !== undefined) return known;
-    const fill = createSharedFill({ ...deps, names: sharedNames(scope, digest, pieceBytes), now });
+    const fill = createSharedFill({
+      ...deps,
+      names: sharedNames(scope, digest, pieceBytes),
+      openStored: () => store.open(digest),
+      now,
+    });
     fills.set(key, fill);
     return fill;
   }

@@ -1,4 +1,4 @@
-import type { PartialBlob } from '../../cache/blob-store.ts';
+import type { PartialBlob, StoredBlob } from '../../cache/blob-store.ts';
 import type { GuardedStore } from '../../cache/objects/guard-store.ts';
 import type { ByteRange } from '../../http/range.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
@@ -19,6 +19,8 @@ export type SharedFillDeps = {
   readonly names: SharedNames;
   /** Bytes of a piece. */
   readonly pieceBytes: number;
+  /** The blob on this disk, once it is published; undefined where it is not there any more. */
+  readonly openStored: () => Promise<Pick<StoredBlob, 'length' | 'read' | 'close'> | undefined>;
   /** Milliseconds, of a clock that does not go back. */
   readonly now: () => number;
   /** For tests. */
@@ -52,13 +54,15 @@ export type SharedFillEvents = {
 
 /** Milliseconds between two looks at whether somebody wants the pieces. */
 const LOOK_MS = 100;
+/** The same of a blob whose upload waits for others: there may be many. */
+const UPLOAD_LOOK_MS = 1_000;
 /** Milliseconds that pieces stay when the whole is there: somebody may be reading one. */
 const GRACE_MS = 20_000;
 /** Bytes of a piece above which pieces are not shared: too much to hold. */
 const MAX_PIECE_BYTES = 8 * 1024 * 1024;
 
 export function createSharedFill(deps: SharedFillDeps): SharedFill {
-  const { objects, state, seal, metrics, names, pieceBytes, now, limits } = deps;
+  const { objects, state, seal, metrics, names, pieceBytes, openStored, now, limits } = deps;
   const sharesPieces = state.kind !== 'process' && pieceBytes <= MAX_PIECE_BYTES;
   const closing = new AbortController();
   let removing: NodeJS.Timeout | undefined;
@@ -66,6 +70,8 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
   let partial: PartialBlob | undefined;
   let isWanted = false;
   let isUploading = false;
+  let looking: NodeJS.Timeout | undefined;
+  let stored: Pick<StoredBlob, 'close'> | undefined;
   /** Bytes of its fill came from the store. */
   let isUsed = false;
   const record = createSharedRecord(names.state, { state, seal, now });
@@ -73,14 +79,14 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
     state,
     name: names.state,
     now,
-    isAtWork: () => partial !== undefined || isUploading,
+    isAtWork,
   });
   const giver = createPieceGiver({
     objects,
     record,
     names,
     pieceBytes,
-    isAsked: () => isWanted && lease.isHeld && partial !== undefined,
+    isAsked: () => isWanted && lease.isHeld && isAtWork(),
     signal: closing.signal,
   });
   const search = createSharedSearch({
@@ -98,12 +104,44 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
     },
   });
 
+  /** It has pieces that others may want: all, where only the upload of the whole is still to come. */
+  function isAtWork(): boolean {
+    return partial !== undefined || isUploading;
+  }
+
+  /** Until the whole is in the store: an upload waits for others, and takes its time. */
+  async function giveFromStored(): Promise<void> {
+    // Where that fails, others fetch.
+    const opened = await openStored().catch(() => undefined);
+    if (opened === undefined) return;
+    if (!isUploading || partial !== undefined || stored !== undefined) {
+      opened.close();
+      return;
+    }
+    stored = opened;
+    giver.goOn(opened);
+  }
+
+  function stopGiving(): void {
+    clearInterval(looking);
+    giver.pause();
+    stored?.close();
+    stored = undefined;
+  }
+
   /** Whether somebody wants the pieces, and gives them what they have not. */
   async function look(): Promise<void> {
-    if (!sharesPieces || isWanted || !lease.isHeld || partial === undefined) return;
+    if (!sharesPieces || isWanted || !lease.isHeld || !isAtWork()) return;
     if ((await record.read())?.has(WANTED) !== true) return;
     isWanted = true;
-    giver.give();
+    if (partial === undefined) await giveFromStored();
+    else giver.give();
+  }
+
+  function lookEvery(milliseconds: number): void {
+    clearInterval(looking);
+    looking = setInterval(() => void look(), milliseconds);
+    looking.unref();
   }
 
   return {
@@ -121,14 +159,15 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
     },
     watch(opened, events) {
       if (opened.pieceBytes !== pieceBytes) return opened;
+      stopGiving();
       partial = opened;
       giver.begin(opened);
       isUsed = false;
-      const looking = setInterval(() => void look(), LOOK_MS);
-      looking.unref();
+      lookEvery(LOOK_MS);
       const ended = (): void => {
-        clearInterval(looking);
-        if (partial === opened) partial = undefined;
+        if (partial !== opened) return;
+        partial = undefined;
+        giver.pause();
       };
       return {
         digest: opened.digest,
@@ -146,14 +185,17 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
           giver.landed(piece);
         },
         async publish() {
-          const stored = await opened.publish();
+          const published = await opened.publish();
           ended();
           isUploading = true;
           events.published();
-          return stored;
+          if (isUploading) lookEvery(UPLOAD_LOOK_MS);
+          if (isWanted) void giveFromStored();
+          return published;
         },
         async discard() {
           ended();
+          stopGiving();
           if (isUsed) events.wrong();
           await giver.disown();
           await lease.letGo();
@@ -161,6 +203,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
         },
         async close() {
           ended();
+          stopGiving();
           await lease.letGo();
           await opened.close();
         },
@@ -173,6 +216,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
     async uploaded(isThere) {
       search.expectWhole();
       isUploading = false;
+      if (partial === undefined) stopGiving();
       if (isThere && sharesPieces) await record.note(WHOLE, '1');
       await lease.letGo();
       if (!giver.hasGiven) return;
@@ -185,6 +229,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
     async close() {
       closing.abort(new Error('Berth is stopping'));
       clearTimeout(removing);
+      stopGiving();
       await lease.close();
     },
   };

@@ -24,6 +24,9 @@ const { bytes, digest } = contentOf(pseudoRandomBytes('shared fill', 4 * PIECE +
 const names = sharedNames('contoso', digest, PIECE);
 const never = new AbortController().signal;
 const events = { published: () => undefined, wrong: () => undefined };
+const close = (): void => undefined;
+const readBytes = (position: number, into: Uint8Array): Promise<number> =>
+  Promise.resolve(bytes.copy(into, 0, position, position + into.length));
 const whole = { firstPos: 0, lastPos: PIECE - 1 };
 
 /** Bodies of the store as they are, or not. */
@@ -49,7 +52,9 @@ function openReplicas(
   const keys = generateTicketKeys();
   const seal = createStateSeal(() => keys);
   const open = (): SharedFill => {
-    const fill = createSharedFill({ objects, state, seal, metrics, names, pieceBytes: PIECE, now, limits });
+    const openStored = () => Promise.resolve({ length: bytes.length, read: readBytes, close });
+    const shared = { objects, state, seal, metrics, names, pieceBytes: PIECE };
+    const fill = createSharedFill({ ...shared, openStored, now, limits });
     t.teardown(() => fill.close());
     return fill;
   };
@@ -196,6 +201,38 @@ t.test('who leaves in the middle of a piece says nothing of the store', async (t
   leaving.abort(new Error('the client has left'));
   await t.rejects(waiting, { message: 'the client has left' });
   t.equal(objects.isAway, false);
+});
+
+t.test('while the whole is still to be uploaded, its pieces are read from this disk', async (t) => {
+  const { open, memory } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  await owner.find(whole, never);
+  let isPublished = false;
+  const partial = owner.watch(
+    {
+      ...partialOf(bytes),
+      // Its file has another name by then.
+      read: (position, into) =>
+        isPublished ? Promise.reject(new Error('EBADF')) : readBytes(position, into),
+      publish() {
+        isPublished = true;
+        return Promise.resolve({ length: bytes.length, path: '/', read: readBytes, close });
+      },
+    },
+    events,
+  );
+  // Of one that an earlier fill has left here: it did not land now.
+  for (const piece of [0, 1, 2, 3]) await partial.complete(piece);
+  await partial.publish();
+  for (const piece of [3, 4]) {
+    const range = { firstPos: piece * PIECE, lastPos: Math.min(bytes.length, (piece + 1) * PIECE) - 1 };
+    const found = await follower.find(range, never);
+    if (found.kind !== 'content') throw new Error(`piece ${piece} was to be had`);
+    t.ok((await buffer(found.body)).equals(bytes.subarray(range.firstPos, range.lastPos + 1)));
+  }
+  await memory.put(names.blob, contentOfBytes(bytes), never);
+  await owner.uploaded(true);
+  t.equal((await follower.find(whole, never)).kind, 'content');
 });
 
 t.test('several ranges at once are one owner, who asks nobody for pieces', async (t) => {
