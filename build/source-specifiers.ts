@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 /** A template or a variable: what it names can not be known. */
 const COMPUTED = /(?:\bimport|\bimport\.meta\.resolve|\brequire)\((?!\s*['"])[^)\n]*\)/g;
-const REFERENCE = /(?:\bfrom|\bimport|\bimport\(|\bresolve\(|\brequire\()\s*'([@a-z][\w@./:-]*)'/g;
+const REFERENCE =
+  /(?:\bfrom|\bimport|\bimport\(|\bimport\.meta\.resolve\(|\brequire\(|\brequire\.resolve\()\s*'([@a-z][\w@./:-]*)'/g;
 
 /**
  * What the sources under `directory` take of packages: the specifiers of `import`, `import()`, `require` and `resolve`,
@@ -20,5 +21,10 @@ export function sourceSpecifiers(directory: string): string[] {
       throw new Error(`${file}: ${computed}: write the specifier out, or it is not in the image`);
     return [...text.matchAll(REFERENCE)].map(([, name = '']) => name);
   });
-  return [...new Set(found)].filter((name) => !isBuiltin(name)).toSorted();
+  return [...new Set(found)].filter((name) => !isPartOfNode(name)).toSorted();
+}
+
+/** Also one that the Node which builds the image does not have yet. */
+function isPartOfNode(name: string): boolean {
+  return name.startsWith('node:') || isBuiltin(name);
 }

@@ -77,6 +77,8 @@ t.test('specifiers of sources: packages alone, each once', (t) => {
       "import type { b } from '@scope/pkg/sub.js';",
       "import './own.ts';",
       "import fs from 'node:fs';",
+      "const later = await import('node:not-yet');",
+      "promise.resolve('late');",
       "const c = await import('lazy');",
       "const d = import.meta.resolve('assets/dist/style.css');",
       'const text = "the words from \', and \'";',
