@@ -33,6 +33,11 @@ t.test('serve does not load what other commands need', async (t) => {
     [],
     'nor the proxy itself, before it is known what to serve',
   );
+  t.same(
+    loaded.filter((name) => /\bffi$/.test(name)),
+    [],
+    'nor what calls C, before there is a blob to read',
+  );
 });
 
 t.test('the help of all has all of them', async (t) => {
