@@ -1,29 +1,29 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import type { Bench, SectionRun } from '../bench.ts';
-import { imageEnvironment, startBerth } from '../berth.ts';
+import { startBerth } from '../berth.ts';
 import { type Origin, startOrigin } from '../origin.ts';
 import { residentBytes } from '../process-figures.ts';
 import { requestOnce } from '../request-once.ts';
 import { measureRequests, type RequestFigures } from '../requests/measure-requests.ts';
 import { tabulate } from '../tabulate.ts';
-import { REPOSITORY } from '../workspace.ts';
+import { type Blob, REPOSITORY, type Workspace } from '../workspace.ts';
 import { cpuColumns, START_COLUMNS, type StartFigures } from './growth-columns.ts';
 import { formatCount, stepsTo } from './steps.ts';
 
 const run = promisify(execFile);
 
 const REQUESTS = 10_000;
-/** Each asks the storage. */
-const MISSES = 2_000;
+/** Each another blob, which is fetched and kept. */
+const MISSES = 1_000;
+const BLOB_BYTES = 512;
 const FILL_TIMEOUT_MS = 600_000;
 const MILLISECONDS = 1000;
 const GOAL_SECONDS = 3;
-/** Nobody has it. */
-const ABSENT = `sha256:${'0'.repeat(64)}`;
 
 type Rows = {
   name: string;
@@ -44,6 +44,8 @@ export const GROWTH_BLOBS: SectionRun = {
     const rows: Rows[] = [];
     try {
       for (const count of stepsTo(1, options.growthBlobs)) rows.push(await prepare(bench, count));
+      // The first one of all makes a key and compiles.
+      await (await startBerth(bench.workspace, origin)).stop();
       for (let round = 1; round <= options.rounds; round += 1) {
         for (const row of rows) await measureRow(bench, origin, row);
         say(`growth-blobs, round ${round} of ${options.rounds}`);
@@ -66,8 +68,8 @@ export const GROWTH_BLOBS: SectionRun = {
     );
     return {
       figures: [...requests.figures, ...starts.figures],
-      markdown: `A Berth whose cache has so many blobs of 512 bytes, over 32 kept connections, the decision kept. *Hit*: ${REQUESTS} requests for one of them, from the cache; *miss*: ${MISSES} for one that neither the cache
-nor the storage has, so that each asks the storage. ${options.rounds} rounds, each with fresh processes, every row in each.
+      markdown: `A Berth whose cache has so many blobs of 512 bytes, over 32 kept connections, the decision kept. *Hit*: ${REQUESTS} requests for one of them, from the cache; *miss*: ${MISSES} for as many others, each
+once, which are fetched and kept: registry and storage are asked, and files written. ${options.rounds} rounds, each with fresh processes, every row in each.
 
 ${requests.markdown}
 
@@ -91,8 +93,6 @@ async function prepare({ workspace, say }: Bench, count: number): Promise<Rows> 
 }
 
 async function measureRow({ workspace }: Bench, origin: Origin, row: Rows): Promise<void> {
-  // Once for all: no start is to be timed with its making.
-  imageEnvironment(workspace);
   const before = performance.now();
   const berth = await startBerth(workspace, origin, { cacheDirectory: row.directory });
   try {
@@ -108,10 +108,27 @@ async function measureRow({ workspace }: Bench, origin: Origin, row: Rows): Prom
     const hit = { pid, url: `${base}/${row.digest}`, status: 200 };
     await measureRequests(hit, REQUESTS);
     row.hit.push(await measureRequests(hit, REQUESTS));
-    const miss = { pid, url: `${base}/${ABSENT}`, status: 404 };
-    await measureRequests(miss, MISSES);
-    row.miss.push(await measureRequests(miss, MISSES));
+    const misses = addMisses(workspace);
+    const miss = { pid, url: base, status: 200 };
+    await measureRequests({ ...miss, pathsFile: misses.warmUp }, MISSES);
+    row.miss.push(await measureRequests({ ...miss, pathsFile: misses.measured }, MISSES));
+    misses.remove();
   } finally {
     await berth.stop();
   }
+}
+
+/** Blobs at the storage that no cache has, twice as many as are measured, their paths in files. */
+function addMisses(workspace: Workspace): { warmUp: string; measured: string; remove: () => void } {
+  const blobs = Array.from({ length: 2 * MISSES }, () => workspace.addContent(randomBytes(BLOB_BYTES)));
+  const list = (part: readonly Blob[]): string => {
+    const file = join(workspace.directory, workspace.uniqueName('paths'));
+    writeFileSync(file, part.map(({ path }) => path).join('\n'));
+    return file;
+  };
+  const [warmUp, measured] = [list(blobs.slice(MISSES)), list(blobs.slice(0, MISSES))];
+  const remove = (): void => {
+    for (const file of [warmUp, measured, ...blobs.map((blob) => blob.file)]) rmSync(file);
+  };
+  return { warmUp, measured, remove };
 }

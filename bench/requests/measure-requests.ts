@@ -22,13 +22,15 @@ export type RequestSubject = {
   pid: number;
   url: string;
   status: number;
+  /** A path on each line, asked for one after the other in place of the URL's own. */
+  pathsFile?: string;
   /** Where it takes a millisecond for each: so many a round instead of the section's own number. */
   requests?: number;
 };
 
 /** One round: the same question again and again over kept connections, 32 if nothing else is said, and what the server spends on it. */
 export async function measureRequests(
-  { pid, url, status }: Pick<RequestSubject, 'pid' | 'url' | 'status'>,
+  { pid, url, status, pathsFile }: Pick<RequestSubject, 'pid' | 'url' | 'status' | 'pathsFile'>,
   requests: number,
   connections = CONNECTIONS,
 ): Promise<RequestFigures> {
@@ -38,7 +40,14 @@ export async function measureRequests(
     process.execPath,
     [
       join(import.meta.dirname, 'request-load.ts'),
-      ...[host, port, `${pathname}${search}`, status, connections, requests].map(String),
+      ...[
+        host,
+        port,
+        pathsFile === undefined ? `${pathname}${search}` : `@${pathsFile}`,
+        status,
+        connections,
+        requests,
+      ].map(String),
     ],
     { timeout: TIMEOUT_MS },
   );

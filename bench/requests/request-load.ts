@@ -1,5 +1,7 @@
 // Child of the benchmark: `node bench/requests/request-load.ts HOST PORT PATH STATUS CONNECTIONS REQUESTS` asks for PATH again
-// and again over kept connections, each answer to be of STATUS, and prints the seconds it took.
+// and again over kept connections, each answer to be of STATUS, and prints the seconds it took. PATH may be `@FILE`: a path on
+// each line, asked for one after the other.
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 
 const [, , host = '', port = '', path = '', status = '', connections = '', requests = ''] = process.argv;
@@ -11,9 +13,13 @@ const ACCEPT = [
   'application/vnd.docker.distribution.manifest.v2+json',
   '*/*',
 ].join(', ');
-const question = Buffer.from(
-  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: load\r\nAccept: ${ACCEPT}\r\n\r\n`,
-  'latin1',
+const questions = (
+  path.startsWith('@') ? readFileSync(path.slice(1), 'utf8').trim().split('\n') : [path]
+).map((each) =>
+  Buffer.from(
+    `GET ${each} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: load\r\nAccept: ${ACCEPT}\r\n\r\n`,
+    'latin1',
+  ),
 );
 const HEADER_END = '\r\n\r\n';
 let left = Number(requests);
@@ -45,7 +51,7 @@ function ask(): Promise<void> {
     });
     function next(): void {
       left -= 1;
-      if (left >= 0) socket.write(question);
+      if (left >= 0) socket.write(questions[left % questions.length] ?? '');
       else socket.destroy();
     }
   });
