@@ -44,7 +44,9 @@ export function createConnectRedis(target: RedisTarget): ConnectRedis {
     });
     client.on('error', (error: unknown) => onLost(reasonOf(error, password)));
     client.on('end', () => onLost('the connection was closed'));
-    const deadline = setTimeout(() => client.destroy(), target.connectTimeoutMs);
+    const deadline = setTimeout(() => {
+      if (client.isOpen) client.destroy();
+    }, target.connectTimeoutMs);
     try {
       await client.connect();
       // Wrong rights show here and not at the first request.
