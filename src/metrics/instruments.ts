@@ -1,4 +1,5 @@
 import * as prom from 'prom-client';
+import { createHistogram, seriesKey } from './histogram.ts';
 import {
   createGrowth,
   type MetricSnapshot,
@@ -150,19 +151,11 @@ export function createInstruments(
     },
     histogram(name, help, labels, buckets) {
       descriptions.push({ name, type: 'histogram', help, labels });
-      const metric = new prom.Histogram({
-        name,
-        help,
-        labelNames: Object.keys(labels),
-        buckets: [...buckets],
-        enableExemplars: true,
-        registers: [registry],
-      });
+      const metric = createHistogram(name, help, Object.keys(labels), buckets);
+      // Of a metric it asks no more than these.
+      registry.registerMetric(metric as unknown as prom.Metric);
       return {
-        observe(series, value) {
-          const exemplarLabels = exemplar();
-          metric.observe({ labels: series, value, ...(exemplarLabels && { exemplarLabels }) });
-        },
+        observe: (series, value) => metric.observe(series, value, exemplar()),
         count: async (series) => {
           const { values } = await whole(metric);
           return (
@@ -193,32 +186,42 @@ function createCounter<S extends LabelSets>(
   labels: S,
   initial: Iterable<Labels<S>>,
 ): Counter<Labels<S>> {
-  // prom-client hashes the labels on every inc(): about a microsecond. A handle only adds to a number; the sum moves
-  // over when somebody scrapes.
-  const pending: { readonly series: Labels<S>; amount: number }[] = [];
+  // prom-client hashes the labels on every inc(): about a microsecond. Here only a number grows; it moves over when somebody
+  // scrapes.
+  type Pending = { readonly series: Labels<S>; amount: number };
+  const labelNames = Object.keys(labels);
+  const pending = new Map<string, Pending>();
   const metric = new prom.Counter({
     name,
     help,
-    labelNames: Object.keys(labels),
+    labelNames,
     registers: [registry],
     collect() {
-      for (const entry of pending) {
+      for (const entry of pending.values()) {
         metric.inc(entry.series, entry.amount);
         entry.amount = 0;
       }
     },
   });
   for (const series of initial) metric.inc(series, 0);
+
+  /** One entry per series however often it is asked for, so that callers may ask per transfer. */
+  function pendingOf(series: Labels<S>): Pending {
+    const key = seriesKey(labelNames, series);
+    let entry = pending.get(key);
+    if (entry === undefined) {
+      entry = { series: { ...series }, amount: 0 };
+      pending.set(key, entry);
+    }
+    return entry;
+  }
+
   return {
-    inc: (series, amount = 1) => metric.inc(series, amount),
+    inc(series, amount = 1) {
+      pendingOf(series).amount += amount;
+    },
     handle(series) {
-      // One entry per series however often a handle is asked for, so that callers may ask per transfer.
-      let entry = pending.find((known) => sameLabels(known.series, series));
-      if (entry === undefined) {
-        entry = { series, amount: 0 };
-        pending.push(entry);
-      }
-      const target = entry;
+      const target = pendingOf(series);
       return {
         inc(amount = 1) {
           target.amount += amount;
