@@ -139,6 +139,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
       wanted: () => wanted,
       audit: (event) => audit.record(event),
       migration,
+      tracing,
       metrics,
       log: deps.log,
     });

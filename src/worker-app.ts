@@ -172,7 +172,7 @@ async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Work
       ? {}
       : {
           stored: createStoredBlobs({ store, pool, log }),
-          fills: createWorkerFills({ link, pool, memoryReads }),
+          fills: createWorkerFills({ link, pool, tracing, memoryReads }),
         };
   const { serving, listeners, progress, reload } = await openProxy(config, {
     parts,

@@ -116,6 +116,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What the processes of one instance say to each other: pieces of everything that they share.
   workers: [
     'audit',
+    'trace',
     'blob',
     'upstream',
     'cache',

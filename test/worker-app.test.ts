@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import { createLogger } from '../src/log.ts';
 import { createProcessState } from '../src/state/create-process-state.ts';
 import { formatTicketKeys, generateTicketKeys } from '../src/ticket/ticket-keys.ts';
+import { NO_TRACING } from '../src/trace/tracing.ts';
 import { runWorker } from '../src/worker-app.ts';
 import { createDesk } from '../src/workers/desk.ts';
 import { createLink, type Link } from '../src/workers/link.ts';
@@ -46,6 +47,7 @@ async function openWorker(t: Test, limits: Record<string, unknown>) {
     attach: undefined,
     openSource: () => undefined,
     state: createProcessState(() => 0),
+    tracing: NO_TRACING,
     forgetEverywhere: async () => undefined,
     audit: () => undefined,
     migration: { record: () => undefined },

@@ -8,6 +8,7 @@ import type { Settings, UpdateResult } from '../endpoints/settings.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import { formatTicketKeys, type TicketKeys } from '../ticket/ticket-keys.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import { type Crew, createCrew } from '../workers/crew.ts';
 import type { ForkWorker } from '../workers/raw-port.ts';
 import { type ReservedPort, reservePorts } from '../workers/reserve-ports.ts';
@@ -44,6 +45,7 @@ export function openCrew(
     readonly wanted: () => Config;
     readonly audit: (event: AuditEvent) => void;
     readonly migration: Migration;
+    readonly tracing: Tracing;
     readonly metrics: Metrics;
     readonly log: Logger;
   },
@@ -77,6 +79,7 @@ export function openCrew(
     state: deps.state,
     audit: deps.audit,
     migration: deps.migration,
+    tracing: deps.tracing,
     metrics: deps.metrics,
     log: deps.log,
   });

@@ -92,6 +92,8 @@ export function createOtlpTracing(options: {
       if (context !== undefined) propagator.inject(context, fields, defaultTextMapSetter);
       return fields;
     },
+    goOn: (fields, work) =>
+      underWay.run(propagator.extract(ROOT_CONTEXT, fields, defaultTextMapGetter), work),
     current() {
       const context = underWay.getStore();
       const ids = context === undefined ? undefined : trace.getSpanContext(context);

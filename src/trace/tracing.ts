@@ -30,6 +30,8 @@ export type Tracing = {
   begin(name: string, kind: SpanKind, attributes?: SpanAttributes): Span;
   /** For a request to a registry, so that its own trace goes on from here; never for storage. */
   fields(): TraceFields;
+  /** `work` is part of the step that `fields` of another process of ours has said. */
+  goOn<T>(fields: TraceFields, work: () => T): T;
   /** Of the span under way, where it is recorded. */
   current(): TraceIds | undefined;
   /** Sends what is left, as far as the collector takes it within some seconds; never rejects. */
@@ -50,6 +52,7 @@ export const NO_TRACING: Tracing = {
   beginRequest: () => NO_SPAN,
   begin: () => NO_SPAN,
   fields: () => NO_FIELDS,
+  goOn: (_fields, work) => work(),
   current: () => undefined,
   close: async () => undefined,
 };

@@ -13,6 +13,7 @@ import type { BlobStore, StoredBlob } from '../cache/blob-store.ts';
 import type { Migration } from '../endpoints/migration.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { HeldLease, SharedState } from '../state/shared-state.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import type { CallHandlers, Link, NoteHandlers } from './link.ts';
 import type {
@@ -37,6 +38,7 @@ export type DeskDeps = {
     registry: string,
     facts: SourceFacts,
   ) => { readonly source: BlobSource; readonly letGo: () => void } | undefined;
+  readonly tracing: Pick<Tracing, 'goOn'>;
   readonly state: SharedState;
   /** Resolves when all workers know that the group's epoch has ended. */
   readonly forgetEverywhere: (group: string) => Promise<void>;
@@ -80,11 +82,12 @@ export function createDesk(link: () => Link<AskWorker, TellWorker>, deps: DeskDe
     try {
       const opened = deps.openSource(scope, facts);
       if (opened === undefined) return { kind: 'none' };
-      conversation = openConversation(port, opened.letGo);
+      const owner = openConversation(port, opened.letGo);
+      conversation = owner;
       const { source } = opened;
       const request = { digest, scope, source, range, knownLength, signal: ended.signal };
-      if (await attach(request, conversation)) return { kind: 'joined' };
-      conversation.close();
+      if (await deps.tracing.goOn(order.trace, () => attach(request, owner))) return { kind: 'joined' };
+      owner.close();
       return { kind: 'none' };
     } catch (error) {
       conversation?.close();

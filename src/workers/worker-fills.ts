@@ -5,6 +5,7 @@ import { readFill } from '../blob/fill/read-fill.ts';
 import { openSpoolFile } from '../blob/fill/spool-file.ts';
 import { WrongBlob } from '../blob/wrong-content.ts';
 import type { MemoryReads } from '../cache/memory-reads.ts';
+import type { Tracing } from '../trace/tracing.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import { type Link, LinkError } from './link.ts';
 import type { AskPrimary, FillAnswer, TellPrimary } from './worker-messages.ts';
@@ -13,10 +14,11 @@ import type { AskPrimary, FillAnswer, TellPrimary } from './worker-messages.ts';
 export function createWorkerFills(deps: {
   readonly link: Pick<Link<AskPrimary, TellPrimary>, 'call' | 'port'>;
   readonly pool: BufferPool;
+  readonly tracing: Pick<Tracing, 'fields'>;
   /** Left out: every read is asynchronous. */
   readonly memoryReads?: MemoryReads;
 }): NonNullable<BlobPlaces['fills']> {
-  const { link, pool, memoryReads } = deps;
+  const { link, pool, tracing, memoryReads } = deps;
   const openFile = (path: string) => openSpoolFile(path, memoryReads);
   let ports = 0;
   return {
@@ -34,6 +36,7 @@ export function createWorkerFills(deps: {
           source: source.facts,
           range,
           knownLength,
+          trace: tracing.fields(),
         });
       } catch (error) {
         port.close();

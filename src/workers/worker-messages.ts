@@ -10,6 +10,7 @@ import type { MetricsSnapshot } from '../metrics/sum-metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { LimitChange } from '../policy/client-limits.ts';
 import type { Look, SharedTurn, TurnAnswer } from '../state/shared-state.ts';
+import type { TraceFields } from '../trace/tracing.ts';
 
 /** All that a worker begins with. */
 export type WorkerStart = {
@@ -60,6 +61,8 @@ export type FillOrder = {
   readonly source: SourceFacts;
   readonly range: RangeSpec | undefined;
   readonly knownLength: number | undefined;
+  /** Of the request's trace, whose steps the fill's are. */
+  readonly trace: TraceFields;
 };
 
 export type FillAnswer =

@@ -66,6 +66,9 @@ export type Answer = {
   readonly isComplete: boolean;
 };
 
+/** Three programs one after the other, on a machine that does many things at once. */
+const START_BOUND_MS = 60_000;
+
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 export const LOGIN = 'contoso.localhost';
 
@@ -77,6 +80,7 @@ export async function openWorkers(
     readonly upstream?: Record<string, unknown>;
     readonly config?: Record<string, unknown>;
     readonly fixture?: FixtureRegistryOptions;
+    readonly env?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<WorkersScene> {
   const blob = pseudoRandomBytes('workers', options.blobBytes ?? 8 * 1024 * 1024);
@@ -123,7 +127,7 @@ export async function openWorkers(
   const write = (): void => writeFileSync(configFile, JSON.stringify(config));
   write();
   const primary = spawn(process.execPath, [MAIN, 'serve', '--config', configFile], {
-    env: { PATH: process.env['PATH'], BERTH_LOG_LEVEL: 'debug' },
+    env: { PATH: process.env['PATH'], BERTH_LOG_LEVEL: 'debug', ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(async () => {
@@ -139,10 +143,14 @@ export async function openWorkers(
       .flatMap((line) => line[name])
       .filter((address) => typeof address === 'string')
       .map((address) => Number(address.split(':').at(-1)));
-  await until(() => {
-    if (primary.exitCode !== null) throw new Error(`Berth ended: ${JSON.stringify(log)}`);
-    return bound('listeners').length > 0;
-  }, 'it listens');
+  await until(
+    () => {
+      if (primary.exitCode !== null) throw new Error(`Berth ended: ${JSON.stringify(log)}`);
+      return bound('listeners').length > 0;
+    },
+    'it listens',
+    START_BOUND_MS,
+  );
   const ports = bound('listeners');
   const [[port = 0], [metricsPort = 0], [consolePort = 0]] = [ports, bound('metrics'), bound('console')];
 

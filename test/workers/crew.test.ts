@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { MetricsSnapshot } from '../../src/metrics/sum-metrics.ts';
 import { createProcessState } from '../../src/state/create-process-state.ts';
+import { NO_TRACING } from '../../src/trace/tracing.ts';
 import { createCrew } from '../../src/workers/crew.ts';
 import { createLink, type Link } from '../../src/workers/link.ts';
 import type { WorkerProcess } from '../../src/workers/raw-port.ts';
@@ -85,6 +86,7 @@ function openCrew(t: Test, count: number) {
     attach: undefined,
     openSource: () => undefined,
     state: createProcessState(() => 0),
+    tracing: NO_TRACING,
     audit: () => undefined,
     migration: { record: () => undefined },
     metrics: {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { createProcessState } from '../../src/state/create-process-state.ts';
+import { NO_TRACING } from '../../src/trace/tracing.ts';
 import { createDesk, type DeskDeps } from '../../src/workers/desk.ts';
 import { createLink, type Link } from '../../src/workers/link.ts';
 import type { AskPrimary, AskWorker, TellPrimary, TellWorker } from '../../src/workers/worker-messages.ts';
@@ -24,6 +25,7 @@ function openPrimary() {
     openSource: () => undefined,
     state,
     forgetEverywhere,
+    tracing: NO_TRACING,
     audit: () => undefined,
     migration: { record: () => undefined },
   };
