@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Origin } from './origin.ts';
 import { freePort, type ServerProcess, startServer } from './server-process.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -8,6 +9,8 @@ import type { Workspace } from './workspace.ts';
 
 const SOURCES = join(import.meta.dirname, '..', 'src');
 const MAIN = join(SOURCES, 'main.ts');
+/** Milliseconds between two looks at the log. */
+const LOG_INTERVAL_MS = 25;
 
 /** What the image sets; see the Dockerfile. */
 const IMAGE_ENVIRONMENT = {
@@ -56,13 +59,19 @@ export async function startBerth(
       env: environment,
     });
   }
+  const logFile = join(workspace.directory, `${name}.log`);
   const server = await startServer({
     command: process.execPath,
     args: [MAIN, 'serve', '--config', configFile],
     port,
-    logFile: join(workspace.directory, `${name}.log`),
+    logFile,
     environment,
   });
+  // With workers, the port is held for a moment before they listen.
+  while (!readFileSync(logFile, 'utf8').includes('"msg":"listening"')) {
+    if (!isRunning(server.pid)) throw new Error(`Berth has ended:\n${readFileSync(logFile, 'utf8')}`);
+    await delay(LOG_INTERVAL_MS);
+  }
   const scheme = options.tls === undefined ? 'http' : 'https';
   return {
     ...server,
@@ -70,6 +79,10 @@ export async function startBerth(
     inline: `${scheme}://inline.localhost:${port}`,
     dedicated: `${scheme}://login.localhost:${port}`,
   };
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`);
 }
 
 /** With everything compiled beforehand, as in the image. */

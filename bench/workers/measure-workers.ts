@@ -23,7 +23,9 @@ export async function measureWorkers(
   load: () => Promise<{ seconds: number; units: number }>,
 ): Promise<WorkersFigures> {
   const [before, loopsBefore, machineBefore] = [cpuSeconds(pid), loopSeconds(pid), machineSeconds()];
+  const begun = performance.now();
   const { seconds, units } = await load();
+  const elapsed = (performance.now() - begun) / 1000;
   const busiest = Math.max(
     ...Array.from(loopSeconds(pid), ([each, spent]) => spent - (loopsBefore.get(each) ?? 0)),
   );
@@ -33,8 +35,8 @@ export async function measureWorkers(
     perSecond: units / seconds,
     cpuPerUnit: cpu / units,
     busiestPerUnit: busiest / units,
-    busiestShare: busiest / seconds,
-    takenShare: cpu / (cores * seconds - others),
+    busiestShare: busiest / elapsed,
+    takenShare: cpu / (cores * elapsed - others),
   };
 }
 

@@ -16,7 +16,7 @@ import { runLoad } from './run-load.ts';
 const CORES = 2;
 /** As many as spread evenly over two workers by chance alone: of 128, one seldom has more than 76. */
 const CONNECTIONS = 128;
-const BLOB_MEBIBYTES = 2;
+const BLOB_MEBIBYTES = 1;
 const ROUND_SECONDS = 6;
 const GIBIBYTE = 1024 ** 3;
 
@@ -165,7 +165,11 @@ function describe({ options }: Bench, found: readonly FoundCase[]): SectionResul
       ...alone.map((figure) => format(figure, digits)),
       ...alone.flatMap(({ ratio }) => (ratio === undefined ? [] : [format(ratio)])),
       ...cpu.flatMap(({ ratio }) => (ratio === undefined ? [] : [format(ratio)])),
-      share(one, ({ cpuPerUnit, busiestPerUnit }) => cpuPerUnit / busiestPerUnit),
+      share(one, coresOf),
+      share(two, (round) => {
+        const before = one[two.indexOf(round)] as WorkersFigures;
+        return (capacity(round, CORES) * before.cpuPerUnit) / CORES;
+      }),
       share(one, ({ busiestShare }) => busiestShare),
       share(two, ({ takenShare }) => takenShare),
       ...beside.map((figure) => format(figure, digits)),
@@ -179,7 +183,8 @@ no more than the busiest event loop can do in a second (1 ÷ its CPU seconds per
 can do on ${CORES} cores (${CORES} ÷ all their CPU seconds per unit: what they say to each other counts, and what they cost each other in caches).
 
 That holds where Berth was the limit. *Loop busy* is the share of the time that the one event loop was at work; *taken* is what Berth with two workers took of the CPU time that everything else on the
-machine left to it. *Cores of one* is how many cores one worker's process takes with all of its threads while its event loop is busy: ${CORES} divided by it is the most that a second worker can make of ${CORES} cores.
+machine left to it. *Cores of one* is how many cores one worker's process takes with all of its threads while its event loop is busy: ${CORES} divided by it is the most that a second worker can make of ${CORES} cores, and *of the
+most* is how much of that it made.
 
 ${formatTable(
   [
@@ -189,6 +194,7 @@ ${formatTable(
     '2 × 1',
     'CPU per unit, 2 × 1',
     'cores of one',
+    'of the most',
     'loop busy, 1',
     'taken, 2',
     'beside the load, 1',
@@ -197,6 +203,11 @@ ${formatTable(
   rows,
 )}`,
   };
+}
+
+/** Cores that one process takes with all of its threads, where its event loop takes one. */
+function coresOf({ cpuPerUnit, busiestPerUnit }: WorkersFigures): number {
+  return cpuPerUnit / busiestPerUnit;
 }
 
 function format({ median, low, high }: Pick<Figure, 'median' | 'low' | 'high'>, digits = 2): string {
