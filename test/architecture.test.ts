@@ -112,7 +112,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   endpoints: ['config', 'http', 'system'],
   config: ['endpoints', 'policy', 'http', 'oci'],
   // It looks at everything and is looked at by nobody.
-  console: ['audit', 'endpoints', 'config', 'metrics'],
+  console: ['audit', 'endpoints', 'config', 'metrics', 'system'],
   // What the processes of one instance say to each other: pieces of everything that they share.
   workers: [
     'audit',
@@ -127,6 +127,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'oci',
     'http',
+    'system',
   ],
   audit: ['metrics', 'system'],
   metrics: [],
