@@ -18,6 +18,8 @@ export type BalancerMode = 'http' | 'tcp';
 export type Balancer = {
   /** New requests, or connections, go to this replica alone, counted from 0; undefined: to each in turn. */
   only(index: number | undefined): Promise<void>;
+  /** Its checks find all of them well. */
+  areAllUp(): Promise<boolean>;
   /** Of each kind of client (what its User-Agent begins with) how many of its requests are under way at the data endpoint. Of `http` alone. */
   underWay(): Promise<ReadonlyMap<string, number>>;
   /** One line of the log for each request; of `http` alone. */
@@ -66,6 +68,12 @@ export async function startHaproxy(options: {
         const state = index === undefined || index === at ? 'ready' : 'drain';
         await ask(socket, `set server berths/${name} state ${state}`);
       }
+    },
+    async areAllUp() {
+      const lines = (await ask(socket, 'show servers state berths')).split('\n');
+      const states = lines.map((line) => line.split(' ')).filter(([id = '']) => /^\d+$/.test(id));
+      // Columns of its file format 1: srv_name, srv_op_state (2: running).
+      return SERVERS.every((name) => states.some((fields) => fields[3] === name && fields[5] === '2'));
     },
     async underWay() {
       const counts = new Map<string, number>();

@@ -38,6 +38,7 @@ export async function killCase(world: World, scene: ReplicasScene): Promise<stri
   const sent = async () => sumOf(await killed.metrics(), SENT);
   const before = await sent();
   const agents = RESUMING.map(({ agent }) => agent);
+  await waitUntil('all three in the balancer', () => balancer.areAllUp(), { timeoutMs: WAIT_MS });
   await balancer.only(0);
   scene.line.pace(STORAGE_PACE);
   const pulls = RESUMING.map(({ client }) => pull(world, scene, client, target(world, 'big')));

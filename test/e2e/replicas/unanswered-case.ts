@@ -40,6 +40,8 @@ export async function unansweredCase(
   ];
   const [, still] = scene.berths;
   if (still === undefined) throw new Error('there are three');
+  // One that was left out a moment ago gets no share.
+  await waitUntil('all three in the balancer', () => scene.balancer().areAllUp(), { timeoutMs: WAIT_MS });
   const retriesBefore = await retried(scene);
   process.kill(still.daemon.pid, 'SIGSTOP');
   let open = ROUNDS * kinds.length;
