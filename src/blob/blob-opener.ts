@@ -1,8 +1,9 @@
 import type { ByteRange, RangeSpec } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
+import type { LeastRate } from '../upstream/rate-watch.ts';
 import type { BlobSource } from './blob-source.ts';
-import { fallOver } from './fall-over.ts';
+import { fallOver, NO_LEAST_RATE } from './fall-over.ts';
 import type { LazySource } from './lazy-source.ts';
 import { askLength, type OpenResult, openBlob } from './open-blob.ts';
 import type { ResumeDeps } from './resume-source.ts';
@@ -64,35 +65,52 @@ export function createBlobOpener(
   const { stored, fills } = places;
   const { pool, resume } = deps;
 
-  async function openElsewhere(
-    order: OpenOrder,
-  ): Promise<{ readonly place: BlobOrigin; readonly result: OpenResult }> {
+  /** Not the cache: it has no more than it has shown. */
+  async function openElsewhere(order: OpenOrder): Promise<Opening> {
     const request = { ...order, source: await order.source() };
-    const shared = await fills?.join(request);
-    if (shared !== undefined) return { place: 'fill', result: shared };
-    return { place: 'upstream', result: await openBlob(request, resume) };
+    const filled = await fills?.join(request);
+    if (filled === undefined) return { from: () => 'upstream', result: await openBlob(request, resume) };
+    return withRest(
+      order.digest,
+      { place: 'fill', found: filled, leastRate: NO_LEAST_RATE },
+      async (range) => {
+        const knownLength = filled.completeLength;
+        const result = await openBlob({ ...request, range, throughTo: 0, knownLength }, resume);
+        return { from: () => 'upstream', result };
+      },
+    );
+  }
+
+  /** What the disk does not bring to its end comes from where `openRest` says (K7). */
+  function withRest(
+    digest: Digest,
+    opened: { readonly place: BlobOrigin; readonly found: OpenResult; readonly leastRate?: LeastRate },
+    openRest: (range: RangeSpec | undefined) => Promise<Opening>,
+  ): Opening {
+    const { place, found, leastRate } = opened;
+    let from = (): BlobOrigin => place;
+    if (found.kind === 'unsatisfiable') return { from, result: found };
+    const result = fallOver(found, {
+      digest,
+      pool,
+      ...(leastRate && { leastRate }),
+      async open(range) {
+        const rest = await openRest(range);
+        from = rest.from;
+        return rest.result;
+      },
+    });
+    return { from: () => from(), result };
   }
 
   return {
     async open(order) {
       const found = await stored?.open(order.digest, order.range, order.signal);
-      if (found === undefined) {
-        const { place, result } = await openElsewhere(order);
-        return { from: () => place, result };
-      }
-      if (found.kind === 'unsatisfiable') return { from: () => 'cache', result: found };
-      let from: BlobOrigin = 'cache';
-      const result = fallOver(found, {
-        digest: order.digest,
-        pool,
-        async open(range) {
-          const knownLength = found.completeLength;
-          const rest = await openElsewhere({ ...order, range, throughTo: 0, knownLength });
-          from = rest.place;
-          return rest.result;
-        },
-      });
-      return { from: () => from, result };
+      if (found === undefined) return openElsewhere(order);
+      const knownLength = found.completeLength;
+      return withRest(order.digest, { place: 'cache', found }, (range) =>
+        openElsewhere({ ...order, range, throughTo: 0, knownLength }),
+      );
     },
     async length({ digest, source, signal }) {
       const known = await stored?.length(digest, signal);

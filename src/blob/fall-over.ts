@@ -12,15 +12,19 @@ export type FallOverOptions = {
   /** Opens the same blob elsewhere: the source has it, too. Called at most once. */
   readonly open: (range: RangeSpec | undefined) => Promise<OpenResult>;
   readonly pool: BufferPool;
+  /** What the disk has to bring; left out: it waits for nobody but the client. */
+  readonly leastRate?: LeastRate;
   /** For tests. */
   readonly rateClock?: RateClock;
 };
 
+/** Of a fill, which waits for its source. */
+export const NO_LEAST_RATE: LeastRate = { bytesPerSecond: 0, windowMs: 0 };
 /** A disk that brings less hangs (K10). */
-const LEAST_RATE: LeastRate = { bytesPerSecond: 1, windowMs: 10_000 };
+const DISK_LEAST_RATE: LeastRate = { bytesPerSecond: 1, windowMs: 10_000 };
 
 /**
- * A stored blob, or a range of it, whose rest comes from elsewhere where the disk fails or hangs amid it; the client sees one body.
+ * A stored blob, one that is being filled, or a range of it, whose rest comes from elsewhere where the disk fails or hangs amid it; the client sees one body.
  *
  * A range goes on at the byte where it stopped. The whole is had anew from its first byte, and what was sent already is
  * dropped: what is to be complete must be proved, and the rest of it alone proves nothing (D9).
@@ -70,7 +74,7 @@ class FallOverContent implements BlobContent, BlobSink {
     this.options = options;
     this.isWhole = isWhole;
     this.length = stored.length;
-    this.rate = new RateWatch(LEAST_RATE, () => this.hangs(), options.rateClock);
+    this.rate = new RateWatch(options.leastRate ?? DISK_LEAST_RATE, () => this.hangs(), options.rateClock);
   }
 
   pipe(sink: BlobSink): void {
@@ -157,8 +161,9 @@ class FallOverContent implements BlobContent, BlobSink {
 
   /** Of the whole alone. */
   async matches(): Promise<boolean> {
-    if (this.rest === undefined || this.rest.verdict?.kind === 'proved') return true;
-    return this.verifier === undefined ? (this.rest.verdict?.matches() ?? false) : this.verifier.matches();
+    const { verdict } = this.rest ?? this.stored;
+    if (this.verifier !== undefined) return this.verifier.matches();
+    return verdict?.kind === 'promised' ? verdict.matches() : verdict?.kind === 'proved';
   }
 
   private restRange(): RangeSpec | undefined {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import t from 'tap';
-import { fallOver } from '../../src/blob/fall-over.ts';
+import { fallOver, NO_LEAST_RATE } from '../../src/blob/fall-over.ts';
 import { verifierOf } from '../../src/blob/hold-back.ts';
 import { LocalFailure } from '../../src/blob/local-failure.ts';
 import type { OpenedBlob, OpenResult } from '../../src/blob/open-blob.ts';
@@ -106,6 +106,28 @@ t.test('whoever fetches the rest answers for it', async (t) => {
     const { content } = open(WHOLE, 5000, { answer: () => Promise.resolve(rest) });
     await collect(content, pool);
     t.equal(await verifierOf(content, digest)?.matches(), verdict);
+  }
+});
+
+t.test('while a fill needs no rest its own verdict counts, and is not asked for twice', async (t) => {
+  for (const verdict of [true, false]) {
+    const pool = createBufferPool(0);
+    let asked = 0;
+    const filled: OpenedBlob = {
+      ...memoryBlob(bytes, WHOLE, { chunkBytes: 900, pool }),
+      verdict: {
+        kind: 'promised',
+        async matches() {
+          asked += 1;
+          return verdict;
+        },
+      },
+    };
+    const open = () => Promise.reject(new Error('asked elsewhere'));
+    const content = fallOver(filled, { digest, pool, open, leastRate: NO_LEAST_RATE });
+    t.ok((await collect(content, pool)).equals(bytes));
+    t.equal(await verifierOf(content, digest)?.matches(), verdict);
+    t.equal(asked, 1);
   }
 });
 

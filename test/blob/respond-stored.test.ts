@@ -3,8 +3,10 @@ import t, { type Test } from 'tap';
 import { createBlobLengths } from '../../src/blob/blob-lengths.ts';
 import type { BlobPlaces } from '../../src/blob/blob-opener.ts';
 import type { BlobSource } from '../../src/blob/blob-source.ts';
+import { LocalFailure } from '../../src/blob/local-failure.ts';
 import { createBlobResponder } from '../../src/blob/respond-blob.ts';
 import { createStoredBlobs } from '../../src/blob/stored-blob.ts';
+import { resolveRange } from '../../src/http/range.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
 import { type BufferPool, createBufferPool } from '../../src/upstream/buffer-pool.ts';
@@ -215,5 +217,51 @@ t.test('what a fill promises decides the end of a whole blob; ranges do not wait
   t.equal(open.body.length, bytes.length - 65_536);
   t.strictSame(outcomes, ['ok', 'ok', 'digest_mismatch', 'upstream_failed']);
   t.equal(await metrics.blobDigestMismatches.value({ stage: 'blob' }), 1);
+  t.equal(pool.bytes.lent, 0);
+});
+
+t.test('K7 D9 a disk that fails amid a fill: the rest comes from the source, and is proved', async (t) => {
+  let has = bytes;
+  const wrong = Buffer.from(bytes);
+  wrong[1_999_999] = (wrong[1_999_999] ?? 0) ^ 1;
+  const { metrics, pool, send, outcomes, asked } = await openResponder(
+    t,
+    (pool) => ({
+      fills: {
+        async join({ range }) {
+          const wanted = resolveRange(
+            range ?? { kind: 'int', firstPos: 0, lastPos: undefined },
+            bytes.length,
+          );
+          if (wanted === undefined) throw new Error('no such range');
+          const failure = new LocalFailure('the spool of the blob failed');
+          return {
+            ...memoryBlob(bytes, wanted, { chunkBytes: 50_000, failsAt: 1_000_000, failure, pool }),
+            range: range && wanted,
+            ...(range === undefined && {
+              verdict: { kind: 'promised', matches: () => Promise.reject(failure) },
+            }),
+          };
+        },
+      },
+    }),
+    (pool) => createMemorySource(has, { pool, chunkBytes: 60_000 }),
+  );
+  const whole = await send();
+  t.equal(whole.ended, 'complete');
+  t.ok(whole.body.equals(bytes));
+  const part = await send('bytes=900000-1500000');
+  t.ok(part.body.equals(bytes.subarray(900_000, 1_500_001)));
+  t.strictSame(
+    asked().map(({ firstPos, lastPos }) => lastPos - firstPos + 1),
+    [bytes.length, 500_001],
+    'the whole is had anew, of a range only the rest',
+  );
+  for (const source of ['fill', 'upstream'] as const) {
+    t.match(await metrics.text(), new RegExp(`transmit_bytes_total\\{source="${source}"\\} 1\\d{6}`));
+  }
+  has = wrong;
+  t.not((await send()).ended, 'complete');
+  t.strictSame(outcomes, ['ok', 'ok', 'digest_mismatch']);
   t.equal(pool.bytes.lent, 0);
 });

@@ -153,16 +153,7 @@ export const KILLED: Omit<FaultRow, 'fault'> = {
   leader: 'short/reset',
 };
 
-/** Whoever has bytes already and needs one that was to be written is cut off; whoever comes then streams. */
+/** Whoever has bytes already goes on from the source (K7); whoever comes then streams. */
 export function diskFullRow(fault: Strike): FaultRow {
-  return {
-    name: 'disk full',
-    fault,
-    seen: {
-      filling: 'short ok short ok/short',
-      partial: 'ok/short ok ok/short ok/short',
-      cold: 'ok/short ok ok/short ok/short',
-    },
-    leader: 'short',
-  };
+  return { name: 'disk full', fault, ...ALL_WELL };
 }
