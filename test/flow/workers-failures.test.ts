@@ -131,3 +131,26 @@ t.test('Y4 the audit log is one file of whole lines, and is opened anew for all'
     'and each is counted once',
   );
 });
+
+/** POSIX PIPE_BUF on Linux: what is written at once up to here is never mixed with what another process writes. */
+const WHOLE_WRITE_BYTES = 4096;
+
+t.test('Y6 log lines of several processes are whole, whatever a client has them say', async (t) => {
+  const scene = await openWorkers(t);
+  const long = 'a'.repeat(9000);
+  const asks: readonly [string, string | undefined][] = [
+    ['/v2/', `${long}.example`],
+    [`/v2/${long}/manifests/latest`, undefined],
+    [`/v2/${'b/'.repeat(4000)}b/manifests/latest`, undefined],
+    [`/v2/contoso/app/manifests/${long}`, undefined],
+    [`/v2/contoso/app/blobs/sha256:${long}`, undefined],
+    [`/${long}?t=${long}`, undefined],
+  ];
+  const sent = asks.flatMap(([path, host]) =>
+    Array.from({ length: 8 }, () => scene.send(path, host === undefined ? {} : { host })),
+  );
+  const answers = await Promise.all(sent);
+  for (const { headers } of answers) await scene.workerOf(String(headers['x-request-id']));
+  const longest = Math.max(...scene.log.map((line) => Buffer.byteLength(JSON.stringify(line))));
+  t.ok(longest < WHOLE_WRITE_BYTES, `${longest} bytes`);
+});
