@@ -44,13 +44,8 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   await removeFile(fs, layout.probe).catch(() => {});
 
   // One map, kept for good: with a million blobs, each further one is a tenth of the start.
-  const known = new Map<string, CatalogEntry>();
-  for (const entry of (await readCatalog(fs, layout.catalog)) ?? []) {
-    entry.pins = NOT_MET;
-    // By digest: a file that names one twice counts its bytes once, at the place of its last line.
-    if (known.has(entry.digest)) known.delete(entry.digest);
-    known.set(entry.digest, entry);
-  }
+  const catalog = (await readCatalog(fs, layout.catalog)) ?? [];
+  const known = byDigest(catalog);
   const unknown = new Map<Digest, string>();
   const spools = new Map<Digest, string[]>();
   for (const algorithm of ALGORITHMS) {
@@ -100,6 +95,23 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
 
 /** POSIX: what `st_blocks` counts. */
 const BLOCK_BYTES = 512;
+
+/** A file that names a digest twice counts its bytes once, at the place of its last line. */
+function byDigest(catalog: readonly CatalogEntry[]): Map<string, CatalogEntry> {
+  const known = new Map<string, CatalogEntry>();
+  for (const entry of catalog) {
+    entry.pins = NOT_MET;
+    known.set(entry.digest, entry);
+  }
+  if (known.size === catalog.length) return known;
+  // Not looked for line by line: it has never been seen in a file that Berth wrote.
+  known.clear();
+  for (const entry of catalog) {
+    known.delete(entry.digest);
+    known.set(entry.digest, entry);
+  }
+  return known;
+}
 
 /** Each at the place that its age gives it. */
 async function addUnknown(
