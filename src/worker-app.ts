@@ -166,7 +166,7 @@ async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Work
   const workerState = config.state === null ? createWorkerState(link) : undefined;
   const state = workerState ?? openSharedState(config.state, { metrics, log });
   const memoryReads = createMemoryReads({ ...DISK_AT_ONCE, openPageCache, metrics, log });
-  const store = createWorkerStore({ link, fs: DISK, memoryReads, now: Date.now });
+  const store = createWorkerStore({ link, fs: DISK, memoryReads, now: () => performance.now() });
   const places: BlobPlaces =
     config.cache.directory === null
       ? {}
