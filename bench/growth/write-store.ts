@@ -29,7 +29,15 @@ for (let number = 0; number < Number(count); number += 1) {
   made.add(shard);
   writeFileSync(path, content, { mode: FILE_MODE });
   const now = Date.now();
-  entries.push({ digest, bytes: BLOB_BYTES, publishedAt: now, lastUsedAt: now, pins: 0 });
+  entries.push({
+    digest,
+    bytes: BLOB_BYTES,
+    publishedAt: now,
+    lastUsedAt: now,
+    pins: 0,
+    older: undefined,
+    newer: undefined,
+  });
 }
 await writeCatalog(DISK, layout.catalog, entries);
 console.log(entries[0]?.digest);

@@ -117,7 +117,15 @@ export function parseCatalog(content: Buffer): CatalogEntry[] | undefined {
     const publishedAt = readNumber(SPACE);
     const lastUsedAt = readNumber(LINE_END);
     if (parsed.kind !== 'ok' || !(bytes >= 0 && publishedAt >= 0 && lastUsedAt >= 0)) return undefined;
-    entries.push({ digest: parsed.digest, bytes, publishedAt, lastUsedAt, pins: 0 });
+    entries.push({
+      digest: parsed.digest,
+      bytes,
+      publishedAt,
+      lastUsedAt,
+      pins: 0,
+      older: undefined,
+      newer: undefined,
+    });
   }
   return at === lastAt && entries.length === Number(count) ? entries : undefined;
 }

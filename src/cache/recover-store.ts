@@ -124,7 +124,15 @@ async function addUnknown(
   await inParallel([...unknown], async ([digest, path]) => {
     const { size, mtimeMs } = await fs.stat(path);
     const at = Math.floor(mtimeMs);
-    added.push({ digest, bytes: size, publishedAt: at, lastUsedAt: at, pins: 0 });
+    added.push({
+      digest,
+      bytes: size,
+      publishedAt: at,
+      lastUsedAt: at,
+      pins: 0,
+      older: undefined,
+      newer: undefined,
+    });
   });
   const all = [...known.values(), ...added].toSorted((a, b) => a.lastUsedAt - b.lastUsedAt);
   return new Map(all.map((entry) => [entry.digest, entry]));

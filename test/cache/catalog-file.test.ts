@@ -13,7 +13,15 @@ function entries(count: number): CatalogEntry[] {
   return Array.from({ length: count }, (_, at) => {
     const parsed = parseDigest(`sha256:${createHash('sha256').update(String(at)).digest('hex')}`);
     if (parsed.kind !== 'ok') throw new TypeError('not a digest');
-    return { digest: parsed.digest, bytes: at * 7, publishedAt: 1_700_000_000_000, lastUsedAt: at, pins: 0 };
+    return {
+      digest: parsed.digest,
+      bytes: at * 7,
+      publishedAt: 1_700_000_000_000,
+      lastUsedAt: at,
+      pins: 0,
+      older: undefined,
+      newer: undefined,
+    };
   });
 }
 
@@ -38,7 +46,15 @@ t.test('a line that is not as it is written is refused, whatever its CRC', async
     return parseCatalog(Buffer.from(`${text}end ${count} ${crc32(text)}\n`));
   };
   t.same(parse(`${digest} 1 2 999999999999999\n`), [
-    { digest, bytes: 1, publishedAt: 2, lastUsedAt: 999_999_999_999_999, pins: 0 },
+    {
+      digest,
+      bytes: 1,
+      publishedAt: 2,
+      lastUsedAt: 999_999_999_999_999,
+      pins: 0,
+      older: undefined,
+      newer: undefined,
+    },
   ]);
   for (const line of [
     `${digest} 1 2\n`,
