@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto';
+import { hash, hkdfSync } from 'node:crypto';
 import type { ListenerConfig } from '../config/config.ts';
 import type { ClientAuthorities } from './client-authorities.ts';
 
@@ -15,6 +15,7 @@ export function sessionKeys(
   { address, port }: Pick<ListenerConfig, 'address' | 'port'>,
   authorities: ClientAuthorities | undefined,
 ): Buffer {
-  const whose = JSON.stringify([address, port, authorities?.pem ?? null]);
+  // A digest: Node takes 1,024 bytes at most for what a key is for, and one certificate of RSA has more.
+  const whose = hash('sha256', JSON.stringify([address, port, authorities?.pem ?? null]), 'buffer');
   return Buffer.from(hkdfSync('sha256', secret, '', whose, TICKET_KEY_BYTES));
 }

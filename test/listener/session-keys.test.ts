@@ -23,3 +23,10 @@ t.test('others for each listener, each set of authorities, and each secret', asy
   ];
   t.equal(new Set(all.map((keys) => keys.toString('hex'))).size, all.length);
 });
+
+t.test('authorities of any length: a file of real ones has kilobytes', async (t) => {
+  const long = 'certificate '.repeat(10_000);
+  const keys = sessionKeys(SECRET, LISTENER, authorities(`${long}one`));
+  t.equal(keys.length, 48);
+  t.notSame(sessionKeys(SECRET, LISTENER, authorities(`${long}two`)), keys);
+});
