@@ -1,5 +1,4 @@
-import type { CacheEviction } from '../metrics/labels.ts';
-import type { Metrics } from '../metrics/metrics.ts';
+import type { CacheEviction, Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PartialShelf } from './partial-shelf.ts';
 import type { CatalogEntry, StoreCatalog } from './store-catalog.ts';
