@@ -3,9 +3,11 @@ import type { Digest } from '../oci/digest.ts';
 import type { BufferPool, Slab } from '../upstream/buffer-pool.ts';
 import { type LeastRate, type RateClock, RateWatch } from '../upstream/rate-watch.ts';
 import { asFailure } from './as-failure.ts';
+import { createFingerprints, type Fingerprint } from './fingerprint.ts';
 import { createVerifier, type Verifier } from './hold-back.ts';
 import { LocalFailure } from './local-failure.ts';
 import type { BlobContent, BlobFailure, BlobSink, OpenedBlob, OpenResult, Verdict } from './open-blob.ts';
+import { WrongContent } from './wrong-content.ts';
 
 export type FallOverOptions = {
   readonly digest: Digest;
@@ -27,7 +29,8 @@ const DISK_LEAST_RATE: LeastRate = { bytesPerSecond: 1, windowMs: 10_000 };
  * A stored blob, one that is being filled, or a range of it, whose rest comes from elsewhere where the disk fails or hangs amid it; the client sees one body.
  *
  * A range goes on at the byte where it stopped. The whole is had anew from its first byte, and what was sent already is
- * dropped: what is to be complete must be proved, and the rest of it alone proves nothing (D9).
+ * dropped: what is to be complete must be proved, and the rest of it alone proves nothing (D9). Where what was sent had not been
+ * proved either, what is dropped must be the same.
  */
 export function fallOver(stored: OpenedBlob, options: FallOverOptions): OpenedBlob {
   const { completeLength, range } = stored;
@@ -63,6 +66,8 @@ class FallOverContent implements BlobContent, BlobSink {
   private delivered = 0;
   /** Bytes of the rest that were sent before. */
   private skip = 0;
+  /** Of what was sent and of what is dropped; undefined where the former is proved, or nobody proves anything. */
+  private readonly fingerprints: readonly [Fingerprint, Fingerprint] | undefined;
   private paused = false;
   private cancelled = false;
   /** Of the disk. */
@@ -74,6 +79,7 @@ class FallOverContent implements BlobContent, BlobSink {
     this.options = options;
     this.isWhole = isWhole;
     this.length = stored.length;
+    this.fingerprints = isWhole && stored.verdict?.kind === 'promised' ? createFingerprints() : undefined;
     this.rate = new RateWatch(options.leastRate ?? DISK_LEAST_RATE, () => this.hangs(), options.rateClock);
   }
 
@@ -89,6 +95,7 @@ class FallOverContent implements BlobContent, BlobSink {
           return;
         }
         this.rate.moved(chunk.length);
+        this.fingerprints?.[0].update(chunk);
         this.data(chunk, slab);
       },
       end: () => {
@@ -129,10 +136,25 @@ class FallOverContent implements BlobContent, BlobSink {
   data(chunk: Buffer, slab: Slab | undefined): void {
     this.verifier?.update(chunk);
     const skipped = Math.min(this.skip, chunk.length);
-    this.skip -= skipped;
+    if (skipped > 0 && !this.drop(chunk.subarray(0, skipped))) {
+      this.options.pool.unpin(slab);
+      this.sink?.failed(new WrongContent('the source has other bytes than those that were sent of a blob'));
+      return;
+    }
     this.delivered += chunk.length - skipped;
     if (skipped === chunk.length) this.options.pool.unpin(slab);
     else this.sink?.data(skipped === 0 ? chunk : chunk.subarray(skipped), slab);
+  }
+
+  /** False: others were sent in their place. */
+  private drop(chunk: Buffer): boolean {
+    this.skip -= chunk.length;
+    if (this.fingerprints === undefined) return true;
+    const [sent, dropped] = this.fingerprints;
+    dropped.update(chunk);
+    if (this.skip > 0 || sent.value().equals(dropped.value())) return true;
+    this.cancel();
+    return false;
   }
 
   end(): void {
@@ -154,8 +176,10 @@ class FallOverContent implements BlobContent, BlobSink {
     }
     this.options.open(this.restRange()).then(
       (opened) => this.goOn(opened),
-      (error: unknown) =>
-        this.sink?.failed(asFailure(error, 'the rest of a stored blob could not be opened')),
+      (error: unknown) => {
+        if (this.cancelled) return;
+        this.sink?.failed(asFailure(error, 'the rest of a stored blob could not be opened'));
+      },
     );
   }
 

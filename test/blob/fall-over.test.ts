@@ -131,6 +131,54 @@ t.test('while a fill needs no rest its own verdict counts, and is not asked for 
   }
 });
 
+t.test('D9 what a fill has sent before its disk failed is proved by the rest, or wrong', async (t) => {
+  const wrong = Buffer.from(bytes);
+  wrong[10] = (wrong[10] ?? 0) ^ 1;
+  for (const { filled, chunkBytes, sent } of [
+    { filled: bytes, chunkBytes: 900, sent: SIZE },
+    { filled: wrong, chunkBytes: 900, sent: 5000 },
+    { filled: wrong, chunkBytes: SIZE, sent: 5000 },
+  ]) {
+    const pool = createBufferPool(8 * 1024 * 1024);
+    let cancelled = 0;
+    const verdict = { kind: 'promised', matches: () => Promise.reject(diskFailure) } as const;
+    const fill = memoryBlob(filled, WHOLE, { chunkBytes: 700, failsAt: 5000, failure: diskFailure, pool });
+    const rest = memoryBlob(bytes, WHOLE, { chunkBytes, pool });
+    const content = fallOver(
+      { ...fill, verdict },
+      {
+        digest,
+        pool,
+        leastRate: NO_LEAST_RATE,
+        open: async () => ({
+          ...rest,
+          cancel() {
+            cancelled += 1;
+            rest.cancel();
+          },
+        }),
+      },
+    );
+    let got = 0;
+    const ended = await new Promise((resolve) => {
+      content.pipe({
+        data(chunk, slab) {
+          got += chunk.length;
+          pool.unpin(slab);
+        },
+        end: () => resolve('end'),
+        failed: ({ kind }) => resolve(kind),
+      });
+    });
+    t.equal(ended, filled === bytes ? 'end' : 'digest_mismatch');
+    t.equal(got, sent);
+    t.equal(cancelled, filled === bytes ? 0 : 1, 'the source of the rest is let go');
+    if (filled === bytes) t.equal(await verifierOf(content, digest)?.matches(), true);
+    await turn();
+    t.equal(pool.bytes.lent, 0);
+  }
+});
+
 t.test('where the rest can not be had, the body ends', async (t) => {
   const refused = new UpstreamFailure('connection_refused', 'storage', 'down');
   const down = open(WHOLE, 5000, { answer: () => Promise.reject(refused) });
