@@ -66,9 +66,10 @@ export function createEntryOpener(deps: {
 
   async function open(entry: CatalogEntry): Promise<OpenedEntry> {
     catalog.pin(entry);
+    let file: FileHandle | undefined;
     try {
       const path = layout.blob(entry.digest);
-      const file = await fs.open(path, 'r');
+      file = await fs.open(path, 'r');
       const { size, dev } = await file.stat();
       if (size === entry.bytes) {
         const now = await memoryReads?.of(file, path, dev);
@@ -77,6 +78,8 @@ export function createEntryOpener(deps: {
       await file.close();
       await removeDamaged(entry, { error: 'wrong length', size, expected: entry.bytes });
     } catch (error) {
+      // One that nobody closes ends the process, when the collector finds it.
+      await file?.close().catch(() => {});
       catalog.unpin(entry);
       if (errorCode(error) !== 'ENOENT') return { kind: 'failed', error };
       catalog.delete(entry);

@@ -277,3 +277,20 @@ t.test('a disk that others have filled is noticed before a fill begins', async (
   t.equal(await store.openPartial(randomContent(1).digest, 1, 'contoso'), undefined);
   t.equal(store.usage.degraded, 'no_room');
 });
+
+t.test(
+  'a blob whose file can not be looked at is closed: what the collector has to close ends the process',
+  async (t) => {
+    const disk = createFailingDisk();
+    const { store } = await openTestStore(t, { fs: disk.fs });
+    const content = randomContent(5000);
+    await publishContent(store, content);
+    const before = disk.openFiles();
+    disk.failure.stat = 'ESTALE';
+    t.equal(await store.open(content.digest), undefined);
+    t.strictSame(disk.openFiles(), before);
+    disk.failure.stat = undefined;
+    t.same(await readStored(store, content.digest), content.bytes);
+    t.strictSame(disk.openFiles(), before);
+  },
+);

@@ -4,7 +4,12 @@ import { DISK, type FileHandle, type StoreFs } from '../../src/cache/store-fs.ts
 export type FailingDisk = {
   readonly fs: StoreFs;
   /** `code`: of everything that writes. */
-  readonly failure: { code: string | undefined; open?: string | undefined; read?: string | undefined };
+  readonly failure: {
+    code: string | undefined;
+    open?: string | undefined;
+    read?: string | undefined;
+    stat?: string | undefined;
+  };
   readonly free: { bytes: number };
   /** What was written to the disk itself, named, or synced as a directory, in order. */
   readonly durable: string[];
@@ -37,6 +42,7 @@ export function createFailingDisk(): FailingDisk {
         return async (...args: unknown[]): Promise<unknown> => {
           if (writes) mayFail();
           if (name === 'read' && failure.read !== undefined) mayFail(failure.read);
+          if (name === 'stat' && failure.stat !== undefined) mayFail(failure.stat);
           if (name === 'close') open.delete(target);
           if (name === 'sync' || name === 'datasync') durable.push(`sync ${open.get(target)}`);
           return Reflect.apply(value, target, args);
