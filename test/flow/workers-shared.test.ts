@@ -167,7 +167,9 @@ t.test('Y6 counters and histograms only grow, whoever is killed and scraped mean
     await Promise.all(Array.from({ length: 10 }, () => scene.send('/v2/').catch(() => undefined)));
     if (round % 2 === 1) {
       const number = (round % 4) / 2 < 1 ? 1 : 2;
-      const pid = scene.pids().get(number) ?? 0;
+      // It may still be the one that was killed before.
+      await until(() => runs(scene.pids().get(number)), 'there is one to kill');
+      const pid = scene.pids().get(number) as number;
       process.kill(pid, 'SIGKILL');
       if (round === 5) await until(() => scene.pids().get(number) !== pid, 'it is replaced');
     }
@@ -179,3 +181,12 @@ t.test('Y6 counters and histograms only grow, whoever is killed and scraped mean
   t.ok((last.get('berth_worker_restarts_total') ?? 0) >= 1);
   t.ok([...last.keys()].some((series) => series.startsWith('berth_http_request_duration_seconds_bucket')));
 });
+
+function runs(pid: number | undefined): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
