@@ -168,12 +168,17 @@ class FallOverContent implements BlobContent, BlobSink {
       this.sink?.failed(failure);
       return;
     }
-    this.hasFallenOver = true;
-    this.current = undefined;
     if (this.delivered === this.length) {
+      this.current = undefined;
       this.sink?.end();
       return;
     }
+    this.goElsewhere();
+  }
+
+  private goElsewhere(): void {
+    this.hasFallenOver = true;
+    this.current = undefined;
     this.options.open(this.restRange()).then(
       (opened) => this.goOn(opened),
       (error: unknown) => {
@@ -187,7 +192,26 @@ class FallOverContent implements BlobContent, BlobSink {
   async matches(): Promise<boolean> {
     const { verdict } = this.rest ?? this.stored;
     if (this.verifier !== undefined) return this.verifier.matches();
-    return verdict?.kind === 'promised' ? verdict.matches() : verdict?.kind === 'proved';
+    if (verdict?.kind !== 'promised') return verdict?.kind === 'proved';
+    try {
+      return await verdict.matches();
+    } catch (error) {
+      // A client that has left has no verdict, either.
+      if (this.hasFallenOver || this.cancelled || !(error instanceof LocalFailure)) throw error;
+      return this.proveElsewhere();
+    }
+  }
+
+  /** All was sent but what waits for the verdict, and the disk failed before that: what comes now is for it alone. */
+  private proveElsewhere(): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.sink = {
+        data: (_, slab) => this.options.pool.unpin(slab),
+        end: () => resolve(this.matches()),
+        failed: (failure) => (failure.kind === 'digest_mismatch' ? resolve(false) : reject(failure)),
+      };
+      this.goElsewhere();
+    });
   }
 
   private restRange(): RangeSpec | undefined {

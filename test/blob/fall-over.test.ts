@@ -179,6 +179,76 @@ t.test('D9 what a fill has sent before its disk failed is proved by the rest, or
   }
 });
 
+t.test(
+  'K7 a disk that fails when all has come but the verdict: the source is read for that alone',
+  async (t) => {
+    const wrong = Buffer.from(bytes);
+    wrong[10] = (wrong[10] ?? 0) ^ 1;
+    const refused = new UpstreamFailure('connection_refused', 'storage', 'down');
+    for (const { filled, has, failure, verdict } of [
+      { filled: bytes, has: bytes, failure: diskFailure, verdict: true },
+      { filled: wrong, has: bytes, failure: diskFailure, verdict: false },
+      { filled: wrong, has: wrong, failure: diskFailure, verdict: false },
+      { filled: bytes, has: undefined, failure: diskFailure, verdict: refused },
+      // Not the disk's.
+      { filled: bytes, has: bytes, failure: refused, verdict: refused },
+    ]) {
+      const pool = createBufferPool(8 * 1024 * 1024);
+      let opens = 0;
+      const promise = { kind: 'promised', matches: () => Promise.reject(failure) } as const;
+      const content = fallOver(
+        { ...memoryBlob(filled, WHOLE, { chunkBytes: 700, pool }), verdict: promise },
+        {
+          digest,
+          pool,
+          leastRate: NO_LEAST_RATE,
+          async open(range) {
+            opens += 1;
+            t.equal(range, undefined);
+            if (has === undefined) throw refused;
+            return memoryBlob(has, WHOLE, { chunkBytes: 900, pool });
+          },
+        },
+      );
+      t.ok((await collect(content, pool)).equals(filled), 'once');
+      const matches = Promise.resolve(verifierOf(content, digest)?.matches());
+      t.equal(await matches.catch((error: unknown) => error), verdict);
+      t.equal(opens, failure === diskFailure ? 1 : 0);
+      await turn();
+      t.equal(pool.bytes.lent, 0);
+    }
+  },
+);
+
+t.test('a client that leaves while the verdict is awaited has nothing read for it', async (t) => {
+  const pool = createBufferPool(8 * 1024 * 1024);
+  const verdict = Promise.withResolvers<boolean>();
+  const blob = memoryBlob(bytes, WHOLE, { chunkBytes: 700, pool });
+  const left = new LocalFailure('the reader has left');
+  let opens = 0;
+  const content = fallOver(
+    {
+      ...blob,
+      verdict: { kind: 'promised', matches: () => verdict.promise },
+      cancel: () => verdict.reject(left),
+    },
+    {
+      digest,
+      pool,
+      leastRate: NO_LEAST_RATE,
+      open() {
+        opens += 1;
+        return Promise.reject(left);
+      },
+    },
+  );
+  await collect(content, pool);
+  const matches = Promise.resolve(verifierOf(content, digest)?.matches());
+  content.cancel();
+  t.equal(await failureOf(matches), left);
+  t.equal(opens, 0);
+});
+
 t.test('where the rest can not be had, the body ends', async (t) => {
   const refused = new UpstreamFailure('connection_refused', 'storage', 'down');
   const down = open(WHOLE, 5000, { answer: () => Promise.reject(refused) });
