@@ -29,13 +29,22 @@ export type PartialsDeps = {
   readonly maxBytes: number;
   readonly pieceBytes: number;
   readonly now: () => number;
+  /** Milliseconds that a new partial may wait for room; for tests. */
+  readonly roomWaitMs?: number | undefined;
   /** It is in the catalog now. */
   readonly onPublished: (entry: CatalogEntry, file: FileHandle) => StoredBlob;
 };
 
+/**
+ * Where a new limit has many blobs go, that takes its time: whoever comes meanwhile streams. Less than the patience with a disk, which would
+ * have nothing more asked of it, kept blobs included.
+ */
+const ROOM_WAIT_MS = 2_000;
+
 /** Partials with their owners, in the store's books from the first byte to the last. */
 export function createPartials(deps: PartialsDeps): Partials {
   const { fs, layout, catalog, shelf, room, health, maxBytes, pieceBytes, now } = deps;
+  const { roomWaitMs = ROOM_WAIT_MS } = deps;
   const live = new Set<PartialBlob>();
   const opening = new Set<Promise<unknown>>();
   let closing = false;
@@ -63,7 +72,7 @@ export function createPartials(deps: PartialsDeps): Partials {
     const opened = (async () => {
       if (!(await health.mayWrite())) return undefined;
       // Others may have filled the disk since the last write.
-      await room.make();
+      if (!(await isMadeInTime(room.make()))) return undefined;
       return openOwned(digest, length, scope);
     })();
     opening.add(opened);
@@ -71,6 +80,20 @@ export function createPartials(deps: PartialsDeps): Partials {
       return await opened;
     } finally {
       opening.delete(opened);
+    }
+  }
+
+  /** Rejects as `making` does while it is waited for. */
+  async function isMadeInTime(making: Promise<number>): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    const timer = setTimeout(() => {
+      late.resolve(false);
+      making.catch((error: unknown) => health.failed(classifyStoreFailure(error)));
+    }, roomWaitMs);
+    try {
+      return await Promise.race([making.then(() => true), late.promise]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -50,6 +50,8 @@ export type DiskStoreOptions = {
   readonly onRemoved?: ((digest: Digest) => void) | undefined;
   /** How the scrub waits; tests bring their own. */
   readonly pause?: ScrubDeps['pause'];
+  /** See `PartialsDeps`. */
+  readonly roomWaitMs?: number;
 };
 
 /** Between two looks at what has to be done without anybody asking. */
@@ -111,6 +113,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     maxBytes,
     pieceBytes,
     now,
+    roomWaitMs: options.roomWaitMs,
     onPublished(entry, file) {
       catalog.pin(entry);
       return entries.pinned(entry, file);

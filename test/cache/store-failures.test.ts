@@ -294,3 +294,27 @@ t.test(
     t.strictSame(disk.openFiles(), before);
   },
 );
+
+t.test(
+  'a partial does not wait for all that has to go: a disk that is busy with that does not hang',
+  async (t) => {
+    const disk = createFailingDisk();
+    const maxBytes = 100_000;
+    const { store, directory, reopen } = await openTestStore(t, { fs: disk.fs, maxBytes });
+    const [old, kept] = [randomContent(50_000), randomContent(40_000)];
+    await publishContent(store, old);
+    await publishContent(store, kept);
+    const removed = Promise.withResolvers<void>();
+    disk.hold.path = storeLayout(directory).blob(old.digest);
+    disk.hold.until = removed.promise;
+    const smaller = await reopen({ maxBytes: 60_000, roomWaitMs: 1 });
+    const content = randomContent(2000);
+    t.equal(await smaller.openPartial(content.digest, 2000, 'contoso'), undefined);
+    t.equal(smaller.usage.degraded, undefined);
+    t.same(await readStored(smaller, kept.digest), kept.bytes);
+    removed.resolve();
+    await smaller.collect();
+    const partial = await mustOpenPartial(smaller, content);
+    await partial.close();
+  },
+);
