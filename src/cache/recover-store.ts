@@ -123,7 +123,8 @@ async function addUnknown(
   const added: CatalogEntry[] = [];
   await inParallel([...unknown], async ([digest, path]) => {
     const { size, mtimeMs } = await fs.stat(path);
-    const at = Math.floor(mtimeMs);
+    // Before 1970 is nothing that the catalog file could say.
+    const at = Math.max(0, Math.floor(mtimeMs));
     added.push({
       digest,
       bytes: size,

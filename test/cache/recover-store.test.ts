@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { readCatalog } from '../../src/cache/catalog-file.ts';
 import { PIECE_HEADER_BYTES, PIECE_RECORD_BYTES } from '../../src/cache/piece-index.ts';
-
 import { DISK, type StoreFs } from '../../src/cache/store-fs.ts';
 import { storeLayout } from '../../src/cache/store-layout.ts';
 import {
@@ -210,6 +210,19 @@ t.test('files that the catalog does not know have their place by their age', asy
   const listed: number[] = [];
   for await (const { bytes } of (await reopen()).list()) listed.push(bytes);
   t.same(listed, [20, 40, 10, 30]);
+});
+
+t.test('a file from before 1970 makes no catalog that can not be read', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t);
+  const content = randomContent(10);
+  await publishContent(store, content);
+  await store.close();
+  const layout = storeLayout(directory);
+  rmSync(layout.catalog);
+  const before = new Date(-100_000);
+  utimesSync(layout.blob(content.digest), before, before);
+  await (await reopen()).close();
+  t.match(await readCatalog(DISK, layout.catalog), [{ digest: content.digest, publishedAt: 0 }]);
 });
 
 t.test('what the catalog knows is not looked at: a start costs one listing a directory', async (t) => {
