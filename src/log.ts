@@ -29,7 +29,7 @@ export type LoggerOptions = {
   /** Left out: standard output, the lines of one turn of the event loop in one write. */
   readonly destination?: DestinationStream;
   /** Is given what writes the lines of the last turn, for when the process ends in its middle. */
-  readonly onExit?: (flush: () => void) => void;
+  readonly onExit?: (end: () => void) => void;
 };
 
 /** A JSON logger: one object a line, time in ISO 8601. */
@@ -62,18 +62,42 @@ export function createLogger(options: LoggerOptions): Logger {
   return logger;
 }
 
+/** Bytes that wait for a reader or a disk: minutes of a busy proxy. What comes then is lost, and counted, sooner than the process. */
+const MAX_WAITING = 16 * 1024 * 1024;
+
 /**
  * Not each line by itself: what was still to be written would be measured and copied again for each, and each write wakes
- * a thread.
+ * a thread. Output that fails, a disk that is full say, is tried again with the next lines, and is no reason to stop.
  */
 function openStandardOutput(onExit: LoggerOptions['onExit']): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: false });
+  const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING });
   let lines = '';
+  let lost = 0;
+  let isFailing = false;
+  output.on('error', () => {
+    isFailing = true;
+  });
+  output.on('write', () => {
+    isFailing = false;
+  });
+  output.on('drop', (text: string) => {
+    lost += text.split('\n').length - 1;
+  });
+  output.on('drain', () => {
+    if (lost === 0) return;
+    const said = { level: 'error', time: new Date().toISOString(), lost, msg: 'log lines were lost' };
+    lost = 0;
+    output.write(`${JSON.stringify(said)}\n`);
+  });
   const flush = (): void => {
     if (lines !== '') output.write(lines);
     lines = '';
   };
-  onExit?.(flush);
+  onExit?.(() => {
+    // Pino would try for ever.
+    if (isFailing) output.destroy();
+    else flush();
+  });
   return {
     write(line) {
       if (lines === '') setImmediate(flush);

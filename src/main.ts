@@ -79,7 +79,7 @@ if (isWorker) {
   const { runWorker } = await import('./worker-app.ts');
   runWorker(primaryPort(), {
     createLogger(level) {
-      const log = createLogger({ level });
+      const log = createLogger({ level, onExit: beforeExit });
       logWarnings(log);
       return log;
     },
@@ -105,8 +105,8 @@ function logWarnings(log: Logger): void {
 }
 
 /** Before pino's own end of standard output, which it hears of by the same event. */
-function beforeExit(flush: () => void): void {
-  process.prependListener('exit', flush);
+function beforeExit(end: () => void): void {
+  process.prependListener('exit', end);
 }
 
 /** The pipe to the process that has started this one as its worker. */

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import t from 'tap';
@@ -117,4 +120,31 @@ t.test('every line is what pino itself writes, those of flat fields too', (t) =>
   t.same(lines.map(withoutTime), expected.map(withoutTime));
   t.ok(lines.every((line) => /"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/.test(line)));
   t.end();
+});
+
+t.test('lines that nobody reads wait in bounded memory; how many were lost is said', async (t) => {
+  const program = `
+    const { createLogger } = await import(${JSON.stringify(import.meta.resolve('../src/log.ts'))});
+    const log = createLogger({ level: 'info' });
+    for (let turn = 0; turn < 40; turn += 1) {
+      for (let line = 0; line < 1000; line += 1) log.info({ filler: 'x'.repeat(1000) }, 'line');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    process.stderr.write('all said');
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child.stderr, 'data');
+  let written = 0;
+  let lost = 0;
+  for await (const text of createInterface({ input: child.stdout })) {
+    const line = JSON.parse(text);
+    if (line.msg === 'line') written += 1;
+    else lost += line.lost;
+  }
+  t.ok(written >= 10_000, String(written));
+  t.ok(lost > 0);
+  t.equal(written + lost, 40_000);
 });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -78,6 +78,49 @@ t.test('what Node warns of is a line of the log, and nothing on standard error',
   child.kill('SIGTERM');
   await exit;
   t.equal(await stderr, '');
+});
+
+t.test('a disk that has no room for the log stops no request and no end', async (t) => {
+  const port = await freePort();
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [MAIN, 'serve', '--config', writeConfig(t, { port })], {
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', full, 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  closeSync(full);
+  const exit = once(child, 'exit');
+  const stderr = child.stderr && text(child.stderr);
+  const deadline = Date.now() + 20_000;
+  let status: number | undefined;
+  while (status === undefined && Date.now() < deadline) {
+    status = await statusOf(port, 'nowhere.example').catch(() => undefined);
+  }
+  t.equal(status, 421);
+  for (let n = 0; n < 3; n += 1) t.equal(await statusOf(port, 'nowhere.example'), 421);
+  child.kill('SIGTERM');
+  t.same(await exit, [0, null]);
+  t.equal(await stderr, '');
+});
+
+t.test('what a worker says in its last turn is in the log', async (t) => {
+  const config = writeConfig(t, { port: 0 }, { workers: 2 });
+  const dying = `data:text/javascript,${encodeURIComponent(`
+    if (process.send !== undefined) process.on('newListener', (name) => {
+      if (name === 'warning') setTimeout(() => {
+        process.emitWarning('last words');
+        process.nextTick(() => process.nextTick(() => process.exit(1)));
+      }, 200);
+    });
+  `)}`;
+  const { child } = start(t, ['serve', '--config', config], ['--import', dying]);
+  const first = { said: false, ended: false };
+  for await (const line of createInterface({ input: child.stdout })) {
+    first.said ||= line.includes('last words');
+    first.ended ||= line.includes('a worker has ended');
+    if (first.said || first.ended) break;
+  }
+  t.ok(first.said);
 });
 
 t.test('SIGUSR1 opens the audit log anew, and no debugger', async (t) => {
