@@ -6,7 +6,7 @@ import { sendError } from './send-error.ts';
 
 /**
  * Ends an exchange that failed: with the error's document while the header section is not out, else by closing the
- * connection, since a response that merely stops could be taken for a whole one.
+ * connection, since a response that merely stops could be taken for a whole one. Never throws.
  */
 export function failExchange(exchange: ClientExchange, error: unknown): void {
   const { context, response } = exchange;
@@ -23,7 +23,13 @@ export function failExchange(exchange: ClientExchange, error: unknown): void {
     exchange.cut('internal_error');
     return;
   }
-  sendError(response, error instanceof OciError ? error : statusError(500), requestId);
+  try {
+    sendError(response, error instanceof OciError ? error : statusError(500), requestId);
+  } catch (failure) {
+    // A field that Node refuses, say. Nobody is above this who could do anything about it.
+    log.error({ error: describeError(failure, { stack: true }) }, 'an error could not be sent');
+    exchange.cut('internal_error');
+  }
 }
 
 function failureWord(error: unknown): string {

@@ -134,3 +134,19 @@ t.test('a Content-Type that is none gets an OCI document that does not repeat it
   t.match(JSON.parse(body), { errors: [{ code: 'UNSUPPORTED' }] });
   t.notMatch(body, /nonsense/);
 });
+
+t.test('an error that can not be sent ends its own connection, and nothing else', async (t) => {
+  const { port, capture } = await startListener(t, {
+    handle: () => {
+      throw ociError('DENIED', { headers: { 'retry-after': '7\r\nx-injected: 1' } });
+    },
+  });
+  const heard: unknown[] = [];
+  const hear = (reason: unknown) => void heard.push(reason);
+  process.on('unhandledRejection', hear);
+  t.teardown(() => process.off('unhandledRejection', hear));
+  t.notMatch(await exchange(t, port, `GET /v2/ HTTP/1.1\r\n${HOST}`), /x-injected/);
+  const [line] = await capture.messages('request', 1);
+  t.match(line, { outcome: 'failed' });
+  t.same(heard, [], 'it would end the process');
+});
