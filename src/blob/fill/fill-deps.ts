@@ -2,6 +2,7 @@ import type { BlobStore } from '../../cache/blob-store.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { RunningWork } from '../../metrics/running-work.ts';
 import type { BufferPool } from '../../upstream/buffer-pool.ts';
+import type { RateClock } from '../../upstream/rate-watch.ts';
 import type { ResumeLimits } from '../resume.ts';
 import type { Quarantine } from './quarantine.ts';
 
@@ -51,6 +52,8 @@ export type FillDeps = {
   readonly resumeLimits?: Partial<ResumeLimits> | undefined;
   /** Calls back after so many milliseconds, unless it is cancelled by what it returns. */
   readonly setTimer: (milliseconds: number, fire: () => void) => () => void;
+  /** For tests: by which a disk that hangs is told. */
+  readonly rateClock?: RateClock | undefined;
   readonly quarantine: Quarantine;
   readonly budget: FillBudget;
   /** Where the fill can be seen while it is under way; left out: nowhere. */

@@ -1,6 +1,7 @@
 import type { RangeSpec } from '../../http/range.ts';
 import type { BufferPool, Slab } from '../../upstream/buffer-pool.ts';
 import { Pace } from '../../upstream/pace.ts';
+import type { RateClock } from '../../upstream/rate-watch.ts';
 import { LocalFailure } from '../local-failure.ts';
 import type { BlobFailure, BlobSink, OpenedBlob, OpenResult } from '../open-blob.ts';
 import { WrongBlob, WrongContent } from '../wrong-content.ts';
@@ -8,8 +9,16 @@ import { type OwnerMessage, type ReaderPort, toFailure } from './fill-messages.t
 import { createOpenVerdict } from './open-verdict.ts';
 import { createReadable, type Readable } from './readable-pieces.ts';
 import type { OpenSpoolFile, SpoolFile } from './spool-file.ts';
+import { createSpoolWatch, type SpoolWatch } from './spool-watch.ts';
 
 const WRONG = 'the blob has another digest';
+
+export type FillReaderDeps = {
+  readonly pool: BufferPool;
+  readonly openFile: OpenSpoolFile;
+  /** For tests. */
+  readonly rateClock?: RateClock | undefined;
+};
 
 type Opened = Extract<OwnerMessage, { kind: 'opened' }>;
 type Opening = { resolve(result: OpenResult | undefined): void; reject(error: unknown): void };
@@ -23,6 +32,7 @@ export class FillReader {
   private readonly range: RangeSpec | undefined;
   private readonly pool: BufferPool;
   private readonly openFile: OpenSpoolFile;
+  private readonly disk: SpoolWatch;
   private opening: Opening | undefined;
   private opened: Opened | undefined;
   private pieces: Readable | undefined;
@@ -44,16 +54,15 @@ export class FillReader {
   private hasLeft = false;
   private readonly verdict = createOpenVerdict();
 
-  constructor(
-    port: ReaderPort,
-    range: RangeSpec | undefined,
-    deps: { readonly pool: BufferPool; readonly openFile: OpenSpoolFile },
-    opening: Opening,
-  ) {
+  constructor(port: ReaderPort, range: RangeSpec | undefined, deps: FillReaderDeps, opening: Opening) {
     this.port = port;
     this.range = range;
     this.pool = deps.pool;
     this.openFile = deps.openFile;
+    this.disk = createSpoolWatch(
+      () => this.broken(new LocalFailure('the disk does not answer')),
+      deps.rateClock,
+    );
     this.opening = opening;
   }
 
@@ -114,6 +123,7 @@ export class FillReader {
     this.pieces = createReadable(opened.have, opened.pieceBytes, opened.length);
     if (opened.isVerified) this.verdict.settle(true);
     if (this.file !== undefined) return;
+    this.disk.began();
     this.openFile(opened.path).then(
       (file) => this.fileOpened(file),
       () => this.notOpened(opened.path),
@@ -121,12 +131,14 @@ export class FillReader {
   }
 
   private fileOpened(file: SpoolFile): void {
+    this.disk.cameBack();
     this.file = file;
     if (this.hasLeft) this.closeFile();
     else this.advance();
   }
 
   private notOpened(path: string): void {
+    this.disk.cameBack();
     if (!this.hasLeft) this.port.post({ kind: 'not_opened', path });
   }
 
@@ -230,8 +242,10 @@ export class FillReader {
       return;
     }
     this.isReading = true;
+    this.disk.began();
     file.read(target, this.position, (error, bytes) => {
       this.isReading = false;
+      this.disk.cameBack();
       this.hasRead(slab, error, bytes);
     });
   }
@@ -312,6 +326,7 @@ export class FillReader {
   private leave(): void {
     if (this.hasLeft) return;
     this.hasLeft = true;
+    this.disk.end();
     this.port.post({ kind: 'leave' });
     this.closeFile();
   }

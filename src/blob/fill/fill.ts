@@ -14,6 +14,7 @@ import { createFillSources } from './fill-sources.ts';
 import { FillTransfers, type LandedChunk } from './fill-transfers.ts';
 import { findSpool } from './find-spool.ts';
 import { createPieceTable, type PieceTable } from './piece-table.ts';
+import { createSpoolWatch, type SpoolWatch, watchPartial } from './spool-watch.ts';
 
 /**
  * `opening`: its length or its spool is not known yet. `filling`: pieces come in while somebody wants them. `failed`: no source is
@@ -44,6 +45,7 @@ export class Fill {
   private pieces: PieceTable | undefined;
   private transfers: FillTransfers | undefined;
   private hash: FillHash | undefined;
+  private readonly disk: SpoolWatch;
   private reserved = 0;
   private outcome: FillResult = 'kept';
   private opening: Promise<void> | undefined;
@@ -61,6 +63,10 @@ export class Fill {
     );
     this.sources = createFillSources(digest, deps, () => this.transfers?.schedule());
     this.linger = createFillLinger(deps.setTimer, () => this.rest());
+    this.disk = createSpoolWatch(
+      () => this.broke(new Error('the disk of the cache does not answer')),
+      deps.rateClock,
+    );
     this.patience = this.openPatience();
     this.readers = createFillReaders({
       spool: () => this.spool(),
@@ -138,7 +144,8 @@ export class Fill {
     this.letIn('verified');
   }
 
-  private openedPartial(partial: PartialBlob): void {
+  private openedPartial(opened: PartialBlob): void {
+    const partial = watchPartial(opened, this.disk);
     this.partial = partial;
     if (this.hasEnded) return;
     const { deps } = this;
@@ -338,6 +345,7 @@ export class Fill {
     this.stateNow = 'ending';
     this.outcome = outcome;
     this.work?.moved(0);
+    this.disk.end();
     this.linger.stop();
     this.aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the fill has ended'));
     void this.release();

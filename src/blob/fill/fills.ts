@@ -65,6 +65,7 @@ export type FillsDeps = {
   readonly random?: () => number;
   readonly resumeLimits?: FillDeps['resumeLimits'];
   readonly setTimer?: FillDeps['setTimer'];
+  readonly rateClock?: FillDeps['rateClock'];
   readonly openFile?: OpenSpoolFile;
   /** Of readers' files; left out: every read is asynchronous. */
   readonly memoryReads?: MemoryReads;
@@ -137,7 +138,7 @@ export function createFills(options: FillsDeps): Fills {
       const { range, signal } = request;
       const [readerPort, ownerPort] = createPortPair<ReaderMessage, OwnerMessage>();
       if (!(await attach(request, ownerPort))) return undefined;
-      return readFill(readerPort, { range, signal }, { pool, openFile });
+      return readFill(readerPort, { range, signal }, { pool, openFile, rateClock: options.rateClock });
     },
     attach,
     async close() {

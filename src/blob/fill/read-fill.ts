@@ -1,9 +1,7 @@
 import type { RangeSpec } from '../../http/range.ts';
-import type { BufferPool } from '../../upstream/buffer-pool.ts';
 import type { OpenResult } from '../open-blob.ts';
 import type { ReaderPort } from './fill-messages.ts';
-import { FillReader } from './fill-reader.ts';
-import type { OpenSpoolFile } from './spool-file.ts';
+import { FillReader, type FillReaderDeps } from './fill-reader.ts';
 
 /**
  * Joins a fill as a reader. Resolves when the first byte that is wanted can be read, so that a source that refuses can still
@@ -14,7 +12,7 @@ import type { OpenSpoolFile } from './spool-file.ts';
 export function readFill(
   port: ReaderPort,
   request: { readonly range: RangeSpec | undefined; readonly signal: AbortSignal },
-  deps: { readonly pool: BufferPool; readonly openFile: OpenSpoolFile },
+  deps: FillReaderDeps,
 ): Promise<OpenResult | undefined> {
   const { signal } = request;
   return new Promise((resolve, reject) => {
