@@ -12,8 +12,7 @@ import { openReportFiles } from './report-files.ts';
 import { chooseSections, SECTIONS } from './sections.ts';
 import { createWorkspace } from './workspace.ts';
 
-const options = parseOptions(process.argv.slice(2));
-const chosen = chooseSections(options.sections);
+const { options, chosen } = readArguments(process.argv.slice(2));
 const say = (line: string): void => console.error(line);
 const distributionProgram = await installPrograms(say);
 const workspace = createWorkspace();
@@ -41,4 +40,17 @@ try {
   }
 } finally {
   workspace.remove();
+}
+
+function readArguments(argv: readonly string[]) {
+  try {
+    const options = parseOptions(argv);
+    return { options, chosen: chooseSections(options.sections) };
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(
+      `usage: npm run bench [-- [SECTION…] [FLAG…]]; the flags are in bench/options.ts, the sections: ${SECTIONS.map(({ name }) => name).join(' ')}`,
+    );
+    process.exit(2);
+  }
 }

@@ -56,7 +56,7 @@ export function parseOptions(argv: readonly string[]): Options {
       'slow-kib': { type: 'string', default: '256' },
       'slow-seconds': { type: 'string', default: '20' },
       'cold-mib': { type: 'string', default: '64' },
-      'held-mib': { type: 'string', default: '512' },
+      'held-mib': { type: 'string', default: '1024' },
       'range-mib': { type: 'string', default: '256' },
       'first-byte-samples': { type: 'string', default: '100' },
       'reader-seconds': { type: 'string', default: '600' },
