@@ -1,5 +1,5 @@
 import type { SectionRun } from './bench.ts';
-import { COLD_CLIENTS, HERD } from './cold/cold-clients.ts';
+import { COLD_CLIENT, COLD_CLIENTS, HERD } from './cold/cold-clients.ts';
 import { COLD_FILL } from './cold/cold-fill.ts';
 import { FIRST_BYTE } from './cold/first-byte.ts';
 import { HELD_UPSTREAM } from './cold/held-upstream.ts';
@@ -24,6 +24,7 @@ import { WORKERS } from './workers/workers-section.ts';
 
 /** In the order of the document. */
 export const SECTIONS: readonly SectionRun[] = [
+  COLD_CLIENT,
   COLD_CLIENTS,
   HERD,
   COLD_FILL,

@@ -48,7 +48,14 @@ const COLUMNS: readonly Column<ColdFigures>[] = [
   },
 ];
 
-/** What one blob costs that nobody has yet and ten ask for at once. */
+/** What one blob costs that nobody has yet. */
+export const COLD_CLIENT: SectionRun = {
+  name: 'cold-client',
+  title: 'Cold blob, one client',
+  run: (bench) => measureKinds(bench, 1),
+};
+
+/** The same where ten ask for it at once. */
 export const COLD_CLIENTS: SectionRun = {
   name: 'cold-clients',
   title: 'Cold blob, ten clients at once',
@@ -83,7 +90,7 @@ async function measureKinds(bench: Bench, clients: number): Promise<SectionResul
   );
   return {
     figures,
-    markdown: `A blob of ${options.coldMebibytes} MiB, ${clients} clients asking for the whole of it at once; ${options.rounds} rounds, every one with a fresh proxy. The storage is held to
+    markdown: `A blob of ${options.coldMebibytes} MiB, ${clients === 1 ? 'one client asking for the whole of it' : `${clients} clients asking for the whole of it at once`}; ${options.rounds} rounds, every one with a fresh proxy. The storage is held to
 ${STORAGE_BYTES_PER_SECOND / MEBIBYTE} MiB/s per connection, so that all ask before anybody has it. The digest is checked afterwards. Varnish's cache is in its resident memory.
 
 ${markdown}`,

@@ -13,6 +13,7 @@ await tap.test('every section has a name and a title of its own', async (t) => {
 
 await tap.test('every case of the benchmark can be run alone', async (t) => {
   const names = [
+    'cold-client',
     'cold-clients',
     'herd',
     'cold-fill',
