@@ -28,7 +28,7 @@ function openBoth(labelNames: readonly string[]) {
       own.observe(labels, value, exemplarLabels);
     },
     async same(what: string): Promise<void> {
-      const withoutTime = (text: string) => text.replace(/ [\d.]+$/gm, (end) => (end.length > 14 ? '' : end));
+      const withoutTime = (text: string) => text.replace(/ \d{10}(?:\.\d+)?$/gm, '');
       t.equal(withoutTime(await ours.metrics()), withoutTime(await theirs.metrics()), what);
       const inOrder = async (from: { get(): Promise<{ values: readonly object[] }> }) =>
         (await from.get()).values.map((value) => ({ exemplar: undefined, ...value, timestamp: undefined }));
