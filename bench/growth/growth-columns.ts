@@ -1,4 +1,5 @@
 import type { RequestFigures } from '../requests/measure-requests.ts';
+import { cpuColumn } from '../requests/request-columns.ts';
 import type { Column } from '../tabulate.ts';
 
 const MEBIBYTE = 1024 ** 2;
@@ -7,17 +8,7 @@ export type StartFigures = { seconds: number; residentBytes: number };
 
 /** CPU of one request, and how much more that is than in the first row. */
 export function cpuColumns(firstRow: string): readonly Column<RequestFigures>[] {
-  return [
-    {
-      head: 'CPU µs per request',
-      metric: 'CPU per request',
-      unit: 'µs',
-      better: 'less',
-      digits: 0,
-      value: ({ microsecondsPerRequest }) => microsecondsPerRequest,
-      ratio: { head: '× first row', to: { row: firstRow } },
-    },
-  ];
+  return [cpuColumn({ head: '× first row', to: { row: firstRow } })];
 }
 
 export const START_COLUMNS: readonly Column<StartFigures>[] = [
