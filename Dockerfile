@@ -11,9 +11,9 @@ FROM ${BUILD_BASE} AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 # Development packages are for this stage alone; the tracer that finds what the image needs is one. No package's script is run.
-RUN --mount=type=cache,target=/root/.npm \
-    --mount=type=secret,id=npmrc,target=/root/.npmrc \
-    npm ci --omit=optional --ignore-scripts
+RUN --mount=type=cache,target=/build/npm-cache \
+    --mount=type=secret,id=npmrc,target=/build/npmrc \
+    NPM_CONFIG_CACHE=/build/npm-cache NPM_CONFIG_USERCONFIG=/build/npmrc npm ci --omit=optional --ignore-scripts
 COPY LICENSE ./
 COPY build build
 COPY src src
