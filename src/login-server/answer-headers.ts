@@ -7,21 +7,34 @@ import { rewriteChallenge } from './rewrite-challenge.ts';
 
 /**
  * Fields of an upstream's answer that are about the upstream's own host or connection and would be wrong, or say too
- * much, on ours. `location` is decided by each route.
+ * much, on ours, and those that tell a server before Berth which file or address to answer with. `location` is decided by each route.
  */
 const DROPPED = new Set([
   'set-cookie',
+  'set-cookie2',
   'strict-transport-security',
   'alt-svc',
   'public-key-pins',
+  'public-key-pins-report-only',
+  'expect-ct',
   'content-security-policy',
-  'access-control-allow-origin',
-  'access-control-allow-credentials',
+  'content-security-policy-report-only',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
   'location',
   'refresh',
   'clear-site-data',
   'x-request-id',
+  'x-sendfile',
+  'x-lighttpd-send-file',
+  'x-litespeed-location',
+  'x-reproxy-url',
 ]);
+
+/** `x-accel-redirect` and its like are nginx's. */
+const DROPPED_PREFIXES = ['access-control-', 'x-accel-'];
 
 /**
  * The fields that a client gets of an upstream's answer: hop-by-hop ones stripped, challenge and links rewritten, the
@@ -37,7 +50,7 @@ export function answerHeaders(
   const { registry, path } = about;
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(stripHopByHop(headers))) {
-    if (!DROPPED.has(name)) kept[name] = value;
+    if (!DROPPED.has(name) && !DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix))) kept[name] = value;
   }
   delete kept['www-authenticate'];
   const challenge = about.ownCredentials
