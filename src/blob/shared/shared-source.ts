@@ -40,8 +40,8 @@ export function createSharedSource(own: BlobSource, deps: SharedSourceDeps): Blo
     },
     redirected: (location) => (location === OWN_LOCATION ? atStore : own.redirected(location)),
     ...(own.renew !== undefined && {
-      async renew(signal: AbortSignal) {
-        const renewed = await own.renew?.(signal);
+      async renew(signal: AbortSignal, hasFailed?: boolean) {
+        const renewed = await own.renew?.(signal, hasFailed);
         return renewed && createSharedSource(renewed, deps);
       },
     }),
