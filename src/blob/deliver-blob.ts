@@ -24,6 +24,8 @@ export type DeliveryOptions = {
   readonly begun?: () => void;
   /** Called when everything has come and somebody else's verdict on it has not. */
   readonly judged?: () => void;
+  /** Called when nothing is left but what the client has still to take. */
+  readonly handedOver?: () => void;
   /** Called once, as soon as it is known how the delivery ends: before the connection closes and the log line is written. */
   readonly decided: (outcome: DeliveryOutcome) => void;
 };
@@ -53,6 +55,7 @@ class Delivery implements BlobSink {
   private readonly sent: { inc(bytes: number): void };
   private readonly begun: (() => void) | undefined;
   private readonly judged: (() => void) | undefined;
+  private readonly handedOver: (() => void) | undefined;
   private readonly decided: (outcome: DeliveryOutcome) => void;
   private readonly resolve: () => void;
   private readonly verifier: Verifier | undefined;
@@ -71,6 +74,7 @@ class Delivery implements BlobSink {
     this.sent = options.sent;
     this.begun = options.begun;
     this.judged = options.judged;
+    this.handedOver = options.handedOver;
     this.decided = options.decided;
     this.resolve = resolve;
     this.verifier = options.verifier;
@@ -139,6 +143,7 @@ class Delivery implements BlobSink {
     for (const chunk of this.held) this.write(chunk, undefined);
     this.held = [];
     this.response.end();
+    this.handedOver?.();
   }
 
   failed(failure: BlobFailure): void {
@@ -173,7 +178,7 @@ class Delivery implements BlobSink {
   }
 
   private readonly resume = (): void => {
-    if (!this.settled) this.content.resume();
+    if (!this.settled && !this.response.writableEnded) this.content.resume();
   };
 
   private closed(): void {

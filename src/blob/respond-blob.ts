@@ -142,6 +142,7 @@ export function createBlobResponder(deps: {
       begun: () =>
         metrics.blobTimeToFirstByte.observe({ source: from() }, (performance.now() - askedAt) / 1000),
       judged: () => work?.waits('verdict'),
+      handedOver: () => work?.waits('client'),
       decided(outcome) {
         if (isContradiction(outcome)) lengths.forget(registry, digest);
         report(exchange, outcome, metrics);

@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import t from 'tap';
 import { type DeliveryOutcome, deliverBlob } from '../../src/blob/deliver-blob.ts';
 import { createVerifier } from '../../src/blob/hold-back.ts';
@@ -129,5 +130,52 @@ t.test(
       outcomes.map(({ kind }) => kind),
       ['client_closed'],
     );
+  },
+);
+
+t.test(
+  'what waits for its turn behind another answer, all of it at hand, waits for the client',
+  async (t) => {
+    const pool = createBufferPool(1024 * 1024);
+    const { promise: handedOver, resolve: onHandedOver } = Promise.withResolvers<void>();
+    const outcomes: DeliveryOutcome[] = [];
+    const held: ServerResponse[] = [];
+    const server = createServer((request, response) => {
+      if (request.url === '/first') {
+        held.push(response);
+        return;
+      }
+      response.writeHead(206, { 'content-length': 1000 });
+      const content = {
+        length: 1000,
+        pipe(sink: BlobSink) {
+          sink.data(Buffer.alloc(1000), undefined);
+          sink.end();
+        },
+        pause() {},
+        resume() {},
+        cancel() {},
+      };
+      const decided = (how: DeliveryOutcome) => void outcomes.push(how);
+      void deliverBlob(content, response, {
+        verifier: undefined,
+        pool,
+        sent: { inc() {} },
+        handedOver: onHandedOver,
+        decided,
+      });
+    });
+    const socket = connect(await listen(server), '127.0.0.1');
+    t.teardown(async () => {
+      socket.destroy();
+      await closeServer(server);
+    });
+    socket.write('GET /first HTTP/1.1\r\nhost: a\r\n\r\nGET /second HTTP/1.1\r\nhost: a\r\n\r\n');
+    await handedOver;
+    t.strictSame(outcomes, [], 'the client has not had it');
+    socket.resume();
+    held[0]?.end();
+    await until(() => outcomes.length > 0, 'it is delivered');
+    t.strictSame(outcomes, [{ kind: 'ok' }]);
   },
 );

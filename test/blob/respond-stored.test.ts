@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { createBlobLengths } from '../../src/blob/blob-lengths.ts';
 import type { BlobPlaces } from '../../src/blob/blob-opener.ts';
@@ -8,6 +9,7 @@ import { createBlobResponder } from '../../src/blob/respond-blob.ts';
 import { createStoredBlobs } from '../../src/blob/stored-blob.ts';
 import { resolveRange } from '../../src/http/range.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
+import { createRunningWork } from '../../src/metrics/running-work.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
 import { type BufferPool, createBufferPool } from '../../src/upstream/buffer-pool.ts';
 import { UpstreamFailure } from '../../src/upstream/failure.ts';
@@ -18,6 +20,7 @@ import { createMemorySource, type MemorySource } from '../support/memory-source.
 import { parseMultipart } from '../support/parse-multipart.ts';
 import { closeServer, listen } from '../support/server.ts';
 import { createStoredFile } from '../support/stored-file.ts';
+import { until } from '../support/until.ts';
 
 const bytes = pseudoRandomBytes('respond', 2_000_000);
 const parsed = parseDigest(digestOf(bytes));
@@ -41,16 +44,19 @@ async function openResponder(
   t: Test,
   makePlaces: (pool: BufferPool) => BlobPlaces,
   makeSource?: (pool: BufferPool) => MemorySource,
+  hold?: (response: ServerResponse) => boolean,
 ) {
   const sources: MemorySource[] = [];
   const metrics = createMetrics();
   const pool = createBufferPool(8 * 1024 * 1024);
+  const work = createRunningWork(Date.now);
   const responder = createBlobResponder({
     pool,
     metrics,
     lengths: createBlobLengths(),
     places: makePlaces(pool),
     resumeLimits: { baseDelayMs: 1, maxDelayMs: 1 },
+    beginWork: (blob) => work.begin({ kind: 'transfer', ...blob, client: 'c', length: undefined }),
   });
   const openSource = async () => {
     if (makeSource === undefined) return down;
@@ -60,6 +66,7 @@ async function openResponder(
   };
   const outcomes: string[] = [];
   const server = createServer((request, response) => {
+    if (hold?.(response)) return;
     const exchange = {
       clientAddress: '192.0.2.1',
       method: request.method === 'HEAD' ? ('HEAD' as const) : ('GET' as const),
@@ -83,7 +90,8 @@ async function openResponder(
         response.writeHead(status).end();
       });
   });
-  const url = `http://127.0.0.1:${await listen(server)}/`;
+  const port = await listen(server);
+  const url = `http://127.0.0.1:${port}/`;
   const client = createTestClient({});
   t.teardown(async () => {
     client.close();
@@ -92,7 +100,7 @@ async function openResponder(
   const send = (range?: string, method = 'GET') =>
     client.send(url, { method, headers: range === undefined ? {} : { range } });
   const asked = () => sources.flatMap(({ requests }) => requests);
-  return { metrics, pool, outcomes, send, asked };
+  return { metrics, pool, outcomes, send, asked, work, port };
 }
 
 const log = { warn: () => undefined };
@@ -264,4 +272,29 @@ t.test('K7 D9 a disk that fails amid a fill: the rest comes from the source, and
   t.not((await send()).ended, 'complete');
   t.strictSame(outcomes, ['ok', 'ok', 'digest_mismatch']);
   t.equal(pool.bytes.lent, 0);
+});
+
+t.test('a transfer of which all is at hand waits for its client, however few bytes are left', async (t) => {
+  const file = await createStoredFile(t, bytes);
+  const held: ServerResponse[] = [];
+  const { port, work, outcomes } = await openResponder(
+    t,
+    (pool) => ({ stored: createStoredBlobs({ store: { open: () => file.open() }, pool, log }) }),
+    undefined,
+    // The first answer on the connection is not taken: what is behind it gets no byte out.
+    (response) => held.length === 0 && held.push(response) > 0,
+  );
+  const socket = connect(port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  const get = (range: string) => `GET / HTTP/1.1\r\nhost: a\r\nrange: bytes=${range}\r\n\r\n`;
+  socket.write(get('0-0') + get('0-999') + get('0-299999'));
+  await until(() => {
+    const transfers = work.list();
+    return transfers.length === 2 && transfers.every(({ waitsFor }) => waitsFor === 'client');
+  }, 'both wait for the client');
+  socket.resume();
+  held[0]?.end();
+  await until(() => outcomes.length === 2, 'both are delivered');
+  t.strictSame(outcomes, ['ok', 'ok']);
+  t.strictSame(work.list(), []);
 });
