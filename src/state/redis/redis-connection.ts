@@ -116,7 +116,7 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
       const answer = await Promise.race([answered, deadline]);
       if (answer !== 'late') {
         count('ok');
-        answeredInTime();
+        if (operation !== 'read') answeredInTime();
         return answer;
       }
       answered.catch(() => undefined);
@@ -125,7 +125,7 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
       return undefined;
     } catch (error) {
       count('failed');
-      failed(error);
+      failed(error, used);
       return undefined;
     } finally {
       clearTimeout(timer);
@@ -134,7 +134,7 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
 
   /**
    * Only now it is well again: one that lets itself be connected to and then answers nobody would have each of ever new
-   * connections cost somebody the deadline, and be said to be there and away again each time.
+   * connections cost somebody the deadline, and be said to be there and away again each time. A replica answers reads, too.
    */
   function answeredInTime(): void {
     retryMs = FIRST_RETRY_MS;
@@ -143,8 +143,12 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
   }
 
   /** Redis answers, but not with what was asked for: full, read-only, not permitted. */
-  function failed(error: unknown): void {
+  function failed(error: unknown, used: RedisClient): void {
     const reason = error instanceof Error ? error.message.slice(0, 200) : 'unknown error';
+    if (isReplica(reason)) {
+      if (client === used) lost(reason);
+      return;
+    }
     const kind = reason.split(' ', 1)[0] ?? '';
     if (client === undefined || kind === saidFailure) return;
     saidFailure = kind;
@@ -175,6 +179,14 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
       await connecting;
     },
   };
+}
+
+/**
+ * What was the primary when it was connected to is none since a failover, and keeps the connection; its name may lead to the new
+ * one by now. Redis before 7 puts it amid the words of a script that failed.
+ */
+function isReplica(reason: string): boolean {
+  return /\b(?:READONLY|MASTERDOWN)\b/.test(reason);
 }
 
 /** Redis names scripts so; it is no signature. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
@@ -7,6 +8,7 @@ import type { SharedState } from '../../../src/state/shared-state.ts';
 import { createTestAuthority } from '../../support/ca.ts';
 import { sharedStateContract } from '../../support/contract/shared-state.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
+import { listen } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 type Opened = {
@@ -111,6 +113,37 @@ await t.test('flushed in mid-run: as if nothing had been known', async (t) => {
   if (lease === undefined || lease === 'held') throw new Error('nobody had it');
   t.equal(await lease.renew(), false, 'who had it is told');
 });
+
+await t.test(
+  'M5 a failover that keeps the connection to what is a replica now: it is made anew',
+  async (t) => {
+    const [first, second] = [await startRedis(), await startRedis()];
+    t.teardown(() => Promise.all([first.close(), second.close()]));
+    // As the name of a managed Redis: it leads to whichever is the primary.
+    let primary = first;
+    const name = createServer((socket) => {
+      const onward = connect(primary.port, '127.0.0.1');
+      socket.pipe(onward).pipe(socket);
+      for (const end of [socket, onward]) end.on('error', () => undefined);
+    });
+    const port = await listen(name);
+    t.teardown(() => name.close());
+    const opened = open(t, { ...first, url: `redis://127.0.0.1:${port}` });
+    const { state, log } = opened;
+    await until(() => isThere(opened), 'it is connected');
+    t.ok(await state.look('group', []));
+    await first.command('REPLICAOF', '127.0.0.1', String(second.port));
+    t.equal(await state.look('other', []), undefined, 'it can not be written to');
+    primary = second;
+    await until(async () => {
+      // What can be read there says nothing of what can be written.
+      await state.read('record');
+      return (await state.look('other', [])) !== undefined;
+    }, 'the new primary is asked');
+    t.equal(await state.forget('other'), true);
+    t.equal(log.filter(({ message }) => message.includes('can not be reached')).length, 1, 'said once');
+  },
+);
 
 await t.test('a full Redis: nothing is kept, and what is written is forgotten all the same', async (t) => {
   const redis = await startRedis();
