@@ -110,6 +110,13 @@ export async function createRouter(
       return false;
     }
     const coding = request.headers['transfer-encoding'];
+    if (coding !== undefined && request.httpVersion === '1.0') {
+      // RFC 9112 §6.1: faulty framing, as whoever speaks HTTP/1.0 between the client and here sees its end elsewhere.
+      const message = 'A request by HTTP/1.0 has no transfer coding.';
+      const headers = { connection: 'close' };
+      refuse(exchange, 'malformed_request', ociError('UNSUPPORTED', { status: 400, message, headers }));
+      return false;
+    }
     if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
       // RFC 9112 §6.1: Node would take `gzip, chunked` for chunked, and the coding would be lost.
       const message = 'No transfer coding but chunked is understood.';

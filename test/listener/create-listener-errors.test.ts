@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ociError } from '../../src/oci/error.ts';
-import { exchange, parseResponse, startListener } from './fixture.ts';
+import { exchange, openRaw, parseResponse, startListener } from './fixture.ts';
 
 const HOST = 'Host: contoso.registry.example';
 
@@ -52,6 +52,30 @@ t.test('refused before a door: OCI document, one log line, counted by reason', a
     cases.map(({ status, reason }) => [status, reason, 'unknown']),
   );
 });
+
+t.test(
+  'chunked content by HTTP/1.0, which has no such thing, is refused and ends the connection',
+  async (t) => {
+    let handled = 0;
+    const { port, metrics } = await startListener(t, {
+      handle: async (_request, reply) => {
+        handled += 1;
+        await reply.send('ok');
+      },
+    });
+    const connection = await openRaw(t, port);
+    const fields = `${HOST}\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked`;
+    connection.send(`POST /v2/ HTTP/1.0\r\n${fields}\r\n\r\n0\r\n\r\nGET /v2/ HTTP/1.1\r\n${HOST}\r\n\r\n`);
+    const text = await connection.closed();
+    t.equal(text.split('HTTP/1.1 ').length, 2, "what follows is nobody's request");
+    const answer = parseResponse(text);
+    t.equal(answer.status, 400);
+    t.equal(answer.headers.get('connection'), 'close');
+    t.equal(JSON.parse(answer.body).errors[0].code, 'UNSUPPORTED');
+    t.equal(await metrics.httpRefusedRequests.value({ reason: 'malformed_request' }), 1);
+    t.equal(handled, 0);
+  },
+);
 
 t.test('405 names the methods that are allowed', async (t) => {
   const { port } = await startListener(t);
