@@ -54,6 +54,8 @@ export async function createRouter(
   server: HttpServer<typeof IncomingMessage, typeof TimedResponse>,
   deps: RouterDeps,
 ): Promise<void> {
+  /** Connections that end with the answer to a request whose framing is faulty. */
+  const unframed = new WeakSet<Socket>();
   const app = fastify({
     ...WITHOUT_SCHEMAS,
     logger: false,
@@ -99,6 +101,8 @@ export async function createRouter(
 
   /** Starts the exchange; false where it was answered here, before any door. */
   function admit(request: IncomingMessage, response: TimedResponse): boolean {
+    // RFC 9112 §9.6: where a request ends is not sure any more, so what follows it may be no request.
+    if (unframed.has(request.socket)) return false;
     const { exchange, target } = begin(request, response);
     if (!isAdmitted(exchange)) return false;
     if (!METHODS.includes(request.method ?? '')) {
@@ -114,6 +118,7 @@ export async function createRouter(
       // RFC 9112 §6.1: faulty framing, as whoever speaks HTTP/1.0 between the client and here sees its end elsewhere.
       const message = 'A request by HTTP/1.0 has no transfer coding.';
       const headers = { connection: 'close' };
+      unframed.add(request.socket);
       refuse(exchange, 'malformed_request', ociError('UNSUPPORTED', { status: 400, message, headers }));
       return false;
     }
@@ -121,6 +126,7 @@ export async function createRouter(
       // RFC 9112 §6.1: Node would take `gzip, chunked` for chunked, and the coding would be lost.
       const message = 'No transfer coding but chunked is understood.';
       const headers = { connection: 'close' };
+      unframed.add(request.socket);
       refuse(exchange, 'transfer_coding_unknown', ociError('UNSUPPORTED', { status: 501, message, headers }));
       return false;
     }
