@@ -18,7 +18,7 @@ const MAX_TOKEN = 64 * 1024;
  * upstream does that, this only shortens how long its answer is kept.
  */
 export function tokenExpiry(authorization: string | undefined): number | undefined {
-  const payload = /^Bearer [\w-]+\.([\w-]+)\.[\w-]*$/i.exec((authorization ?? '').slice(0, MAX_TOKEN))?.[1];
+  const payload = /^Bearer +[\w-]+\.([\w-]+)\.[\w-]*$/i.exec((authorization ?? '').slice(0, MAX_TOKEN))?.[1];
   if (payload === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
