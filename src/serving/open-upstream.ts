@@ -2,6 +2,7 @@ import type { lookup as dnsLookup } from 'node:dns';
 import type { Logger } from 'pino';
 import type { Config, RegistryConfig, UpstreamLimits } from '../config/config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { SharedState } from '../state/shared-state.ts';
 import type { Tracing } from '../trace/tracing.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
 import {
@@ -25,6 +26,8 @@ export type OpenUpstreamDeps = {
   readonly lookup: typeof dnsLookup | undefined;
   readonly tracing: Tracing;
   readonly regionTimings?: RegionalUpstreamDeps['timings'];
+  /** What replicas share. */
+  readonly state: SharedState;
 };
 
 export type OpenedUpstream = {
@@ -79,6 +82,7 @@ export function openUpstream(
           // A clock that is set is no reason to leave a region out for longer.
           now: () => performance.timeOrigin + performance.now(),
           random: Math.random,
+          records: deps.state,
           timings: deps.regionTimings,
         },
       )

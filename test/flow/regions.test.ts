@@ -2,6 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { startBerth } from '../support/berth.ts';
+import { answerError } from '../support/fixture-exchange.ts';
 import type { SeenRequest } from '../support/fixture-registry.ts';
 import { MANIFEST_TYPE } from '../support/image.ts';
 import { basic, USERS } from './callers.ts';
@@ -154,6 +155,21 @@ t.test('X4 after a push home is asked first, and a 404 is asked for in the next'
   const gone = after.headers['docker-content-digest'];
   t.equal((await scene.send(manifestPath(String(gone)), { method: 'DELETE' })).status, 202);
   t.equal((await scene.send(manifestPath('lagging'), { headers: accept })).status, 404, 'after a delete');
+});
+
+t.test('X4 a push that a gateway before home has given up may have been carried out', async (t) => {
+  const scene = await openRegions(t, { westClients: [HERE], registry: { authorizationTtlSeconds: 0 } });
+  putManifest('old', 'latest', scene.home, scene.west);
+  scene.home.registry.intercept = (exchange) => {
+    if (exchange.request.method !== 'PUT') return false;
+    putManifest('new', 'latest', scene.home);
+    answerError(exchange, 504, 'UNKNOWN');
+    return true;
+  };
+  const put = { method: 'PUT', headers: { 'content-type': MANIFEST_TYPE }, body: manifestOf('new') };
+  t.equal((await scene.send(manifestPath('latest'), put)).status, 504);
+  const after = await scene.send(manifestPath('latest'), { headers: accept });
+  t.equal(after.body.toString(), manifestOf('new').toString());
 });
 
 t.test('X4 for no longer than replicationSeconds', async (t) => {

@@ -19,7 +19,7 @@ export type Turn<Member, Answer> = {
   /** Its «not found» is the answer, also where others could not be asked. */
   readonly isAuthority: (member: Member) => boolean;
   /** Its «not found» may be that of a region which does not have it yet. */
-  readonly mayLag: (member: Member) => boolean;
+  readonly mayLag: (member: Member) => boolean | Promise<boolean>;
   readonly ask: (member: Member, signal: AbortSignal) => Promise<Answer>;
   readonly judge: (answer: Answer, member: Member) => Judgement;
   /** An answer that is not used: its body is owed. */
@@ -87,7 +87,7 @@ export async function askInTurn<Member, Answer>(turn: Turn<Member, Answer>): Pro
       moveOn('storage');
     } else {
       const isFinal = turn.isAuthority(member);
-      if (isFinal && !turn.mayLag(member)) {
+      if (isFinal && !(await turn.mayLag(member))) {
         // What another region had not, or could not say, is settled by this one.
         if (secondBest === undefined) {
           await dropAllBut(undefined);

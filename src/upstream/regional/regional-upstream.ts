@@ -16,7 +16,7 @@ import type {
 import { askInTurn, type Judgement } from './ask-in-turn.ts';
 import { observeStorage } from './observe-storage.ts';
 import { createProbe } from './probe.ts';
-import { createRecentWrites } from './recent-writes.ts';
+import { createRecentWrites, type WriteKind, type WriteRecords } from './recent-writes.ts';
 import { createRegionHealth, type RegionHealth } from './region-health.ts';
 import { PROBE_TIMINGS, type ProbeTimings, startProbes } from './start-probes.ts';
 
@@ -30,6 +30,8 @@ export type RegionalUpstreamDeps = {
   readonly now: () => number;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** Where this process tells others what was written, and hears of it. */
+  readonly records: WriteRecords;
   /** Replaces timings, for tests that have no patience. */
   readonly timings?: Partial<ProbeTimings> | undefined;
 };
@@ -75,7 +77,11 @@ export function createRegionalUpstream(
       return [{ region: region.name, upstream }];
     }),
   ];
-  const writes = createRecentWrites(registry.replicationSeconds, { now });
+  const writes = createRecentWrites(registry.replicationSeconds, {
+    now,
+    records: deps.records,
+    registry: `${registry.name} ${registry.upstream.url}`,
+  });
   const storage = observeStorage(home.upstream.storage, (origin, outcome) => {
     const at = memberAt(origin);
     if (at !== undefined) tell(at.region, 'registry', outcome);
@@ -159,21 +165,26 @@ export function createRegionalUpstream(
   }
 
   /** Right after a write only home is sure to have it. */
-  function orderFor(repository: string | undefined, first: string | undefined): readonly RegionMember[] {
-    const wanted = repository !== undefined && writes.isRecent(repository) ? undefined : first;
+  async function orderFor(
+    repository: string | undefined,
+    first: string | undefined,
+  ): Promise<readonly RegionMember[]> {
+    const isElsewhere = first !== undefined && first !== homeName;
+    const isRecent = isElsewhere && repository !== undefined && (await writes.isRecent(repository));
+    const wanted = isRecent ? undefined : first;
     const order = inOrder(wanted);
     const skipped = wanted === undefined ? home : (memberOf(wanted) ?? home);
     if (order[0] !== skipped) countFailover(skipped, 'unhealthy');
     return order;
   }
 
-  function askForContent(
+  async function askForContent(
     request: UpstreamRequest,
     ask: (upstream: UpstreamRegistry, request: UpstreamRequest) => Promise<UpstreamResponse>,
   ): Promise<UpstreamResponse> {
     const repository = repositoryOf(request);
     return askInTurn({
-      members: orderFor(repository, request.region),
+      members: await orderFor(repository, request.region),
       isAuthority: (member) => member === home,
       mayLag: () => repository !== undefined && writes.mayLag(repository),
       ask: ({ upstream }, signal) => ask(upstream, { ...request, signal }),
@@ -185,13 +196,13 @@ export function createRegionalUpstream(
   }
 
   /** What does not depend on a repository: home says it, and where it can not, the next. */
-  function askAny<Answer>(
+  async function askAny<Answer>(
     ask: (upstream: UpstreamRegistry, signal: AbortSignal) => Promise<Answer>,
     signal: AbortSignal,
     isOutage: (answer: Answer) => boolean = () => false,
   ): Promise<Answer> {
     return askInTurn({
-      members: orderFor(undefined, undefined),
+      members: await orderFor(undefined, undefined),
       isAuthority: (member) => member === home,
       mayLag: () => false,
       ask: (member, patience) => ask(member.upstream, patience),
@@ -205,18 +216,20 @@ export function createRegionalUpstream(
   async function write(request: UpstreamRequest): Promise<UpstreamResponse> {
     const repository = repositoryOf(request);
     const kind = writeOf(request);
-    const note = (): void => {
-      if (repository !== undefined && kind !== undefined) writes.note(repository, kind);
+    const note = async (): Promise<void> => {
+      if (repository !== undefined && kind !== undefined) await writes.note(repository, kind);
     };
+    let response: UpstreamResponse;
     try {
-      const response = await home.upstream.request(request);
-      if (response.status < 400) note();
-      return response;
+      response = await home.upstream.request(request);
     } catch (error) {
       // It may have been carried out all the same.
-      note();
+      await note();
       throw error;
     }
+    // Of a gateway that waited too long, too.
+    if (response.status < 400 || response.status >= 500) await note();
+    return response;
   }
 
   function judgeLocation(location: BlobLocation, avoid: string | undefined): Judgement {
@@ -238,10 +251,10 @@ export function createRegionalUpstream(
       return askForContent(request, (upstream, asked) => upstream.request(asked));
     },
     follow: (request) => askForContent(request, (upstream, asked) => upstream.follow(asked)),
-    locateBlob({ avoid, region: first, ...question }) {
+    async locateBlob({ avoid, region: first, ...question }) {
       const { repository, signal } = question;
       const avoided = avoid === undefined ? undefined : (memberAt(avoid)?.region ?? regionOfHost(avoid));
-      const members_ = avoided === undefined ? orderFor(repository, first) : inOrder(first, avoided);
+      const members_ = avoided === undefined ? await orderFor(repository, first) : inOrder(first, avoided);
       return askInTurn({
         members: members_,
         isAuthority: (member) => member === home,
@@ -308,7 +321,7 @@ function repositoryOf({ path, repository }: UpstreamRequest): string | undefined
 }
 
 /** What of a repository is another one afterwards; undefined: nothing yet. */
-function writeOf({ method, path }: UpstreamRequest): 'pushed' | 'deleted' | undefined {
+function writeOf({ method, path }: UpstreamRequest): WriteKind | undefined {
   if (method === 'PUT' || method === 'POST') return 'pushed';
   const { kind } = parsedPath(path);
   return method === 'DELETE' && (kind === 'manifest' || kind === 'blob') ? 'deleted' : undefined;

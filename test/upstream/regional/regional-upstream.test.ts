@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { parseDigest } from '../../../src/oci/digest.ts';
 import { parseRepositoryName } from '../../../src/oci/repository-name.ts';
+import { createProcessState } from '../../../src/state/create-process-state.ts';
 import { createRegionalUpstream, isRegional } from '../../../src/upstream/regional/regional-upstream.ts';
 import type { UpstreamRegistry } from '../../../src/upstream/upstream-registry.ts';
 import { NO_PROBES } from '../../flow/regions-scene.ts';
@@ -54,6 +55,7 @@ async function open(t: Test, storageOf: (region: string) => string = (region) =>
       log: pino({ level: 'silent' }),
       now: Date.now,
       random: () => 1,
+      records: createProcessState(),
       timings: NO_PROBES,
     },
   );
