@@ -189,8 +189,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
           registries: () => serving.config.registries,
           settings: crew?.settings ?? settings,
           migration,
-          watchedRegions: ({ loginServer }) =>
-            serving.find(loginServer)?.doors.upstream.value.regions?.status(),
+          watchedRegions: ({ name }) => serving.regions(name),
           ...(shelf.store !== undefined && { cache: shelf.store }),
           log: deps.log,
           now: Date.now,
@@ -251,9 +250,8 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
 
 /** For the console: the regions that are watched. */
 function regionStates(serving: Serving): ConsoleRegion[] {
-  return serving.config.registries.flatMap(({ name, loginServer }) => {
-    const watched = serving.find(loginServer)?.doors.upstream.value.regions?.status() ?? [];
-    return watched.map(({ region, state, reason, since }) => ({
+  return serving.config.registries.flatMap(({ name }) => {
+    return serving.regions(name).map(({ region, state, reason, since }) => ({
       registry: name,
       region,
       state,

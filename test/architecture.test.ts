@@ -80,6 +80,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'metrics',
     'oci',
+    // A reload's work in turns with what is under way.
+    'system',
   ],
   'login-server': [
     'listener',

@@ -19,31 +19,48 @@ export type HostTable = {
   readonly secureHosts: readonly string[];
 };
 
+/** One that registries are put into one after the other, where there are too many to do that in one go. */
+export type HostTableDraft = {
+  add(registry: RegistryConfig): void;
+  readonly table: HostTable;
+};
+
+/** Of all these registries; see `draftHostTable`. */
+export function createHostTable(registries: readonly RegistryConfig[]): HostTable {
+  const { add, table } = draftHostTable();
+  for (const registry of registries) add(registry);
+  return table;
+}
+
 /**
  * The host chooses the registry. A host whose scheme's own port was left out is also found with that port written out,
  * because a listener behind a TLS terminator sees `name:443` on a plain connection.
  */
-export function createHostTable(registries: readonly RegistryConfig[]): HostTable {
+export function draftHostTable(): HostTableDraft {
   const table = new Map<string, HostMatch>();
   const secureHosts: string[] = [];
-  for (const registry of registries) {
-    const add = (host: string, match: HostMatch): void => {
-      table.set(host, match);
-      if (registry.scheme === 'https') secureHosts.push(host);
-      if (!/:[0-9]+$/.test(host)) table.set(`${host}:${registry.scheme === 'https' ? 443 : 80}`, match);
-    };
-    for (const host of [registry.loginServer, ...registry.aliases]) {
-      add(host, { door: 'login_server', registry });
-    }
-    // Also while `passthrough`: tickets given out before the switch are served until they expire.
-    if (registry.dataEndpoint !== null) {
+
+  function addHost(host: string, match: HostMatch): void {
+    const { scheme } = match.registry;
+    table.set(host, match);
+    if (scheme === 'https') secureHosts.push(host);
+    if (!/:[0-9]+$/.test(host)) table.set(`${host}:${scheme === 'https' ? 443 : 80}`, match);
+  }
+
+  return {
+    add(registry) {
+      for (const host of [registry.loginServer, ...registry.aliases]) {
+        addHost(host, { door: 'login_server', registry });
+      }
+      // Also while `passthrough`: tickets given out before the switch are served until they expire.
+      if (registry.dataEndpoint === null) return;
       for (const { name } of registry.regions) {
         // Its name leads to another instance, and a certificate for it is that one's business.
         if (!servesRegion(registry, name)) continue;
         const host = dataEndpointHost(registry, name);
-        add(host, { door: 'data_endpoint', registry, region: name, host });
+        addHost(host, { door: 'data_endpoint', registry, region: name, host });
       }
-    }
-  }
-  return { find: (host) => table.get(host), secureHosts };
+    },
+    table: { find: (host) => table.get(host), secureHosts },
+  };
 }

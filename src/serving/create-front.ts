@@ -5,6 +5,7 @@ import { createListener, type Listener, type ListenerDeps } from '../listener/cr
 import { createDoorRequest, type DoorRequest } from '../listener/door-request.ts';
 import type { RequestContext } from '../listener/request-context.ts';
 import { statusError } from '../oci/status-error.ts';
+import { createTurns } from '../system/turns.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import { failureToOciError } from '../upstream/failure-to-oci-error.ts';
 import { auditFailure } from './audit-failure.ts';
@@ -65,9 +66,10 @@ export async function createFront(
       }),
     );
   }
-  checkCoverage(
-    config,
+  await checkCoverage(
+    serving.secureHosts,
     listeners.flatMap(({ certificates }) => [...certificates]),
+    createTurns(),
   );
   return listeners;
 }

@@ -4,7 +4,7 @@ import { createFront, type FrontDeps } from './create-front.ts';
 import type { DoorDeps } from './open-doors.ts';
 import type { ProcessParts } from './process-parts.ts';
 import { createReload, type ReloadSources } from './reload.ts';
-import { createServing, type Serving } from './serving.ts';
+import { openServing, type Serving } from './serving.ts';
 import { watchProcess } from './watch-process.ts';
 import type { StuckReport } from './watch-progress.ts';
 
@@ -31,7 +31,7 @@ export async function openProxy(config: Config, deps: ProxyDeps): Promise<Proxy>
   const { parts, audit, shared, onConfig, ...doors } = deps;
   const { log, metrics, tracing, record, clientLimits, settings } = doors;
   const { work, pool, ticketKeys, seal } = parts;
-  const serving = createServing(config, { ...doors, work, pool, seal, ticketKeys: ticketKeys.current });
+  const serving = await openServing(config, { ...doors, work, pool, seal, ticketKeys: ticketKeys.current });
   const listeners = await createFront(config, {
     serving,
     record,

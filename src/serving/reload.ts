@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config, ListenerConfig } from '../config/config.ts';
 import { livePart } from '../config/live-part.ts';
-import type { Listener } from '../listener/create-listener.ts';
+import type { Listener, PreparedListener } from '../listener/create-listener.ts';
+import { createTurns } from '../system/turns.ts';
 import { formatTicketKeys, type TicketKeys } from '../ticket/ticket-keys.ts';
 import { checkCoverage } from './check-coverage.ts';
+import { keepEqualRegistries } from './keep-equal.ts';
 import type { ReloadRecord } from './reload-record.ts';
 import type { Serving } from './serving.ts';
 
@@ -25,7 +28,7 @@ export type ReloadDeps = {
 
 /**
  * Takes up what the sources say now, each part by itself: keys are not held up by a mistake in the configuration. Checked
- * whole before anything changes; what is wrong leaves the last good one in force, and is said in log and metrics. Never
+ * whole before anything changes, in turns with whatever is under way; what is wrong leaves the last good one in force, and is said in log and metrics. Never
  * rejects; one reload at a time.
  */
 export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Promise<void> {
@@ -49,22 +52,35 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
   }
 
   async function reloadConfig(wanted: Config): Promise<void> {
+    const turns = createTurns();
     const before = serving.config;
-    const { config, needRestart } = livePart(before, wanted);
-    const prepared = await Promise.all(
-      listeners.map((listener, index) => listener.prepare(config.listeners[index] as ListenerConfig, config)),
-    );
-    checkCoverage(
-      config,
-      prepared.flatMap(({ certificates }) => [...certificates]),
-    );
+    const registries = await keepEqualRegistries(before.registries, wanted.registries, turns);
+    const { config, needRestart } = livePart(before, { ...wanted, registries });
+    const next = await serving.prepare(config, turns);
+    let prepared: readonly PreparedListener[];
+    try {
+      prepared = await Promise.all(
+        listeners.map((listener, index) =>
+          listener.prepare(config.listeners[index] as ListenerConfig, config),
+        ),
+      );
+      await checkCoverage(
+        next.secureHosts,
+        prepared.flatMap(({ certificates }) => [...certificates]),
+        turns,
+      );
+    } catch (error) {
+      next.discard();
+      throw error;
+    }
     // Last: from here to the end nothing waits, so no request sees one part of the new and one of the old.
-    serving.replace(config);
+    next.commit();
     for (const listener of prepared) listener.commit();
     deps.onConfig(config);
     if (needRestart.length > 0)
       record.note('configuration', { result: 'restart_needed', fields: needRestart });
-    else record.note('configuration', { result: sameConfig(before, config) ? 'unchanged' : 'applied' });
+    else
+      record.note('configuration', { result: isDeepStrictEqual(before, config) ? 'unchanged' : 'applied' });
   }
 
   function reloadTicketKeys(keys: TicketKeys): Promise<void> {
@@ -78,8 +94,4 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
     last = last.then(() => reload(sources));
     return last;
   };
-}
-
-function sameConfig(one: Config, other: Config): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }

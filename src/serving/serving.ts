@@ -1,57 +1,87 @@
 import type { Config } from '../config/config.ts';
-import { createHostTable, type HostMatch, type HostTable } from '../endpoints/host-table.ts';
-import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import { draftHostTable, type HostMatch, type HostTable } from '../endpoints/host-table.ts';
+import { createTurns, type Turns } from '../system/turns.ts';
+import { createAuthorityReader } from '../upstream/authorities.ts';
+import type { RegionStatus, UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import { type SharedSettings, sharedSettings } from './door-parts.ts';
+import { keepEqual } from './keep-equal.ts';
 import type { Lease } from './lease.ts';
 import { createOpenDoors, type DoorDeps, type Doors } from './open-doors.ts';
+import { createPrepareRegistry, type PreparedRegistry } from './prepare-registry.ts';
 import { type ReloadOutcome, worstOutcome } from './reload-record.ts';
 
 /** What requests are answered by: all registries of a configuration, replaced as one. */
 export type Serving = {
   /** The configuration in force. */
   readonly config: Config;
+  /** Every name that links are given out for by https: what certificates must cover. */
+  readonly secureHosts: readonly string[];
   find(host: string): { readonly match: HostMatch; readonly doors: Doors } | undefined;
   /** By the registry's name. */
   doors(name: string): Doors | undefined;
+  /** Regions of the registry of that name that are watched; empty: none is. */
+  regions(name: string): readonly RegionStatus[];
   /**
-   * Another configuration, in force for the next request; what is under way goes on with what it began with. A registry
-   * whose upstream did not change keeps its connections and what the upstream has decided.
-   * @throws AuthoritiesError, CredentialsFileError or HtpasswdFileError, and nothing has changed
+   * Another configuration, checked in turns, which changes nothing yet. Only one at a time, and each is committed or discarded.
+   * @throws AuthoritiesError, CredentialsFileError or HtpasswdFileError
    */
-  replace(config: Config): void;
+  prepare(config: Config, turns: Turns): Promise<PreparedServing>;
   /** Ends every connection to upstreams, also those in use, and also of configurations before. */
   close(): Promise<void>;
 };
 
+export type PreparedServing = Pick<Serving, 'secureHosts'> & {
+  /**
+   * In force for the next request; what is under way goes on with what it began with. A registry whose upstream did not
+   * change keeps its connections and what the upstream has decided.
+   */
+  commit(): void;
+  discard(): void;
+};
+
+type Registries = ReadonlyMap<string, PreparedRegistry>;
+
 type InForce = {
   readonly config: Config;
+  readonly settings: SharedSettings;
   readonly hosts: HostTable;
-  readonly doors: ReadonlyMap<string, Doors>;
+  readonly registries: Registries;
 };
 
 /** @throws AuthoritiesError, CredentialsFileError or HtpasswdFileError */
-export function createServing(config: Config, deps: DoorDeps): Serving {
-  const openDoors = createOpenDoors(config, deps);
+export async function openServing(config: Config, deps: DoorDeps): Promise<Serving> {
+  const prepareRegistry = createPrepareRegistry({ ...deps, openDoors: createOpenDoors(config, deps) });
   const leases = new Set<Lease<UpstreamRegistry>>();
-  let inForce: InForce = make(config, new Map(), () => undefined);
-  for (const { upstream } of inForce.doors.values()) leases.add(upstream);
+  let inForce = await make(config, undefined, () => undefined, createTurns());
+  for (const { connection } of inForce.registries.values()) leases.add(connection.upstream);
 
-  function make(
+  async function make(
     next: Config,
-    before: ReadonlyMap<string, Doors>,
+    before: InForce | undefined,
     onAuthorities: (outcome: ReloadOutcome) => void,
-  ): InForce {
-    const onClosed = (lease: Lease<UpstreamRegistry>): void => void leases.delete(lease);
-    const doors = new Map<string, Doors>();
+    turns: Turns,
+  ): Promise<InForce> {
+    const preparation = {
+      settings: keepEqual(before?.settings, sharedSettings(next)),
+      readAuthorities: createAuthorityReader(),
+      onClosed: (lease: Lease<UpstreamRegistry>) => void leases.delete(lease),
+      onAuthorities,
+    };
+    const known = before?.registries ?? new Map<string, PreparedRegistry>();
+    const registries = new Map<string, PreparedRegistry>();
+    const hosts = draftHostTable();
     try {
       for (const registry of next.registries) {
-        const { name } = registry;
-        doors.set(name, openDoors(registry, next, before.get(name), { onClosed, onAuthorities }));
+        registries.set(registry.name, prepareRegistry(registry, known.get(registry.name), preparation));
+        hosts.add(registry);
+        const pause = turns.next();
+        if (pause !== undefined) await pause;
       }
     } catch (error) {
-      closeOthers(doors, before);
+      closeOthers(registries, known);
       throw error;
     }
-    return { config: next, hosts: createHostTable(next.registries), doors };
+    return { config: next, settings: preparation.settings, hosts: hosts.table, registries };
   }
 
   /** Once for a reload: another registry's file must not hide one that is wrong. */
@@ -61,39 +91,59 @@ export function createServing(config: Config, deps: DoorDeps): Serving {
   }
 
   /** Passwords that were read anew, or that nobody asks for any more, are no failure of before. */
-  function forgetPasswords(before: ReadonlyMap<string, Doors>, after: ReadonlyMap<string, Doors>): void {
+  function forgetPasswords(before: Registries, after: Registries): void {
     for (const [name, { parts }] of before) {
       if (parts.clients !== after.get(name)?.parts.clients) deps.record.forget('passwords', name);
     }
+  }
+
+  function commit(next: InForce): void {
+    const before = inForce;
+    inForce = next;
+    forgetPasswords(before.registries, next.registries);
+    for (const [name, registry] of next.registries) {
+      if (registry === before.registries.get(name)) continue;
+      leases.add(registry.connection.upstream);
+      registry.connection.take(registry.parts.registry.upstream.limits);
+    }
+    closeOthers(before.registries, next.registries);
   }
 
   return {
     get config() {
       return inForce.config;
     },
-    find(host) {
-      const { hosts, doors } = inForce;
-      const match = hosts.find(host);
-      return match === undefined ? undefined : { match, doors: doors.get(match.registry.name) as Doors };
+    get secureHosts() {
+      return inForce.hosts.secureHosts;
     },
-    doors: (name) => inForce.doors.get(name),
-    replace(next) {
-      const before = inForce;
+    find(host) {
+      const { hosts, registries } = inForce;
+      const match = hosts.find(host);
+      if (match === undefined) return undefined;
+      return { match, doors: (registries.get(match.registry.name) as PreparedRegistry).doors };
+    },
+    doors: (name) => inForce.registries.get(name)?.doors,
+    regions: (name) =>
+      // One that has several is opened from the start.
+      inForce.registries.get(name)?.connection.upstream.opened?.regions?.status() ?? [],
+    async prepare(config, turns) {
       const authorities: ReloadOutcome[] = [];
+      let next: InForce;
       try {
-        inForce = make(next, before.doors, (outcome) => authorities.push(outcome));
+        next = await make(config, inForce, (outcome) => authorities.push(outcome), turns);
       } catch (error) {
         // What could have been taken up was not.
         noteAuthorities(authorities.filter(({ result }) => result === 'rejected'));
         throw error;
       }
-      noteAuthorities(authorities);
-      forgetPasswords(before.doors, inForce.doors);
-      for (const { upstream, takeLimits } of inForce.doors.values()) {
-        leases.add(upstream);
-        takeLimits();
-      }
-      closeOthers(before.doors, inForce.doors);
+      return {
+        secureHosts: next.hosts.secureHosts,
+        commit() {
+          noteAuthorities(authorities);
+          commit(next);
+        },
+        discard: () => closeOthers(next.registries, inForce.registries),
+      };
     },
     async close() {
       await Promise.all([...leases].map((lease) => lease.close()));
@@ -101,8 +151,9 @@ export function createServing(config: Config, deps: DoorDeps): Serving {
   };
 }
 
-/** Of `doors`, the upstreams that `kept` does not use as well; at once or when their last transfer has ended. */
-function closeOthers(doors: ReadonlyMap<string, Doors>, kept: ReadonlyMap<string, Doors>): void {
-  const used = new Set([...kept.values()].map(({ upstream }) => upstream));
-  for (const { upstream } of doors.values()) if (!used.has(upstream)) upstream.retire();
+/** Of `registries`, the upstreams that `kept` does not use as well; at once or when their last transfer has ended. */
+function closeOthers(registries: Registries, kept: Registries): void {
+  for (const [name, { connection }] of registries) {
+    if (kept.get(name)?.connection !== connection) connection.upstream.retire();
+  }
 }

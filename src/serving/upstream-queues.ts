@@ -11,15 +11,21 @@ import { shareTurns } from './share-turns.ts';
  */
 export type UpstreamQueues = {
   /** The function returned says that it is needed no more by who asked; the last one closes it. */
-  take(registry: RegistryConfig): { readonly queue: UpstreamQueue; readonly release: () => void };
+  take(registry: RegistryConfig): KeptQueue;
+  /** The same where there is one already; undefined: nobody has asked that upstream. */
+  keep(registry: RegistryConfig): KeptQueue | undefined;
 };
+
+export type KeptQueue = { readonly queue: UpstreamQueue; readonly release: () => void };
+
+type Entry = { readonly queue: UpstreamQueue; users: number };
 
 /** @param shared left out: budgets and pauses are this instance's own */
 export function createUpstreamQueues(
   metrics: Metrics,
   shared?: { readonly state: SharedState; readonly seal: StateSeal },
 ): UpstreamQueues {
-  const queues = new Map<string, { readonly queue: UpstreamQueue; users: number }>();
+  const queues = new Map<string, Entry>();
 
   function open(key: string, { limits }: RegistryConfig['upstream']): UpstreamQueue {
     const queue = createUpstreamQueue(limits, { metrics });
@@ -30,21 +36,34 @@ export function createUpstreamQueues(
     return shareTurns(queue, limits, { state, name, callerName, metrics });
   }
 
+  function use(key: string, entry: Entry): KeptQueue {
+    entry.users += 1;
+    return {
+      queue: entry.queue,
+      release() {
+        entry.users -= 1;
+        if (entry.users > 0) return;
+        queues.delete(key);
+        entry.queue.close();
+      },
+    };
+  }
+
   return {
     take({ name, upstream }) {
-      const key = `${name} ${upstream.url}`;
+      const key = keyOf(name, upstream);
       const entry = queues.get(key) ?? { queue: open(key, upstream), users: 0 };
       queues.set(key, entry);
-      entry.users += 1;
-      return {
-        queue: entry.queue,
-        release() {
-          entry.users -= 1;
-          if (entry.users > 0) return;
-          queues.delete(key);
-          entry.queue.close();
-        },
-      };
+      return use(key, entry);
+    },
+    keep({ name, upstream }) {
+      const key = keyOf(name, upstream);
+      const entry = queues.get(key);
+      return entry && use(key, entry);
     },
   };
+}
+
+function keyOf(name: string, { url }: RegistryConfig['upstream']): string {
+  return `${name} ${url}`;
 }

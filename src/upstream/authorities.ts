@@ -40,6 +40,31 @@ export function readAuthorities(path: string): string {
   );
 }
 
+/**
+ * The same for many registries: each file is read and looked at once, so that all are given the same text, or the same error.
+ * To be made anew for each time that files are read.
+ */
+export function createAuthorityReader(): (path: string) => string {
+  const read = new Map<string, { readonly pem: string } | { readonly error: unknown }>();
+  return (path) => {
+    let known = read.get(path);
+    if (known === undefined) {
+      known = attempt(path);
+      read.set(path, known);
+    }
+    if ('error' in known) throw known.error;
+    return known.pem;
+  };
+}
+
+function attempt(path: string): { readonly pem: string } | { readonly error: unknown } {
+  try {
+    return { pem: readAuthorities(path) };
+  } catch (error) {
+    return { error };
+  }
+}
+
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createLease } from '../../src/serving/lease.ts';
 
-function open() {
+function create() {
   const events: string[] = [];
   const value = {
     close() {
@@ -9,8 +9,39 @@ function open() {
       return Promise.resolve();
     },
   };
-  return { events, lease: createLease(value, () => events.push('told')) };
+  function open() {
+    events.push('opened');
+    return value;
+  }
+  return { events, value, lease: createLease(open, () => events.push('told')) };
 }
+
+/** One that somebody has needed. */
+function open() {
+  const created = create();
+  t.ok(created.lease.value);
+  created.events.length = 0;
+  return created;
+}
+
+t.test('opened by whoever needs it first, and by nobody who only holds it', async (t) => {
+  const { events, lease, value } = create();
+  lease.hold()();
+  t.equal(lease.opened, undefined);
+  t.same(events, []);
+  t.equal(lease.value, value);
+  t.equal(lease.value, value);
+  t.equal(lease.opened, value);
+  t.same(events, ['opened']);
+});
+
+t.test('what nobody needed is closed without having been opened', async (t) => {
+  const { events, lease } = create();
+  lease.retire();
+  t.same(events, ['told']);
+  t.equal(lease.value, lease.opened);
+  t.same(events, ['told', 'opened', 'closed'], 'who comes too late gets one that is closed');
+});
 
 t.test('closed when the last holder lets go, and not before it is retired', async (t) => {
   const { events, lease } = open();

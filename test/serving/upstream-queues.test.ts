@@ -19,3 +19,15 @@ t.test('one queue for a registry and its upstream, as long as anybody needs it',
   t.equal(last.queue, first.queue, 'one is left');
   last.release();
 });
+
+t.test('kept where it is there, and not made for that', async (t) => {
+  const queues = createUpstreamQueues(createMetrics());
+  const registry = registryConfig('https://one.example');
+  t.equal(queues.keep(registry), undefined);
+  const first = queues.take(registry);
+  const kept = queues.keep(registry);
+  t.equal(kept?.queue, first.queue);
+  first.release();
+  t.equal(queues.take(registry).queue, first.queue, 'it has outlived who took it');
+  kept?.release();
+});
