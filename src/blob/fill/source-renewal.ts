@@ -53,32 +53,33 @@ export function createSourceRenewal(
     wake = undefined;
   }
 
-  async function ask(candidate: RenewableSource, hasFailed: boolean): Promise<void> {
+  /** Whether there is a fresh one. */
+  async function ask(candidate: RenewableSource, hasFailed: boolean): Promise<boolean> {
     try {
       const fresh = await candidate.source.renew?.(stopping.signal, hasFailed);
       candidate.canRenew = false;
-      if (fresh === undefined || stopping.signal.aborted) return;
+      if (fresh === undefined || stopping.signal.aborted) return false;
       fruitless += 1;
       events.renewed(fresh);
+      return true;
     } catch (error) {
       if (stopping.signal.aborted || !(error instanceof UpstreamFailure)) {
         candidate.canRenew = false;
-        return;
+        return false;
       }
       events.failed(error);
       const step = policy.next(error, { bytes: 0, renewable: false });
       if (step.kind === 'give_up') candidate.canRenew = false;
       else await wait(step.afterMs);
+      return false;
     }
   }
 
   async function run(afterMs: number, hasFailed: boolean): Promise<void> {
     await wait(afterMs);
-    const before = fruitless;
-    while (!stopping.signal.aborted && fruitless === before) {
+    while (!stopping.signal.aborted) {
       const candidate = events.candidates()[0];
-      if (candidate === undefined) break;
-      await ask(candidate, hasFailed);
+      if (candidate === undefined || (await ask(candidate, hasFailed))) break;
     }
   }
 

@@ -11,7 +11,8 @@ import {
   until,
 } from '../fill-scene.ts';
 import { explore } from './explore.ts';
-import { createFillModel, RULES } from './fill-model.ts';
+import { createFillModel } from './fill-model.ts';
+import { RULES, SMALL } from './fill-state.ts';
 import { createScriptedSource, type ScriptedSource } from './scripted-source.ts';
 
 /** Of the model's states: the events that lead there, played to the real fill. Some 20 ms each. */
@@ -97,7 +98,7 @@ for (const lies of [
   [true, false],
 ] as const) {
   t.test(`the real fill goes the ways of the model: ${lies[0] ? 'one lies' : 'all honest'}`, async (t) => {
-    const { paths } = explore(createFillModel(RULES, lies, 1), 500_000);
+    const { paths } = explore(createFillModel(RULES, { ...SMALL, hedges: 0, lies }), 500_000);
     const scene = await openFillScene(t);
     const every = Math.ceil(paths.length / REPLAYS);
     let played = 0;

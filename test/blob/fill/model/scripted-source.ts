@@ -12,12 +12,23 @@ export type ScriptedSource = BlobSource & {
   renewed(isThere: boolean): void;
   /** From now on all is well, also with what waits. */
   release(): void;
+  /** Pieces of requests that wait. */
+  readonly open: readonly number[];
+  /** A fresh one is being asked for in its place. */
+  readonly isRenewing: boolean;
 };
 
-export function createScriptedSource(bytes: Buffer, origin: string, pieceBytes: number): ScriptedSource {
+/** @param cutBytes bytes that come before a request is cut */
+export function createScriptedSource(
+  bytes: Buffer,
+  origin: string,
+  pieceBytes: number,
+  cutBytes = Math.floor(pieceBytes / 2),
+): ScriptedSource {
   let waiting: Request[] = [];
   let isReleased = false;
   let renewal: ((source: BlobSource | undefined) => void) | undefined;
+  const pieceOf = ({ from }: Request): number => Math.floor(from / pieceBytes);
 
   function perform({ from, to, handler }: Request, what: 'land' | 'cut' | 'expire'): void {
     if (what === 'expire') {
@@ -25,7 +36,8 @@ export function createScriptedSource(bytes: Buffer, origin: string, pieceBytes: 
       return;
     }
     handler.start(206, { 'content-range': `bytes ${from}-${to - 1}/${bytes.length}` });
-    const end = what === 'cut' ? from + Math.floor((to - from) / 2) : to;
+    // Never all of it.
+    const end = what === 'cut' ? from + Math.min(cutBytes, Math.floor((to - from) / 2)) : to;
     // The answer is taken up first.
     setImmediate(() => {
       if (end > from) handler.data(Buffer.from(bytes.subarray(from, end)), undefined);
@@ -37,6 +49,12 @@ export function createScriptedSource(bytes: Buffer, origin: string, pieceBytes: 
   const source: ScriptedSource = {
     where: 'storage',
     origin,
+    get open() {
+      return waiting.map(pieceOf);
+    },
+    get isRenewing() {
+      return renewal !== undefined;
+    },
     start(headers, handler) {
       const [, first = '0', last = '0'] = /^bytes=(\d+)-(\d+)$/.exec(headers['range'] ?? '') ?? [];
       const request = { from: Number(first), to: Number(last) + 1, handler };
@@ -56,14 +74,15 @@ export function createScriptedSource(bytes: Buffer, origin: string, pieceBytes: 
     redirected() {
       throw new UpstreamFailure('redirect_refused', 'storage', 'this source does not redirect');
     },
-    async renew() {
-      if (isReleased) return undefined;
+    async renew(signal) {
+      if (isReleased || signal.aborted) return undefined;
       return new Promise((resolve) => {
         renewal = resolve;
+        signal.addEventListener('abort', () => source.renewed(false), { once: true });
       });
     },
     act(piece, what) {
-      const request = waiting.find(({ from }) => Math.floor(from / pieceBytes) === piece);
+      const request = waiting.find((other) => pieceOf(other) === piece);
       if (request === undefined) return false;
       waiting = waiting.filter((other) => other !== request);
       perform(request, what);
