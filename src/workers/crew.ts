@@ -67,6 +67,8 @@ const LOOK_MS = 1000;
  * 30 s without a header section; half of that leaves time to replace it. A machine that slept for an hour missed one look.
  */
 const MAX_SILENT = 15;
+/** Looks in a row without a pulse after which nobody waits to hear how one does: a scrape has ten seconds as a rule. */
+const MAX_UNHEARD = 2;
 /** Looks after which workers are asked for their counts: what one that dies has counted is known up to there. */
 const GATHER_LOOKS = 5;
 /** Milliseconds for an answer that somebody waits for. A worker that needs longer hangs, and is replaced by and by. */
@@ -87,6 +89,7 @@ export function createCrew(deps: CrewDeps): Crew {
   let isStopping = false;
 
   const all = (): Worker[] => [...workers.values()];
+  const heard = (): Worker[] => all().filter(({ silentFor }) => silentFor <= MAX_UNHEARD);
   const forgetMetric = deps.metrics.workers.collect(() => {
     const running = all().filter(({ isRunning }) => isRunning).length;
     return [
@@ -100,9 +103,10 @@ export function createCrew(deps: CrewDeps): Crew {
     name: K,
     ask: AskWorker[K]['ask'],
     hear?: (worker: Worker, answer: AskWorker[K]['answer']) => void,
+    whom: readonly Worker[] = all(),
   ): Promise<void> {
     await Promise.all(
-      all().map(async (worker) => {
+      whom.map(async (worker) => {
         try {
           const answer = await within(worker.link.call(name, ask), ANSWER_MS);
           hear?.(worker, answer);
@@ -211,9 +215,10 @@ export function createCrew(deps: CrewDeps): Crew {
 
   async function gatherNow(): Promise<readonly MetricsSnapshot[]> {
     // At once: it may have ended by the time that the others have answered.
-    await askAll('metrics', undefined, (worker, snapshot) => {
+    const hear = (worker: Worker, snapshot: MetricsSnapshot): void => {
       worker.counted = snapshot;
-    });
+    };
+    await askAll('metrics', undefined, hear, heard());
     return [departed, ...all().map(({ counted }) => counted)];
   }
 
@@ -259,7 +264,7 @@ export function createCrew(deps: CrewDeps): Crew {
     metrics: { gather },
     async work() {
       const views: WorkView[] = [];
-      await askAll('work', undefined, (_worker, theirs) => views.push(...theirs));
+      await askAll('work', undefined, (_worker, theirs) => views.push(...theirs), heard());
       return views;
     },
     failing: () => new Set(all().flatMap(({ failing }) => failing)),

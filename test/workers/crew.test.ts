@@ -16,6 +16,8 @@ type FakeWorker = {
   begin(): void;
   readonly isKilled: boolean;
   counted: MetricsSnapshot | undefined;
+  /** How often it was asked for its counts. */
+  asked: number;
   readonly limits: unknown[];
   die(): void;
 };
@@ -44,8 +46,12 @@ function openCrew(t: Test, count: number) {
         reload: async () => undefined,
         settings: async () => undefined,
         forget: async () => undefined,
-        metrics: () =>
-          worker.counted === undefined ? new Promise(() => undefined) : Promise.resolve(worker.counted),
+        metrics() {
+          worker.asked += 1;
+          return worker.counted === undefined
+            ? new Promise(() => undefined)
+            : Promise.resolve(worker.counted);
+        },
         work: async () => [],
         drain: async () => [],
       },
@@ -58,6 +64,7 @@ function openCrew(t: Test, count: number) {
         return isKilled;
       },
       counted: [],
+      asked: 0,
       limits,
       die: cut,
     };
@@ -166,6 +173,26 @@ t.test('what one has said last counts, although it died before the others had an
   one.die();
   two.die();
   t.same((await gathering)[0], requests(3));
+});
+
+t.test('a scrape does not wait for one that has been silent: what it has said last counts', async (t) => {
+  const { crew, begun, look } = openCrew(t, 2);
+  const started = crew.start();
+  const [one, two] = [await begun(1), await begun(2)];
+  await started;
+  for (const worker of [one, two]) worker.counted = requests(3);
+  await crew.metrics.gather();
+  look(3);
+  one.link.note('pulse', []);
+  await one.link.call('readRecord', 'any');
+  one.counted = requests(5);
+  two.counted = undefined;
+  t.same((await crew.metrics.gather()).flat(), [...requests(5), ...requests(3)]);
+  t.same([one.asked, two.asked], [2, 1]);
+  two.link.note('pulse', []);
+  await two.link.call('readRecord', 'any');
+  two.counted = requests(4);
+  t.same((await crew.metrics.gather()).flat(), [...requests(5), ...requests(4)]);
 });
 
 t.test('what clients have at a worker ends with it, whatever it has said last', async (t) => {
