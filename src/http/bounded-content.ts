@@ -19,7 +19,7 @@ export class ContentTooSlow extends Error {
 }
 
 /** Milliseconds for a small document, whole: containerd gives up on an answer after 30 s. */
-const DOCUMENT_MS = 25_000;
+export const DOCUMENT_MS = 25_000;
 
 /**
  * All of a body, at most `maxBytes`, within a time: an idle deadline alone would let a peer send a byte a minute. Throws

@@ -13,27 +13,51 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+type Fields = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+const NONE: ReadonlySet<string> = new Set();
+const nothing = (): boolean => false;
+
 /**
  * A copy without hop-by-hop fields, names in lower case: what Connection lists goes first, then the fixed list. Works for
- * requests and answers. Fields without a value are left out.
+ * requests and answers. Fields without a value are left out, and those that `also` says, of a name in lower case.
  */
 export function stripHopByHop(
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  headers: Fields,
+  also: (name: string) => boolean = nothing,
 ): Record<string, string | string[]> {
-  const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
-  const listed = new Set<string>();
-  for (const [name, value] of entries) {
+  // Twice for every request that goes further: no arrays of pairs, and no set where Connection lists nothing.
+  const listed = listedFields(headers);
+  const kept: Record<string, string | string[]> = {};
+  for (const key of Object.keys(headers)) {
+    const value = headers[key];
+    const name = key.toLowerCase();
+    if (value === undefined || HOP_BY_HOP.has(name) || listed.has(name) || also(name)) continue;
+    setField(kept, name, typeof value === 'string' ? value : [...value]);
+  }
+  return kept;
+}
+
+/** What `Connection` lists: fields that were meant for this hop alone. */
+function listedFields(headers: Fields): ReadonlySet<string> {
+  let listed: Set<string> | undefined;
+  for (const key of Object.keys(headers)) {
     // Proxy-Connection never was a standard field, but what it lists was meant for this hop as well.
-    if (name !== 'connection' && name !== 'proxy-connection') continue;
-    for (const line of typeof value === 'string' ? [value] : (value ?? [])) {
+    if (!CONNECTION.test(key)) continue;
+    for (const line of [headers[key] ?? []].flat()) {
+      // Nearly always, and it stands in the fixed list.
+      if (line === 'keep-alive') continue;
+      listed ??= new Set();
       for (const option of line.split(',')) listed.add(option.trim().toLowerCase());
     }
   }
-  const kept: [string, string | string[]][] = [];
-  for (const [name, value] of entries) {
-    if (value === undefined || listed.has(name) || HOP_BY_HOP.has(name)) continue;
-    kept.push([name, typeof value === 'string' ? value : [...value]]);
-  }
-  // Defines own properties, so that a field named `__proto__` stays a field.
-  return Object.fromEntries(kept);
+  return listed ?? NONE;
+}
+
+const CONNECTION = /^(proxy-)?connection$/i;
+
+/** A field named `__proto__` stays a field. */
+function setField(fields: Record<string, string | string[]>, name: string, value: string | string[]): void {
+  if (name !== '__proto__') fields[name] = value;
+  else Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -24,6 +24,9 @@ const DROPPED = new Set([
   'reporting-endpoints',
   'service-worker-allowed',
   'location',
+  // Rewritten below.
+  'www-authenticate',
+  'link',
   'refresh',
   'clear-site-data',
   'x-request-id',
@@ -35,6 +38,10 @@ const DROPPED = new Set([
 
 /** `x-accel-redirect` and its like are nginx's. */
 const DROPPED_PREFIXES = ['access-control-', 'x-accel-'];
+
+function isDropped(name: string): boolean {
+  return DROPPED.has(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
 
 /**
  * The fields that a client gets of an upstream's answer: hop-by-hop ones stripped, challenge and links rewritten, the
@@ -48,17 +55,12 @@ export function answerHeaders(
   about: { readonly registry: RegistryConfig; readonly path: string; readonly ownCredentials: boolean },
 ): Record<string, string | string[]> {
   const { registry, path } = about;
-  const kept: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(stripHopByHop(headers))) {
-    if (!DROPPED.has(name) && !DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix))) kept[name] = value;
-  }
-  delete kept['www-authenticate'];
+  const kept = stripHopByHop(headers, isDropped);
   const challenge = about.ownCredentials
     ? undefined
     : rewriteChallenge(headers['www-authenticate'], registry);
   if (challenge !== undefined) kept['www-authenticate'] = challenge;
   if (headers.link !== undefined) {
-    delete kept['link'];
     const links = [headers.link].flat().join(', ');
     const rewritten = rewriteLinks(links, (uri) => localPath(uri, path, registry));
     if (rewritten !== '') kept['link'] = rewritten;

@@ -1,4 +1,4 @@
-import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
+import { ContentTooLarge } from '../http/bounded-content.ts';
 import { rewriteLinks } from '../http/link.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { statusError } from '../oci/status-error.ts';
@@ -151,7 +151,7 @@ function countOf(values: readonly string[]): number {
 }
 
 async function namesOf(response: UpstreamResponse): Promise<readonly string[]> {
-  const content = await readBounded(response.body, MAX_PAGE_BYTES).catch((error: unknown) => {
+  const content = await response.read(MAX_PAGE_BYTES).catch((error: unknown) => {
     if (!(error instanceof ContentTooLarge)) throw classifyFailure(error, 'registry');
     throw new UpstreamFailure('content_too_large', 'registry', 'a page of the catalog is too long', {
       cause: error,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StoredManifest } from '../cache/manifest-store.ts';
-import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
+import { ContentTooLarge } from '../http/bounded-content.ts';
 import { parseContentLength } from '../http/content-length.ts';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
@@ -33,7 +33,7 @@ export async function fetchManifest(
   await refuseOddSuccess(response);
   if (response.status !== 200) return { kind: 'answer', answer: await keepAnswer(response) };
   await refusePage(response);
-  refuseCoding(response);
+  await refuseCoding(response);
   const content = await readContent(response, deps);
   const expected = reference.kind === 'digest' ? reference.digest : statedDigest(response);
   if (expected === undefined) refuseOtherDocument(content);
@@ -58,7 +58,7 @@ export async function headManifest(
   deps: LoginServerDeps,
 ): Promise<ManifestAnswer | undefined> {
   const response = await deps.upstream.follow({ ...question, method: 'HEAD' });
-  await response.body.dump();
+  await endBody(response);
   const { status, headers } = response;
   if (status === 405 || status === 501) return undefined;
   await refuseOddSuccess(response);
@@ -73,7 +73,7 @@ export async function headManifest(
 
 async function readContent(response: UpstreamResponse, deps: LoginServerDeps): Promise<Buffer> {
   try {
-    return await readBounded(response.body, deps.manifestBytes);
+    return await response.read(deps.manifestBytes);
   } catch (error) {
     if (!(error instanceof ContentTooLarge)) throw classifyFailure(error, 'registry');
     throw new UpstreamFailure(
@@ -120,11 +120,10 @@ function looksLikeManifest(content: Buffer): boolean {
 }
 
 /** A digest is of the bytes without any coding, and the copy is for clients that may not know the coding. */
-function refuseCoding({ headers, body }: UpstreamResponse): void {
-  const coding = headers['content-encoding'];
+async function refuseCoding(response: UpstreamResponse): Promise<void> {
+  const coding = response.headers['content-encoding'];
   if (coding === undefined || coding === 'identity') return;
-  body.on('error', () => undefined);
-  body.destroy();
+  await endBody(response);
   throw new UpstreamFailure(
     'http_response_content_coding',
     'registry',

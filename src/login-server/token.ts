@@ -1,10 +1,10 @@
 import { ContentTooLarge, readBounded } from '../http/bounded-content.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
+import { takeResponse } from '../listener/take-response.ts';
 import type { Route } from '../oci/route.ts';
 import { statusError } from '../oci/status-error.ts';
 import { limitKey } from '../policy/limit-key.ts';
 import { answerHeaders } from './answer-headers.ts';
-import { forwardedHeaders } from './ask-upstream.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 
 /**
@@ -26,7 +26,7 @@ export async function answerToken(
     path: route.path,
     method: raw.method === 'POST' ? 'POST' : 'GET',
     query: call.query,
-    headers: { ...forwardedHeaders(raw.headers), authorization: raw.headers.authorization },
+    headers: raw.headers,
     body: raw.method === 'POST' ? await readForm(call, deps) : undefined,
     client: limitKey(call.context.clientAddress),
     signal: call.context.signal,
@@ -39,14 +39,17 @@ export async function answerToken(
     });
   }
   deps.metrics.tokenRequests.inc({ result: resultOf(answer.status) });
-  call.reply.code(answer.status);
-  // A token is for one caller: neither a proxy nor a browser on the way may keep it.
-  call.reply.headers({
-    ...answerHeaders(answer.headers, { registry: deps.registry, path: call.path, ownCredentials: false }),
-    'content-length': String(answer.body.length),
-    'cache-control': 'no-store',
+  const fields = answerHeaders(answer.headers, {
+    registry: deps.registry,
+    path: call.path,
+    ownCredentials: false,
   });
-  await call.reply.send(answer.body);
+  fields['content-length'] = String(answer.body.length);
+  // A token is for one caller: neither a proxy nor a browser on the way may keep it.
+  fields['cache-control'] = 'no-store';
+  fields['x-request-id'] = call.context.requestId;
+  // Not through Fastify, as for manifests: its way for an answer is dear.
+  takeResponse(call.reply).writeHead(answer.status, fields).end(answer.body);
 }
 
 async function readForm(call: DoorRequest, deps: LoginServerDeps): Promise<Buffer> {

@@ -1,11 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import { appendQuery } from '../http/append-query.ts';
-import { readBounded } from '../http/bounded-content.ts';
 import { atMost } from '../system/at-most.ts';
 import { answerFailure } from './answer-failure.ts';
 import { createCollapse } from './collapse.ts';
 import { basicAuthorization, type Credentials, type CredentialsSource } from './credentials.ts';
-import type { Exchange, ExchangeRequest } from './exchange.ts';
+import type { Exchange, ExchangeRequest, UpstreamResponse } from './exchange.ts';
 import { classifyFailure, UpstreamFailure } from './failure.ts';
 import { parseRawUrl } from './raw-url.ts';
 import { parseTokenDocument, type Token } from './token-document.ts';
@@ -48,7 +47,7 @@ export function createBearerTokens(
     const signal = AbortSignal.timeout(options.deadlineMs);
     const request = tokenRequest(question, await ownCredentials(), signal);
     const response = await exchange(request);
-    const body = await readDocument(response.body);
+    const body = await readDocument(response);
     if (response.status === 401 || response.status === 403) return undefined;
     if (response.status !== 200) {
       throw answerFailure(
@@ -71,9 +70,9 @@ export function createBearerTokens(
     }
   }
 
-  async function readDocument(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  async function readDocument(response: UpstreamResponse): Promise<Buffer> {
     try {
-      return await readBounded(body, options.maxBytes);
+      return await response.read(options.maxBytes);
     } catch (error) {
       throw classifyFailure(error, 'token_service');
     }

@@ -1,5 +1,3 @@
-import { readBounded } from '../http/bounded-content.ts';
-import { parseContentLength } from '../http/content-length.ts';
 import type { UpstreamResponse } from './exchange.ts';
 
 /** Bytes. Reading this much costs less than a new TLS connection; more is cut off. */
@@ -8,26 +6,18 @@ const MAX_DRAIN_BYTES = 16 * 1024;
 /** Milliseconds for a body nobody wants to end; a connection that needs longer is not worth keeping. */
 const DRAIN_MS = 1000;
 
-/** For a body nobody wants: drains a small one, so that the connection can be used again, and cuts off any other at once. */
-export async function endBody({ headers, body }: UpstreamResponse): Promise<void> {
-  const length = parseContentLength(headers['content-length']);
-  if (length !== undefined && length <= MAX_DRAIN_BYTES) {
-    // Whatever goes wrong in it is nobody's loss, and nobody waits for it: an answer that is known goes out at once.
-    const deadline = setTimeout(() => body.destroy(), DRAIN_MS);
-    void body
-      .dump()
-      .catch(() => undefined)
-      .finally(() => clearTimeout(deadline));
-    return;
-  }
-  body.on('error', () => undefined);
-  body.destroy();
+/**
+ * For a body nobody wants: drains a small one, so that the connection can be used again, and cuts off any other at once. Whatever goes
+ * wrong in it is nobody's loss, and nobody waits for it: an answer that is known goes out at once.
+ */
+export async function endBody(response: UpstreamResponse): Promise<void> {
+  response.drop(MAX_DRAIN_BYTES, DRAIN_MS);
 }
 
 /** Bytes of an error document: real ones have some hundred. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /** The body of an answer that is not content. One that is too long or breaks off counts as empty: its status says enough. */
-export async function readErrorBody({ body }: UpstreamResponse): Promise<Buffer> {
-  return readBounded(body, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
+export async function readErrorBody(response: UpstreamResponse): Promise<Buffer> {
+  return response.read(MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
 }

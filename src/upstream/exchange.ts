@@ -1,5 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Timeouts } from '../config/config.ts';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
@@ -7,25 +5,11 @@ import { NO_TRACING, type Tracing, traced } from '../trace/tracing.ts';
 import { countFailure } from './count-failure.ts';
 import { endBody } from './end-body.ts';
 import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.ts';
+import { type ExchangeRequest, leftByClient, type SendDeps, sendRequest } from './send-request.ts';
+import type { UpstreamResponse } from './upstream-response.ts';
 
-export type ExchangeRequest = {
-  readonly method: string;
-  readonly origin: string;
-  /** Raw path and query: undici writes them as they are, and refuses control characters. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string | string[]>>;
-  readonly body?: Readable | Buffer | undefined;
-  /** On whose behalf, where turns are shared out among clients (`upstream.limits`). */
-  readonly client?: string | undefined;
-  readonly signal: AbortSignal;
-};
-
-/** Whoever gets one owes the body: read it to its end, `dump()` or `destroy()` it. */
-export type UpstreamResponse = {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Readable & { dump(): Promise<void> };
-};
+export type { ExchangeRequest } from './send-request.ts';
+export type { UpstreamResponse } from './upstream-response.ts';
 
 /** One request, one response, no redirect followed; rejects with `UpstreamFailure`. */
 export type Exchange = (request: ExchangeRequest) => Promise<UpstreamResponse>;
@@ -34,10 +18,6 @@ export type ExchangeMetrics = Pick<
   Metrics,
   'upstreamRequests' | 'upstreamRequestDuration' | 'upstreamFailures' | 'upstreamBytes'
 >;
-
-type Observed = Dispatcher.RequestOptions & { readonly [onStart]?: () => void };
-/** Carries a callback through undici's options to the interceptor below. */
-const onStart = Symbol('onStart');
 
 export function createExchange(
   dispatcher: Dispatcher,
@@ -50,19 +30,21 @@ export function createExchange(
   },
 ): Exchange {
   const { metrics } = deps;
-  const bytes = metrics.upstreamBytes.handle({ upstream: where });
-  const observed = dispatcher.compose(observe((length) => bytes.inc(length)));
-  // undici's own deadlines start when a connection is there; waiting for one of a full pool would have none.
-  const deadlines = {
-    startMs: (deps.timeouts.connectSeconds + deps.timeouts.headersSeconds) * 1000,
-    headersMs: deps.timeouts.headersSeconds * 1000,
-    commitMs: deps.timeouts.commitSeconds * 1000,
+  const sending: SendDeps = {
+    dispatcher,
+    where,
+    deadlines: {
+      startMs: (deps.timeouts.connectSeconds + deps.timeouts.headersSeconds) * 1000,
+      headersMs: deps.timeouts.headersSeconds * 1000,
+      commitMs: deps.timeouts.commitSeconds * 1000,
+    },
+    received: metrics.upstreamBytes.handle({ upstream: where }),
   };
 
   async function attempt(request: ExchangeRequest): Promise<UpstreamResponse> {
     const started = performance.now();
     try {
-      const response = await send(observed, where, request, deadlines);
+      const response = await sendRequest(request, sending);
       if (response.status > 599) {
         await endBody(response);
         throw new UpstreamFailure(
@@ -122,94 +104,4 @@ function mayRepeat(error: unknown, request: ExchangeRequest): boolean {
     request.body === undefined &&
     !request.signal.aborted
   );
-}
-
-async function send(
-  dispatcher: Dispatcher,
-  where: UpstreamRole,
-  request: ExchangeRequest,
-  { startMs, headersMs, commitMs }: { startMs: number; headersMs: number; commitMs: number },
-): Promise<UpstreamResponse> {
-  if (request.signal.aborted) throw endedFailure(where, request.signal);
-  const ending = new AbortController();
-  return new Promise((resolve, reject) => {
-    const end = (failure: UpstreamFailure): void => {
-      ending.abort(failure);
-      // undici answers an abort only once the request has a connection.
-      reject(failure);
-    };
-    const onAbort = (): void => end(endedFailure(where, request.signal));
-    const release = (): void => {
-      clearTimeout(deadline);
-      request.signal.removeEventListener('abort', onAbort);
-    };
-    let deadline = setTimeout(() => {
-      const message = `${where}: no connection to ${request.origin} became free within ${startMs} ms`;
-      end(new UpstreamFailure('connection_limit_reached', where, message));
-    }, startMs);
-    const onStarted = (): void => {
-      clearTimeout(deadline);
-      // A body takes as long as it takes; undici looks after its progress.
-      if (request.body !== undefined) return;
-      // undici's own deadline begins anew with every informational answer: a peer could send those for ever.
-      deadline = setTimeout(() => {
-        const message = `${where}: ${request.origin} did not answer within ${headersMs} ms`;
-        end(new UpstreamFailure('http_response_timeout', where, message));
-      }, headersMs);
-    };
-    request.signal.addEventListener('abort', onAbort, { once: true });
-    const options: Observed = {
-      origin: request.origin,
-      path: request.path,
-      method: request.method,
-      headers: request.headers,
-      body: request.body ?? null,
-      signal: ending.signal,
-      // undici closes the connection after a HEAD unless it is told not to.
-      reset: false,
-      // What an upload commits may be copied on object storage before it is answered.
-      ...(request.body !== undefined && { headersTimeout: commitMs }),
-      [onStart]: onStarted,
-    };
-    dispatcher.request(options, (error, data) => {
-      // undici's types promise both; an error comes without data.
-      if (error !== null) {
-        release();
-        reject(classifyFailure(error, where));
-        return;
-      }
-      clearTimeout(deadline);
-      data.body.once('close', release);
-      resolve({ status: data.statusCode, headers: data.headers, body: data.body });
-    });
-  });
-}
-
-/** A signal's end: the client's, or the deadline of a question that Berth asked itself. */
-function endedFailure(where: UpstreamRole, signal: AbortSignal): UpstreamFailure {
-  return leftByClient(signal)
-    ? new UpstreamFailure('connection_terminated', where, `${where}: the client left before the answer`)
-    : new UpstreamFailure('http_response_timeout', where, `${where}: no whole answer in time`);
-}
-
-function leftByClient({ aborted, reason }: AbortSignal): boolean {
-  return aborted && !(reason instanceof Error && reason.name === 'TimeoutError');
-}
-
-function observe(count: (bytes: number) => void): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => (options: Dispatcher.DispatchOptions & Pick<Observed, typeof onStart>, handler) =>
-    dispatch(options, {
-      onRequestStart(controller, context) {
-        options[onStart]?.();
-        handler.onRequestStart?.(controller, context);
-      },
-      onResponseStart: (controller, status, headers, text) =>
-        handler.onResponseStart?.(controller, status, headers, text),
-      onResponseData(controller, chunk) {
-        count(chunk.length);
-        handler.onResponseData?.(controller, chunk);
-      },
-      onResponseEnd: (controller, trailers) => handler.onResponseEnd?.(controller, trailers),
-      onResponseError: (controller, error) => handler.onResponseError?.(controller, error),
-    });
 }

@@ -20,7 +20,8 @@ export function createLimitedExchange(
     const { client = '', signal } = request;
     const kind = pausableKind(request.path);
     const caller = kind && `${kind} ${shared ? 'own' : credentialsOf(request)}`;
-    const end = await queue.enter({ client, caller, signal });
+    const turn = queue.enter({ client, caller, signal });
+    const end = turn instanceof Promise ? await turn : turn;
     if (isUpload(request)) end();
     try {
       const response = await exchange(request);

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { appendQuery } from '../http/append-query.ts';
-import { readBounded } from '../http/bounded-content.ts';
 import { endBody } from './end-body.ts';
 import type { Exchange } from './exchange.ts';
 import { classifyFailure, UpstreamFailure } from './failure.ts';
@@ -51,7 +50,7 @@ export function createTokenRequest(
         method: request.method,
         origin: service.origin,
         path: appendQuery(request.path === '/oauth2/exchange' ? request.path : service.path, request.query),
-        headers: Object.fromEntries(FORWARDED.flatMap((name) => field(request.headers, name))),
+        headers: forwardedFields(request.headers),
         body: request.body,
         client: request.client,
         signal: request.signal,
@@ -62,7 +61,7 @@ export function createTokenRequest(
         const message = 'the token service redirects, which is not followed';
         throw new UpstreamFailure('redirect_refused', 'token_service', message, { status: response.status });
       }
-      const body = await readBounded(response.body, maxBytes);
+      const body = await response.read(maxBytes);
       return { kind: 'answer', status: response.status, headers: response.headers, body };
     } catch (error) {
       throw classifyFailure(error, 'token_service');
@@ -70,7 +69,11 @@ export function createTokenRequest(
   };
 }
 
-function field(headers: TokenRequest['headers'], name: string): [string, string][] {
-  const value = headers[name];
-  return typeof value === 'string' ? [[name, value]] : [];
+function forwardedFields(headers: TokenRequest['headers']): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const name of FORWARDED) {
+    const value = headers[name];
+    if (typeof value === 'string') fields[name] = value;
+  }
+  return fields;
 }

@@ -19,16 +19,16 @@ export function registryHeaders(
   fields: Fields,
   options: { authorization: string | undefined; hasBody: boolean },
 ): Record<string, string | string[]> {
-  const kept = Object.entries(stripHopByHop(fields)).filter(
-    ([name]) => !OWN_FIELDS.has(name) && (options.hasBody || name !== 'content-length'),
+  const kept = stripHopByHop(
+    fields,
+    // Where nothing is sent, a length would be of something else.
+    (name) => OWN_FIELDS.has(name) || (!options.hasBody && name === 'content-length'),
   );
-  if (options.authorization !== undefined) kept.push(['authorization', options.authorization]);
-  return Object.fromEntries(kept);
+  if (options.authorization !== undefined) kept['authorization'] = options.authorization;
+  return kept;
 }
 
 /** Header fields for a host that the registry redirects to. */
 export function foreignHeaders(fields: Fields): Record<string, string | string[]> {
-  return Object.fromEntries(
-    Object.entries(stripHopByHop(fields)).filter(([name]) => FOREIGN_FIELDS.has(name)),
-  );
+  return stripHopByHop(fields, (name) => !FOREIGN_FIELDS.has(name));
 }

@@ -18,10 +18,10 @@ export type Turn = {
 /** What stands before an upstream registry so that it is not asked for more than `upstream.limits` (L5–L8). */
 export type UpstreamQueue = {
   /**
-   * Resolves when it is this question's turn; the function returned says that the question is answered.
-   * @throws UpstreamFailure with status 429 or 503 and `retryAfterSeconds`, or the signal's reason
+   * At once where it is this question's turn, else when it is; the function returned says that the question is answered. Rejects with
+   * an UpstreamFailure with status 429 or 503 and `retryAfterSeconds`, or the signal's reason; it does not throw.
    */
-  enter(turn: Turn): Promise<() => void>;
+  enter(turn: Turn): (() => void) | Promise<() => void>;
   /** The upstream has said 429: nothing more of this caller for so long, then one question, and then the rest. */
   pause(caller: string | undefined, seconds: number): void;
   /** Other limits; what has been asked and what is paused counts on. */
@@ -155,25 +155,33 @@ export function createUpstreamQueue(initial: UpstreamLimits, deps: UpstreamQueue
     }
   }
 
+  function enter(turn: Turn): (() => void) | Promise<() => void> {
+    turn.signal.throwIfAborted();
+    const { caller } = turn;
+    const maxWaitMs = limits.queueSeconds * 1000;
+    // Who can not be served within the wait hears so at once.
+    if (pauses.left(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
+    if ((window?.wait() ?? 0) > maxWaitMs) throw refuse('wait_too_long', caller);
+    serve();
+    if (mayBegin(turn)) {
+      metrics.upstreamQueueWait.observe({}, 0);
+      return begin(turn);
+    }
+    if (waiting.length >= limits.queueLength) {
+      const room = waiting.makeRoom(turn.client, isPaused(turn) ? () => false : isPaused);
+      if (room === undefined) throw refuse('queue_full', caller);
+      room.giveWay();
+    }
+    return wait(turn);
+  }
+
   return {
-    async enter(turn) {
-      turn.signal.throwIfAborted();
-      const { caller } = turn;
-      const maxWaitMs = limits.queueSeconds * 1000;
-      // Who can not be served within the wait hears so at once.
-      if (pauses.left(caller) > maxWaitMs) throw refuse('upstream_paused', caller);
-      if ((window?.wait() ?? 0) > maxWaitMs) throw refuse('wait_too_long', caller);
-      serve();
-      if (mayBegin(turn)) {
-        metrics.upstreamQueueWait.observe({}, 0);
-        return begin(turn);
+    enter(turn) {
+      try {
+        return enter(turn);
+      } catch (error) {
+        return Promise.reject(error);
       }
-      if (waiting.length >= limits.queueLength) {
-        const room = waiting.makeRoom(turn.client, isPaused(turn) ? () => false : isPaused);
-        if (room === undefined) throw refuse('queue_full', caller);
-        room.giveWay();
-      }
-      return wait(turn);
     },
     pause: (caller, seconds) => pauses.pause(caller, seconds),
     configure(next) {

@@ -18,7 +18,7 @@ function open(state: SharedState, limits: Partial<typeof LIMITS> = {}) {
   });
   t.teardown(() => queue.close());
   const signal = new AbortController().signal;
-  return { metrics, queue, enter: () => queue.enter({ client: 'c', caller: 'ana', signal }) };
+  return { metrics, queue, enter: async () => queue.enter({ client: 'c', caller: 'ana', signal }) };
 }
 
 t.test('two queues, one budget', async (t) => {
@@ -68,7 +68,7 @@ t.test('who waits for the budget goes when there is one, and leaves with its sig
   const { queue, enter } = open(state, { requestsPerMinute: 1000, concurrency: 1 });
   (await enter())();
   const leaving = new AbortController();
-  const entering = queue.enter({ client: 'c', caller: undefined, signal: leaving.signal });
+  const entering = Promise.resolve(queue.enter({ client: 'c', caller: undefined, signal: leaving.signal }));
   setImmediate(() => leaving.abort(new Error('the client has left')));
   await t.rejects(entering, { message: 'the client has left' });
   (await enter())();

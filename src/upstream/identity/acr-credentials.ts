@@ -1,4 +1,3 @@
-import { readBounded } from '../../http/bounded-content.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseJsonObject } from '../json-object.ts';
 import { IdentityFailure } from './identity-failure.ts';
@@ -31,7 +30,7 @@ export async function exchangeForAcr(
     body: Buffer.from(form.toString()),
     signal: options.signal,
   });
-  const body = await readBounded(response.body, options.maxBytes);
+  const body = await response.read(options.maxBytes);
   if (response.status === 401 || response.status === 403) {
     throw new IdentityFailure(
       `upstream.auth: ${acr.host} does not take this identity (${response.status}): give it the role AcrPull there`,
