@@ -155,6 +155,7 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
       if (refusal !== undefined) deps.nameDoor?.(context);
       return refusal;
     },
+    underWay: (exchange) => connections.of(exchange.socket)?.exchanges ?? new Set(),
     onRefused: (reason) => metrics.httpRefusedRequests.inc({ reason }),
     onClientError: (error, socket) => handleClientError(error, socket, clientErrorDeps),
     handle: deps.handle,

@@ -26,6 +26,8 @@ export type RouterDeps = {
   ) => ClientExchange;
   /** What is first done with every request; an answer where it goes no further. */
   readonly admit: (context: RequestContext) => OciError | undefined;
+  /** Those of the connection that this one came on, itself included, whose answers are not out. */
+  readonly underWay: (exchange: ClientExchange) => ReadonlySet<ClientExchange>;
   readonly onRefused: (reason: RequestRefusal) => void;
   readonly onClientError: (error: Error, socket: Socket) => void;
   readonly handle: Handle;
@@ -40,9 +42,16 @@ const AUDITED_AS: Readonly<Record<RequestRefusal, AuditReason>> = {
   malformed_request: 'request',
   expectation_unknown: 'request',
   transfer_coding_unknown: 'request',
+  too_many_pipelined: 'request',
   header_too_large: 'request',
   header_timeout: 'request',
 };
+
+/**
+ * Requests of one connection that wait for their answers. Node reads on while they do, and holds some 16 KiB for each; clients of
+ * registries send the next one when they have the answer to the last.
+ */
+const MAX_PIPELINED = 32;
 
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
@@ -54,8 +63,8 @@ export async function createRouter(
   server: HttpServer<typeof IncomingMessage, typeof TimedResponse>,
   deps: RouterDeps,
 ): Promise<void> {
-  /** Connections that end with the answer to a request whose framing is faulty. */
-  const unframed = new WeakSet<Socket>();
+  /** Connections on which nothing is a request any more: the framing of the last one is faulty, or there were too many. */
+  const ended = new WeakSet<Socket>();
   const app = fastify({
     ...WITHOUT_SCHEMAS,
     logger: false,
@@ -101,9 +110,10 @@ export async function createRouter(
 
   /** Starts the exchange; false where it was answered here, before any door. */
   function admit(request: IncomingMessage, response: TimedResponse): boolean {
-    // RFC 9112 §9.6: where a request ends is not sure any more, so what follows it may be no request.
-    if (unframed.has(request.socket)) return false;
+    // RFC 9112 §9.6. Node still parses what came along.
+    if (ended.has(request.socket)) return false;
     const { exchange, target } = begin(request, response);
+    if (isOverfull(exchange)) return false;
     if (!isAdmitted(exchange)) return false;
     if (!METHODS.includes(request.method ?? '')) {
       refuse(
@@ -118,7 +128,7 @@ export async function createRouter(
       // RFC 9112 §6.1: faulty framing, as whoever speaks HTTP/1.0 between the client and here sees its end elsewhere.
       const message = 'A request by HTTP/1.0 has no transfer coding.';
       const headers = { connection: 'close' };
-      unframed.add(request.socket);
+      ended.add(request.socket);
       refuse(exchange, 'malformed_request', ociError('UNSUPPORTED', { status: 400, message, headers }));
       return false;
     }
@@ -126,7 +136,7 @@ export async function createRouter(
       // RFC 9112 §6.1: Node would take `gzip, chunked` for chunked, and the coding would be lost.
       const message = 'No transfer coding but chunked is understood.';
       const headers = { connection: 'close' };
-      unframed.add(request.socket);
+      ended.add(request.socket);
       refuse(exchange, 'transfer_coding_unknown', ociError('UNSUPPORTED', { status: 501, message, headers }));
       return false;
     }
@@ -135,6 +145,18 @@ export async function createRouter(
       return false;
     }
     request.url = target.path;
+    return true;
+  }
+
+  /** Ends a connection with more requests than may wait. An answer to the last one would have to wait for all the others'. */
+  function isOverfull(exchange: ClientExchange): boolean {
+    const underWay = deps.underWay(exchange);
+    if (underWay.size <= MAX_PIPELINED) return false;
+    ended.add(exchange.socket);
+    deps.onRefused('too_many_pipelined');
+    exchange.context.refuse(AUDITED_AS.too_many_pipelined, 'too_many_pipelined');
+    for (const { context } of underWay) context.access.failure ??= 'too_many_pipelined';
+    exchange.socket.destroy();
     return true;
   }
 

@@ -32,6 +32,7 @@ const REQUEST_REFUSALS = [
   'method_not_allowed',
   'expectation_unknown',
   'transfer_coding_unknown',
+  'too_many_pipelined',
 ] as const;
 export type RequestRefusal = (typeof REQUEST_REFUSALS)[number];
 
