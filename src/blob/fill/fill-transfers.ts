@@ -9,7 +9,7 @@ import type { FailureMark, FillSource, FillSources, PickedSource } from './fill-
 import { createFillWidth, type FillWidth } from './fill-width.ts';
 import type { PieceTable } from './piece-table.ts';
 import { PieceTransfer, type TransferEnd, type TransferOwner } from './piece-transfer.ts';
-import { type Demand, planPiece } from './plan-piece.ts';
+import { type Demand, isSupplied, planPiece } from './plan-piece.ts';
 
 /** What the transfers of a fill tell it. */
 export type TransferEvents = {
@@ -81,6 +81,11 @@ export class FillTransfers implements TransferOwner {
   /** A leading transfer is none: it has no end that is near. */
   get hasPiecesInFlight(): boolean {
     return this.active.size > (this.leader === undefined ? 0 : 1);
+  }
+
+  /** Its readers have what there is to be had ahead of them: they take their time. */
+  get isAhead(): boolean {
+    return this.active.size === 0 && isSupplied(this.events.demands(), this.pieces, this.width.current);
   }
 
   /** Starts what is needed and possible now. */

@@ -191,7 +191,9 @@ export class Fill {
   private waitsFor(): WaitsFor | undefined {
     if (this.stateNow === 'opening') return 'upstream';
     if (this.publishing !== undefined || this.hasEnded) return 'disk';
-    if (this.stateNow === 'filling' && this.demands().length > 0) return 'upstream';
+    if (this.stateNow === 'filling' && this.demands().length > 0 && this.transfers?.isAhead !== true) {
+      return 'upstream';
+    }
     return this.pieces?.allLanded === true && this.stateNow === 'filling' ? undefined : 'readers';
   }
 

@@ -43,3 +43,16 @@ export function planPiece(demands: Iterable<Demand>, pieces: PieceTable, width: 
   }
   return best;
 }
+
+/** Everything within the windows is there: nothing is fetched before a reader has moved on. */
+export function isSupplied(demands: Iterable<Demand>, pieces: PieceTable, width: number): boolean {
+  for (const demand of demands) {
+    if (demand.position >= demand.to) continue;
+    const first = pieces.pieceAt(demand.position);
+    const end = Math.min(first + windowPieces(demand, width), pieces.count);
+    for (let piece = first; piece < end && pieces.start(piece) < demand.to; piece += 1) {
+      if (pieces.state(piece) !== 'landed') return false;
+    }
+  }
+  return true;
+}

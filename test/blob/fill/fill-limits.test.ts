@@ -159,6 +159,25 @@ t.test('while nobody reads, a fill waits for the next reader and then ends', asy
   await nothingLeft(scene);
 });
 
+t.test('a fill that is ahead of a slow reader waits for the reader, not for its source', async (t) => {
+  const work = createRunningWork(() => 0);
+  const scene = await openFillScene(t, { work });
+  const large = randomContent(40 * PIECE_BYTES);
+  const gate = { end: PIECE_BYTES };
+  const source = scene.source(large, { gate });
+  const waitsFor = () => work.list().map((one) => one.waitsFor);
+  const slow = read(scene.pool, await mustOpen(scene.join(large, source)), 1000);
+  t.strictSame(waitsFor(), ['upstream'], 'its next pieces are still to come');
+  gate.end = large.bytes.length;
+  await until(() => waitsFor()[0] === 'readers', 'all that is fetched ahead is there');
+  t.ok(source.sent.bytes < large.bytes.length, 'which is not the whole');
+  slow.blob.resume();
+  slow.blob.cancel();
+  const quick = read(scene.pool, await mustOpen(scene.join(large, source)));
+  t.strictSame(await quick.ended, { kind: 'end', matches: true });
+  await nothingLeft(scene);
+});
+
 t.test('whoever waits for the end of a fill may leave, and streams where it takes too long', async (t) => {
   const base = await openFillScene(t);
   const closing = Promise.withResolvers<void>();
