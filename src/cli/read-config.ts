@@ -1,6 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 
 import type { Config, RegistryConfig } from '../config/config.ts';
+import type { LoadInput, LoadResult } from '../config/load.ts';
 import { nearestName } from '../config/nearest-name.ts';
 import { describeCode, errorCode } from '../system/error-code.ts';
 import type { CliDeps } from './cli-deps.ts';
@@ -20,13 +21,43 @@ export async function readConfig(
   file: string | undefined,
   deps: Pick<CliDeps, 'env'>,
 ): Promise<{ readonly config: Config; readonly fileName: string }> {
-  const fileName = file ?? deps.env['BERTH_CONFIG'] ?? DEFAULT_FILE;
-  const text = await readText(fileName, file === undefined && deps.env['BERTH_CONFIG'] === undefined);
-  // With it comes YAML, which `serve --upstream` does without.
+  const { text, fileName } = await readConfigText(file, deps);
+  return { config: await parseConfig({ text, fileName, env: deps.env }), fileName };
+}
+
+export function configFileName(file: string | undefined, env: CliDeps['env']): string {
+  return file ?? env['BERTH_CONFIG'] ?? DEFAULT_FILE;
+}
+
+/** @throws CliError where there is no file to read, or it is longer than any configuration */
+export async function readConfigText(
+  file: string | undefined,
+  { env }: Pick<CliDeps, 'env'>,
+): Promise<{ readonly text: string; readonly fileName: string }> {
+  const fileName = configFileName(file, env);
+  const text = await readText(fileName, file === undefined && env['BERTH_CONFIG'] === undefined);
+  return { text, fileName };
+}
+
+/**
+ * @param aside in a thread of its own
+ * @throws ConfigProblems with every problem on a line of its own
+ */
+export async function parseConfig(input: LoadInput, aside = false): Promise<Config> {
+  const result = aside ? await loadAside(input) : await loadHere(input);
+  if (result.kind === 'ok') return result.config;
+  throw new ConfigProblems(input.fileName, result.problems);
+}
+
+/** With it comes YAML, which `serve --upstream` does without. */
+async function loadHere(input: LoadInput): Promise<LoadResult> {
   const { loadConfig } = await import('../config/load.ts');
-  const result = loadConfig({ text, fileName, env: deps.env });
-  if (result.kind === 'ok') return { config: result.config, fileName };
-  throw new ConfigProblems(fileName, result.problems);
+  return loadConfig(input);
+}
+
+async function loadAside(input: LoadInput): Promise<LoadResult> {
+  const { loadConfigAside } = await import('../config/load-aside.ts');
+  return loadConfigAside(input);
 }
 
 /** The same for commands that can do without; undefined where nobody named one and there is none in its usual place. */

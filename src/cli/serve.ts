@@ -7,8 +7,8 @@ import { generateTicketKeys } from '../ticket/ticket-keys.ts';
 import type { BoundAddress, CliDeps, RunningApp } from './cli-deps.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import { flagConfig, type ServeFlags } from './flag-config.ts';
+import { type FollowedConfig, followConfig } from './follow-config.ts';
 import { collect, parsePort, parseWorkers } from './parse-option.ts';
-import { readConfig } from './read-config.ts';
 import { describeStartError } from './start-error.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 import { watchedFiles } from './watched-files.ts';
@@ -70,15 +70,15 @@ export function createServeCommand(deps: CliDeps): Command {
         (name) => command.getOptionValueSource(name) === 'cli',
       );
       const { workers } = options;
-      const { config, fileName } = await serveConfig(options, alone, deps);
-      await serve({ config: withWorkers(config, workers), fileName, workers }, deps);
+      const { config, followed } = await serveConfig(options, alone, deps);
+      await serve({ config: withWorkers(config, workers), followed, workers }, deps);
     });
 }
 
-/** `fileName` undefined: by flags, so that there is nothing to take up again. */
 type Served = {
   readonly config: Config;
-  readonly fileName: string | undefined;
+  /** Undefined: by flags, so that there is nothing to take up again. */
+  readonly followed: FollowedConfig | undefined;
   /** In place of what the configuration says, also at a reload. */
   readonly workers?: number | 'auto' | undefined;
 };
@@ -94,7 +94,8 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
       const names = flags.map((name) => `--${name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
       throw new CliError(`${names.join(', ')} only works with --upstream`, EXIT.wrongUsage);
     }
-    return readConfig(options.config, deps);
+    const followed = followConfig(options.config, deps);
+    return { config: await followed.read(), followed };
   }
   if (options.config !== undefined) {
     throw new CliError('give either --config or --upstream, not both', EXIT.wrongUsage);
@@ -116,12 +117,12 @@ async function serveConfig(options: Options, flags: readonly string[], deps: Cli
       `No preset fits ${upstream}, so redirects to any other host are refused: name its storage with --redirect-host, or its kind with --preset.\n`,
     );
   }
-  return { config, fileName: undefined };
+  return { config, followed: undefined };
 }
 
-async function serve({ config, fileName, workers }: Served, deps: CliDeps): Promise<void> {
+async function serve({ config, followed, workers }: Served, deps: CliDeps): Promise<void> {
   const log = deps.createLogger(config.log.level);
-  const stopped = fileName === undefined ? untilHungUp(deps) : deps.stopSignal();
+  const stopped = followed === undefined ? untilHungUp(deps) : deps.stopSignal();
   let app: RunningApp | undefined;
   let started: Awaited<ReturnType<RunningApp['start']>>;
   try {
@@ -140,7 +141,7 @@ async function serve({ config, fileName, workers }: Served, deps: CliDeps): Prom
   const metrics = started.metrics === null ? null : formatAddress(started.metrics);
   const consoleAddress = started.console === null ? null : formatAddress(started.console);
   log.info({ version: deps.version, listeners, metrics, console: consoleAddress }, 'listening');
-  const watch = fileName === undefined ? undefined : followFiles({ fileName, config, workers }, app, deps);
+  const watch = followed && followFiles({ config, followed, workers }, app, deps);
   await aborted(stopped);
   watch?.stop();
   log.info({ drainSeconds: config.timeouts.drainSeconds }, 'stopping: transfers under way may end');
@@ -150,7 +151,7 @@ async function serve({ config, fileName, workers }: Served, deps: CliDeps): Prom
 
 /** From now on, changed files are taken up, and all of them at SIGHUP. */
 function followFiles(
-  { fileName, config: start, workers }: Served & { readonly fileName: string },
+  { followed, config: start, workers }: Served & { readonly followed: FollowedConfig },
   app: RunningApp,
   deps: CliDeps,
 ): FileWatch {
@@ -158,15 +159,14 @@ function followFiles(
   const reload = (): Promise<void> =>
     app.reload({
       async config() {
-        ({ config } = await readConfig(fileName, deps));
-        config = withWorkers(config, workers);
+        config = withWorkers(await followed.read(), workers);
         return config;
       },
       // The file never loses its name: without one every replica would make keys of its own.
       ticketKeys: ({ ticket }) => readKeyFile(ticket.keyFile ?? ''),
     });
   deps.onReloadSignal(() => void reload());
-  return watchFiles({ files: () => watchedFiles(fileName, config), onChange: reload });
+  return watchFiles({ files: () => watchedFiles(followed.fileName, config), onChange: reload });
 }
 
 function formatAddress({ address, port }: BoundAddress): string {

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
  * (`upstream.auth`), which are read when they are needed.
  */
 export function watchedFiles(fileName: string, config: Config): readonly string[] {
-  return [
+  const files = [
     fileName,
     config.ticket.keyFile,
     ...config.listeners.flatMap(({ tls }) => [
@@ -14,4 +14,6 @@ export function watchedFiles(fileName: string, config: Config): readonly string[
     ]),
     ...config.registries.flatMap(({ upstream, clients }) => [upstream.caFile, clients?.htpasswdFile ?? null]),
   ].filter((file) => file !== null);
+  // Thousands of registries may name the same one.
+  return [...new Set(files)];
 }

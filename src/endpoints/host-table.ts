@@ -27,9 +27,9 @@ export type HostTableDraft = {
 
 /** Of all these registries; see `draftHostTable`. */
 export function createHostTable(registries: readonly RegistryConfig[]): HostTable {
-  const { add, table } = draftHostTable();
-  for (const registry of registries) add(registry);
-  return table;
+  const draft = draftHostTable();
+  for (const registry of registries) draft.add(registry);
+  return draft.table;
 }
 
 /**

@@ -126,11 +126,11 @@ export async function openServing(config: Config, deps: DoorDeps): Promise<Servi
     regions: (name) =>
       // One that has several is opened from the start.
       inForce.registries.get(name)?.connection.upstream.opened?.regions?.status() ?? [],
-    async prepare(config, turns) {
+    async prepare(wanted, turns) {
       const authorities: ReloadOutcome[] = [];
       let next: InForce;
       try {
-        next = await make(config, inForce, (outcome) => authorities.push(outcome), turns);
+        next = await make(wanted, inForce, (outcome) => authorities.push(outcome), turns);
       } catch (error) {
         // What could have been taken up was not.
         noteAuthorities(authorities.filter(({ result }) => result === 'rejected'));

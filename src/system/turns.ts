@@ -18,12 +18,11 @@ const TURN_MS = 10;
 
 export function createTurns({ now = () => performance.now(), pass = nextTurn }: TurnsDeps = {}): Turns {
   let begun = now();
-  return {
-    next() {
-      if (now() - begun < TURN_MS) return undefined;
-      return pass().then(() => {
-        begun = now();
-      });
-    },
-  };
+
+  async function passTurn(): Promise<void> {
+    await pass();
+    begun = now();
+  }
+
+  return { next: () => (now() - begun < TURN_MS ? undefined : passTurn()) };
 }

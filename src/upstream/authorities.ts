@@ -45,12 +45,12 @@ export function readAuthorities(path: string): string {
  * To be made anew for each time that files are read.
  */
 export function createAuthorityReader(): (path: string) => string {
-  const read = new Map<string, { readonly pem: string } | { readonly error: unknown }>();
+  const attempts = new Map<string, { readonly pem: string } | { readonly error: unknown }>();
   return (path) => {
-    let known = read.get(path);
+    let known = attempts.get(path);
     if (known === undefined) {
       known = attempt(path);
-      read.set(path, known);
+      attempts.set(path, known);
     }
     if ('error' in known) throw known.error;
     return known.pem;

@@ -24,7 +24,7 @@ t.test('registries by their names, whatever their order, and the list where it i
   t.equal(kept[1], changed[1]);
   t.equal(kept[2], c);
 
-  const reversed = await keepEqualRegistries(known, read().reverse(), createTurns());
+  const reversed = await keepEqualRegistries(known, read().toReversed(), createTurns());
   t.strictSame(reversed, [c, b, a]);
   t.ok(reversed.every((registry) => known.includes(registry)));
   t.equal((await keepEqualRegistries(known, read().slice(1), createTurns())).length, 2);
