@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { Timeouts } from '../config/config.ts';
+import type { CounterHandle } from '../metrics/instruments.ts';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
 import { NO_TRACING, type Tracing, traced } from '../trace/tracing.ts';
 import { countFailure } from './count-failure.ts';
@@ -40,41 +41,45 @@ export function createExchange(
     },
     received: metrics.upstreamBytes.handle({ upstream: where }),
   };
+  const byCode = new Map<string, CounterHandle>();
 
-  async function attempt(request: ExchangeRequest): Promise<UpstreamResponse> {
-    const started = performance.now();
-    try {
-      const response = await sendRequest(request, sending);
-      if (response.status > 599) {
-        await endBody(response);
-        throw new UpstreamFailure(
-          'http_protocol_error',
-          where,
-          `${where}: status ${response.status} is none`,
-        );
+  function answered(status: number): void {
+    const code = codeLabel(status);
+    let counter = byCode.get(code);
+    if (counter === undefined) {
+      counter = metrics.upstreamRequests.handle({ upstream: where, code });
+      byCode.set(code, counter);
+    }
+    counter.inc();
+  }
+
+  async function ask(request: ExchangeRequest): Promise<UpstreamResponse> {
+    for (let isRepeated = false; ; isRepeated = true) {
+      const started = performance.now();
+      try {
+        const response = await sendRequest(request, sending);
+        refuseStatus(response);
+        answered(response.status);
+        metrics.upstreamRequestDuration.observe({ upstream: where }, (performance.now() - started) / 1000);
+        return response;
+      } catch (error) {
+        const failure = classifyFailure(error, where);
+        // A client that leaves is not a fault of the upstream's.
+        if (!leftByClient(request.signal)) countFailure(metrics, failure);
+        if (isRepeated || !mayRepeat(failure, request)) throw failure;
       }
-      metrics.upstreamRequests.inc({ upstream: where, code: codeLabel(response.status) });
-      metrics.upstreamRequestDuration.observe({ upstream: where }, (performance.now() - started) / 1000);
-      return response;
-    } catch (error) {
-      const failure = classifyFailure(error, where);
-      // A client that leaves is not a fault of the upstream's.
-      if (!leftByClient(request.signal)) countFailure(metrics, failure);
-      throw failure;
     }
   }
 
-  async function askTwice(request: ExchangeRequest): Promise<UpstreamResponse> {
-    try {
-      return await attempt(request);
-    } catch (error) {
-      if (!mayRepeat(error, request)) throw error;
-      return attempt(request);
-    }
+  function refuseStatus(response: UpstreamResponse): void {
+    if (response.status <= 599) return;
+    void endBody(response);
+    const message = `${where}: status ${response.status} is none`;
+    throw new UpstreamFailure('http_protocol_error', where, message);
   }
 
   const { tracing = NO_TRACING } = deps;
-  if (!tracing.isOn) return askTwice;
+  if (!tracing.isOn) return ask;
 
   return async (request) => {
     const span = tracing.begin(`${request.method} ${where}`, 'client', {
@@ -85,7 +90,7 @@ export function createExchange(
     return traced(span, async () => {
       // Storage is told nothing of our traces; neither is a token service, which may be anybody's.
       const headers = where === 'registry' ? { ...request.headers, ...tracing.fields() } : request.headers;
-      const response = await askTwice({ ...request, headers });
+      const response = await ask({ ...request, headers });
       span.set({ 'http.response.status_code': response.status });
       return response;
     });
@@ -96,10 +101,9 @@ export function createExchange(
  * An idle connection that the upstream closes just as it is used looks like a failed request. RFC 9110 §9.2.2: repeated
  * once, for what is safe and has no body.
  */
-function mayRepeat(error: unknown, request: ExchangeRequest): boolean {
+function mayRepeat({ kind }: UpstreamFailure, request: ExchangeRequest): boolean {
   return (
-    error instanceof UpstreamFailure &&
-    error.kind === 'connection_terminated' &&
+    kind === 'connection_terminated' &&
     (request.method === 'GET' || request.method === 'HEAD') &&
     request.body === undefined &&
     !request.signal.aborted

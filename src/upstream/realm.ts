@@ -43,7 +43,7 @@ export function createRealmSource(
   options: { deadlineMs: number; now: () => number },
 ): (signal: AbortSignal) => Promise<Realm> {
   const collapse = createCollapse<Realm>();
-  let kept: { realm: Realm; until: number } | undefined;
+  let kept: { realm: Promise<Realm>; until: number } | undefined;
 
   async function ask(): Promise<Realm> {
     const response = await exchange({
@@ -60,14 +60,16 @@ export function createRealmSource(
     const asked: Realm = response.status === 200 ? { kind: 'none' } : selectRealm(response.headers, rules);
     // Some registries (GHCR) name a made-up scope at `/v2/`.
     const realm: Realm = asked.kind === 'bearer' ? { ...asked, scope: undefined } : asked;
-    kept = { realm, until: options.now() + KEEP_MS };
+    kept = { realm: Promise.resolve(realm), until: options.now() + KEEP_MS };
     return realm;
   }
 
-  return async (signal) =>
-    kept !== undefined && kept.until > options.now()
-      ? kept.realm
-      : (await collapse.run('realm', ask, signal)).value;
+  async function askOnce(signal: AbortSignal): Promise<Realm> {
+    return (await collapse.run('realm', ask, signal)).value;
+  }
+
+  // Each token request comes by here.
+  return (signal) => (kept !== undefined && kept.until > options.now() ? kept.realm : askOnce(signal));
 }
 
 /** The strongest challenge of a 401 that Berth can meet; throws `UpstreamFailure` when there is none. */

@@ -4,7 +4,7 @@ import { endBody } from './end-body.ts';
 import type { Exchange } from './exchange.ts';
 import { classifyFailure, UpstreamFailure } from './failure.ts';
 import { isRedirect } from './is-redirect.ts';
-import { parseRawUrl } from './raw-url.ts';
+import { parseRawUrl, type RawUrl } from './raw-url.ts';
 import type { Realm } from './realm.ts';
 
 /** A client's token request, to be put to the upstream's token service. */
@@ -41,10 +41,19 @@ export function createTokenRequest(
   realm: (signal: AbortSignal) => Promise<Realm>,
   maxBytes: number,
 ): (request: TokenRequest) => Promise<TokenAnswer> {
+  // Of the realm before, which is nearly always this one.
+  let last: { realm: Realm; service: RawUrl | undefined } | undefined;
+
+  function serviceOf(asked: Realm): RawUrl | undefined {
+    if (last?.realm !== asked) {
+      last = { realm: asked, service: asked.kind === 'bearer' ? parseRawUrl(asked.url) : undefined };
+    }
+    return last.service;
+  }
+
   return async (request) => {
     try {
-      const asked = await realm(request.signal);
-      const service = asked.kind === 'bearer' ? parseRawUrl(asked.url) : undefined;
+      const service = serviceOf(await realm(request.signal));
       if (service === undefined) return { kind: 'no_token_service' };
       const response = await exchange({
         method: request.method,
