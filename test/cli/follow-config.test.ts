@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { followConfig } from '../../src/cli/follow-config.ts';
 import { configFile } from '../support/config-file.ts';
 
@@ -10,8 +10,6 @@ function open(t: Test, file: unknown) {
   write(file);
   return { write, followed: followConfig(fileName, { env: {} }) };
 }
-
-type Test = { testdir(content: object): string };
 
 t.test('the same text is the same configuration, whatever is written', async (t) => {
   const { followed, write } = open(t, configFile());
