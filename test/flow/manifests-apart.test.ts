@@ -29,7 +29,7 @@ async function openPair(t: Test, change: Partial<RegistryConfig> = {}): Promise<
   let asked = 0;
   let digest = '';
   const open = async (name: string): Promise<FixtureRegistry> => {
-    const registry = await startFixtureRegistry({ authority, blobs: { kind: 'serve' } });
+    const registry = await startFixtureRegistry({ authority });
     t.teardown(() => registry.close());
     for (const repository of [REPOSITORY, OTHER]) {
       digest = registry.store.putManifest(repository, 'latest', MANIFEST_TYPE, content);
