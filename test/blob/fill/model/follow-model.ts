@@ -71,7 +71,8 @@ export function followModel(machine: Machine<FillModel>, size: Size): Followed {
       (state.fill !== 'none') === seen.isFilling &&
       (state.fill === 'ending') === seen.isEnding &&
       String(requests.toSorted()) === String(seen.requests) &&
-      state.renewing === seen.renewing &&
+      // Once all has come, what still rests or is renewed is of no matter.
+      (state.fill === 'verified' || state.renewing === seen.renewing) &&
       (state.fill !== 'filling' || String(resting) === String(seen.resting)) &&
       // Before its readers have gone it is a matter of the disk.
       (state.fill === 'verified' || state.published === seen.published) &&

@@ -6,7 +6,7 @@ import { RULES, type Size } from './fill-state.ts';
 import { type Followed, followModel } from './follow-model.ts';
 
 /** More by hand: `BERTH_MODEL_RUNS=5000 npm test -- test/blob/fill/model/model-run.test.ts`; `BERTH_MODEL_SEED` repeats one. */
-const RUNS = Number(process.env['BERTH_MODEL_RUNS'] ?? 150);
+const RUNS = Number(process.env['BERTH_MODEL_RUNS'] ?? 100);
 const SEED = process.env['BERTH_MODEL_SEED'];
 
 /** Most can not happen when it is their turn, and are left out then. */
