@@ -19,6 +19,8 @@ export type Answer = {
   readonly transfer: Transfer;
   sink: BlobSink | undefined;
   cancel(): void;
+  /** Nobody wants its body, but perhaps the next one over its connection. */
+  dismiss(): void;
 };
 
 /**
@@ -44,7 +46,7 @@ export async function ask(
       return askOnce(source, headers, options.signal);
     });
     if (!isRedirect(answer.status)) return answer;
-    answer.cancel();
+    answer.dismiss();
     // Refuses the hop too many as well (D12).
     source = source.redirected(answer.headers.location);
   }
@@ -65,6 +67,7 @@ function askOnce(source: BlobSource, headers: Record<string, string>, signal: Ab
           transfer,
           sink: undefined,
           cancel: () => transfer.abort(),
+          dismiss: () => (transfer.dismiss === undefined ? transfer.abort() : transfer.dismiss()),
         };
         resolve(answer);
       },

@@ -47,7 +47,7 @@ export async function openAnswer(
       : read.lastPos;
     return { ...read, answer, lastPos, rangeIgnored };
   }
-  answer.cancel();
+  answer.dismiss();
   if (read.kind === 'unsatisfiable') return read;
   // Azurite answers a range after the end with 206 and a Content-Range that is none: knowing the length decides it.
   const isOddRange = read.kind === 'failed' && read.status === 206 && knownLength === undefined;
@@ -63,7 +63,7 @@ export async function learnLength(options: Pick<OpenOptions, 'source' | 'signal'
   const range = { firstPos: 0, lastPos: 0 };
   const answer = await ask(options, range);
   const read = readAnswer(answer.status, answer.headers, range, undefined);
-  answer.cancel();
+  answer.dismiss();
   if (read.kind === 'content' || read.kind === 'unsatisfiable') return read.completeLength;
   if (read.kind === 'length_unknown') {
     throw new UpstreamFailure(

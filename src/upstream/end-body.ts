@@ -1,10 +1,10 @@
 import type { UpstreamResponse } from './exchange.ts';
 
 /** Bytes. Reading this much costs less than a new TLS connection; more is cut off. */
-const MAX_DRAIN_BYTES = 16 * 1024;
+export const MAX_DRAIN_BYTES = 16 * 1024;
 
 /** Milliseconds for a body nobody wants to end; a connection that needs longer is not worth keeping. */
-const DRAIN_MS = 1000;
+export const DRAIN_MS = 1000;
 
 /**
  * For a body nobody wants: drains a small one, so that the connection can be used again, and cuts off any other at once. Whatever goes

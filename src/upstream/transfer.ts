@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { parseContentLength } from '../http/content-length.ts';
 import { codeLabel, type Metrics } from '../metrics/metrics.ts';
 import { NO_TRACING, type Tracing } from '../trace/tracing.ts';
 import type { BufferPool, Slab } from './buffer-pool.ts';
+import { DRAIN_MS, MAX_DRAIN_BYTES } from './end-body.ts';
 import { classifyFailure, type FailureKind, UpstreamFailure, type UpstreamRole } from './failure.ts';
 import { type LeastRate, type RateClock, RateWatch } from './rate-watch.ts';
 
@@ -25,6 +27,8 @@ export type Transfer = {
   resume(): void;
   /** Closes the connection; idempotent. */
   abort(): void;
+  /** Nobody wants the body: a small one is thrown away, so that the connection can be used again. Left out: only `abort` there. */
+  dismiss?(): void;
 };
 
 export type TransferRequest = {
@@ -74,6 +78,8 @@ export function startTransfer(
   let done = false;
   let final = false;
   let dispatching = true;
+  let bodyBytes: number | undefined;
+  let isDismissed = false;
   const rate = new RateWatch(leastRate, tooSlow, deps.rateClock);
   let deadline = setTimeout(() => {
     // It still waits in undici's queue, and is aborted when it gets its connection.
@@ -134,15 +140,18 @@ export function startTransfer(
       span.set({ 'http.response.status_code': status });
       metrics.upstreamRequests.inc({ upstream, code: codeLabel(status) });
       metrics.upstreamRequestDuration.observe({ upstream }, (performance.now() - startedAt) / 1000);
+      const length = headers['content-length'];
+      bodyBytes = typeof length === 'string' ? parseContentLength(length) : undefined;
       handler.start(status, headers);
     },
     onResponseData(_, chunk) {
       received.inc(chunk.length);
       rate.moved(chunk.length);
-      handler.data(chunk, pool.pin(chunk));
+      if (!isDismissed) handler.data(chunk, pool.pin(chunk));
     },
     onResponseEnd() {
       done = true;
+      clearTimeout(deadline);
       rate.end();
       span.end();
       if (final) handler.end();
@@ -182,6 +191,16 @@ export function startTransfer(
     abort() {
       clearTimeout(deadline);
       if (!done) abort();
+    },
+    dismiss() {
+      if (done || aborted || isDismissed) return;
+      if (bodyBytes === undefined || bodyBytes > MAX_DRAIN_BYTES) {
+        abort();
+        return;
+      }
+      isDismissed = true;
+      deadline = setTimeout(abort, DRAIN_MS);
+      controller?.resume();
     },
   };
 }

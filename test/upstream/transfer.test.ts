@@ -156,3 +156,43 @@ t.test('a transfer that has ended, or was aborted, measures nothing any more', a
   });
   t.equal(clock.timers, 0);
 });
+
+t.test(
+  'a small body that nobody wants leaves its connection to the next request; a long one does not',
+  async (t) => {
+    const bodies: Record<string, number> = { '/small': 10, '/long': 1024 * 1024 };
+    const ports: (number | undefined)[] = [];
+    const server = createServer(({ url = '/', socket }, response) => {
+      ports.push(socket.remotePort);
+      response.end(Buffer.alloc(bodies[url] ?? 0));
+    });
+    const origin = `http://127.0.0.1:${await listen(server)}`;
+    t.teardown(() => closeServer(server));
+    const agent = new Agent({ allowH2: false, connections: 1, pipelining: 1 });
+    t.teardown(() => agent.destroy());
+    let handedOut = 0;
+
+    const dismissed = async (path: string): Promise<void> => {
+      const transfer = await new Promise<Transfer>((resolve) => {
+        const started = startTransfer(agent, { origin, path, headers: {}, where: 'storage' }, patient, {
+          ...ignored,
+          start: () => resolve(started),
+          data: () => {
+            handedOut += 1;
+          },
+        });
+      });
+      transfer.dismiss?.();
+      // Twice is once, and an end that comes later is none.
+      transfer.dismiss?.();
+    };
+    await dismissed('/small');
+    await dismissed('/small');
+    await dismissed('/long');
+    await dismissed('/small');
+    t.equal(handedOut, 0, 'nobody is given what nobody wants');
+    t.equal(ports[1], ports[0]);
+    t.equal(ports[2], ports[0]);
+    t.not(ports[3], ports[0], 'a new connection costs less than the rest of a long body');
+  },
+);
