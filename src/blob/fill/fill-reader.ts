@@ -6,12 +6,16 @@ import { LocalFailure } from '../local-failure.ts';
 import type { BlobFailure, BlobSink, OpenedBlob, OpenResult } from '../open-blob.ts';
 import { WrongBlob, WrongContent } from '../wrong-content.ts';
 import { type OwnerMessage, type ReaderPort, toFailure } from './fill-messages.ts';
+import type { LandedChunk } from './fill-port.ts';
 import { createOpenVerdict } from './open-verdict.ts';
 import { createReadable, type Readable } from './readable-pieces.ts';
 import type { OpenSpoolFile, SpoolFile } from './spool-file.ts';
 import { createSpoolWatch, type SpoolWatch } from './spool-watch.ts';
 
 const WRONG = 'the blob has another digest';
+
+/** Bytes. A source's buffer that a reader may hold whatever its pace: four times what it would read for itself at first. */
+const LARGEST_FOR_ANYBODY = 256 * 1024;
 
 export type FillReaderDeps = {
   readonly pool: BufferPool;
@@ -67,7 +71,7 @@ export class FillReader {
   }
 
   join(): void {
-    this.port.listen((message) => this.heard(message));
+    this.port.listen((message, chunk) => this.heard(message, chunk));
     this.port.post({ kind: 'join', range: this.range });
   }
 
@@ -78,7 +82,7 @@ export class FillReader {
     this.leave();
   }
 
-  private heard(message: OwnerMessage): void {
+  private heard(message: OwnerMessage, chunk: LandedChunk | undefined): void {
     if (this.hasLeft) return;
     switch (message.kind) {
       case 'opened':
@@ -114,7 +118,24 @@ export class FillReader {
         this.broken(new LocalFailure(message.message));
         return;
     }
+    if (chunk !== undefined) this.takeLanded(chunk);
     this.advance();
+  }
+
+  /** The next bytes that it wants are in memory, and it has nothing to do but to pass them on: the file is left alone. */
+  private takeLanded({ position, bytes }: LandedChunk): void {
+    const { opened, sink } = this;
+    if (opened === undefined || sink === undefined || this.isOver || this.isPaused) return;
+    // A read from the file that is under way brings what is before them.
+    if (this.isReading || this.isWaiting || this.position < position) return;
+    const wanted = bytes.subarray(this.position - position, opened.to - position);
+    if (wanted.length === 0 || bytes.buffer.byteLength > this.largestHeld()) return;
+    this.took(wanted, this.pool.pin(wanted));
+  }
+
+  /** Bytes of a buffer that its client may hold: a slow one, which does not get ahead of its kernel's buffers, shall not keep a source's. */
+  private largestHeld(): number {
+    return Math.max(LARGEST_FOR_ANYBODY, 2 * this.pace.slabBytes(performance.now()));
   }
 
   private open(opened: Opened): void {
@@ -260,7 +281,7 @@ export class FillReader {
     else if (!this.isOver) this.broken(new LocalFailure('the spool can not be read', { cause: error }));
   }
 
-  private took(chunk: Buffer, slab: Slab): void {
+  private took(chunk: Buffer, slab: Slab | undefined): void {
     const { pieceBytes = 1 } = this.opened ?? {};
     const isNewPiece =
       Math.floor(this.position / pieceBytes) !== Math.floor((this.position + chunk.length) / pieceBytes);

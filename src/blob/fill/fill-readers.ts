@@ -1,5 +1,6 @@
 import { type RangeSpec, resolveRange } from '../../http/range.ts';
 import type { OwnerMessage, OwnerPort, ReaderMessage } from './fill-messages.ts';
+import type { LandedChunk } from './fill-port.ts';
 import type { PieceTable } from './piece-table.ts';
 import type { Demand } from './plan-piece.ts';
 
@@ -26,11 +27,12 @@ export type FillReaders = {
   /** The spool is open now: whoever has asked before gets an answer. */
   letIn(): void;
   demands(): Demand[];
-  broadcast(message: OwnerMessage): void;
+  /** With the last bytes of what it tells of, where they are in memory. */
+  broadcast(message: OwnerMessage, chunk?: LandedChunk): void;
   /** To those whose first byte is not there yet. True: nobody else is there. */
   refuseWaiting(pieces: PieceTable, message: OwnerMessage): boolean;
   /** To those that are in this piece; the others hear of it when they come to it or it is whole. */
-  progress(pieces: PieceTable, piece: number, bytes: number): void;
+  progress(pieces: PieceTable, piece: number, bytes: number, chunk: LandedChunk | undefined): void;
 };
 
 type Reader = {
@@ -145,8 +147,8 @@ export function createFillReaders(host: FillReadersHost): FillReaders {
       for (const reader of readers) if (reader.hasAsked && reader.demand === undefined) admit(reader);
     },
     demands: () => Array.from(readers).flatMap(({ demand }) => (demand === undefined ? [] : [demand])),
-    broadcast(message) {
-      for (const { port } of readers) port.post(message);
+    broadcast(message, chunk) {
+      for (const { port } of readers) port.post(message, chunk);
     },
     refuseWaiting(pieces, message) {
       let isEverybody = true;
@@ -157,10 +159,10 @@ export function createFillReaders(host: FillReadersHost): FillReaders {
       }
       return isEverybody;
     },
-    progress(pieces, piece, bytes) {
+    progress(pieces, piece, bytes, chunk) {
       for (const { port, demand } of readers) {
         if (demand !== undefined && pieces.pieceAt(demand.position) === piece) {
-          port.post({ kind: 'progress', piece, bytes });
+          port.post({ kind: 'progress', piece, bytes }, chunk);
         }
       }
     },

@@ -4,6 +4,7 @@ import type { UpstreamFailure } from '../../upstream/failure.ts';
 import type { Answer } from '../ask-source.ts';
 import type { FillDeps } from './fill-deps.ts';
 import { createFillHedge } from './fill-hedge.ts';
+import type { LandedChunk } from './fill-port.ts';
 import { FillRace } from './fill-race.ts';
 import type { FailureMark, FillSource, FillSources, PickedSource } from './fill-sources.ts';
 import { createFillWidth, type FillWidth } from './fill-width.ts';
@@ -25,8 +26,6 @@ export type TransferEvents = {
   /** One transfer has ended. */
   idle(): void;
 };
-
-export type LandedChunk = { readonly position: number; readonly bytes: Buffer };
 
 /** A request that is under way. */
 export type Flight = { readonly mark: FailureMark; readonly startedAt: number };

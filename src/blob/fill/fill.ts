@@ -9,9 +9,10 @@ import type { FillDeps } from './fill-deps.ts';
 import { createFillHash, type FillHash, type HashEnd } from './fill-hash.ts';
 import { createFillLinger, type FillLinger } from './fill-linger.ts';
 import { type OwnerPort, toFacts } from './fill-messages.ts';
+import type { LandedChunk } from './fill-port.ts';
 import { createFillReaders, type FillReaders, type Spool } from './fill-readers.ts';
 import { createFillSources } from './fill-sources.ts';
-import { FillTransfers, type LandedChunk } from './fill-transfers.ts';
+import { FillTransfers } from './fill-transfers.ts';
 import { findSpool } from './find-spool.ts';
 import { createPieceTable, type PieceTable } from './piece-table.ts';
 import { createSpoolWatch, type SpoolWatch, watchPartial } from './spool-watch.ts';
@@ -208,9 +209,9 @@ export class Fill {
     const { pieces, partial } = this;
     if (pieces === undefined || partial === undefined) return;
     this.work?.moved(chunk?.bytes.length ?? 0);
-    if (pieces.state(piece) !== 'landed') this.readers.progress(pieces, piece, bytes);
+    if (pieces.state(piece) !== 'landed') this.readers.progress(pieces, piece, bytes, chunk);
     else {
-      this.readers.broadcast({ kind: 'piece', piece });
+      this.readers.broadcast({ kind: 'piece', piece }, chunk);
       this.record(partial, piece);
     }
     // After the record: the last bytes may be all that the verdict waits for.

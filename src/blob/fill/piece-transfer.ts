@@ -24,7 +24,7 @@ export type TransferOwner = {
    */
   claim(transfer: PieceTransfer, piece: number, position: number): number | 'wait' | undefined;
   write(position: number, bytes: Buffer): Promise<void>;
-  /** The bytes can be read from the file; they are still in memory until this returns. */
+  /** The bytes can be read from the file; they are still in memory until this returns, and for the microtasks that it has queued. */
   landed(transfer: PieceTransfer, position: number, bytes: Buffer): void;
   /** Once; nothing of the transfer is under way any more. */
   ended(transfer: PieceTransfer, end: TransferEnd): void;
@@ -199,7 +199,8 @@ export class PieceTransfer {
     this.isWriting = false;
     this.landedBytes += bytes.length;
     this.owner.landed(this, position, bytes);
-    this.release(slabs);
+    // Readers hear of the bytes in a microtask, and may take them as they are.
+    queueMicrotask(() => this.release(slabs));
     this.write();
   }
 
