@@ -4,7 +4,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'berth serve --config /etc/berth/berth.yaml',
     'berth serve --upstream https://contoso.azurecr.io --port 5000 --cache /var/cache/berth',
   ],
-  check: ['berth check /etc/berth/berth.yaml', 'berth check config/berth.yaml -o json'],
+  check: [
+    'berth check /etc/berth/berth.yaml',
+    'berth check --files /etc/berth/berth.yaml',
+    'berth check config/berth.yaml -o json',
+  ],
   'show-endpoints': ['berth show-endpoints --name contoso', 'berth show-endpoints --name contoso -o table'],
   update: [
     'berth update --name contoso --data-endpoint-enabled',
