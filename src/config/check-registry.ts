@@ -8,6 +8,7 @@ import { checkRepositoryRules } from './check-repository-rules.ts';
 import { checkRollout } from './check-rollout.ts';
 import { checkHostList, checkUpstream } from './check-upstream.ts';
 import { deliveryOf, type FileConfig, type FileRegistry } from './file-config.ts';
+import { presetFields } from './preset-fields.ts';
 import type { ConfigPath, Finding } from './problem.ts';
 
 /** Everything about one registry that does not depend on the others' hosts. */
@@ -76,7 +77,8 @@ function checkDelivery(registry: FileRegistry, path: ConfigPath): readonly Findi
       hint,
     });
   }
-  if (registry.redirectHosts.length === 0) {
+  // Where a preset could not bring them, the field that kept it from that has its own finding.
+  if (registry.redirectHosts.length === 0 && !hasIdlePreset(registry)) {
     const hint = `list the storage hosts, such as "*.blob.core.windows.net", ${wayOut}`;
     findings.push({
       path: [...path, 'redirectHosts'],
@@ -85,6 +87,11 @@ function checkDelivery(registry: FileRegistry, path: ConfigPath): readonly Findi
     });
   }
   return findings;
+}
+
+function hasIdlePreset({ preset, upstream }: FileRegistry): boolean {
+  if (preset === undefined) return false;
+  return upstream?.url === undefined || presetFields(preset, upstream.url) === undefined;
 }
 
 function checkRedirectHosts(registry: FileRegistry, path: ConfigPath): readonly Finding[] {

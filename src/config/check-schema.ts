@@ -117,6 +117,10 @@ function hintForType(schema: JsonSchema, value: unknown): string {
   if (types.includes('integer') && typeof value === 'string' && /^[0-9]+$/.test(value)) {
     return 'take the quotes away';
   }
+  const fields = Object.keys(schema.properties ?? {});
+  if (types.includes('object') && fields.length > 0 && value !== null) {
+    return `write a group of ${fields.join(', ')}: ${schema.description}`;
+  }
   return `what it is: ${schema.description}`;
 }
 

@@ -76,3 +76,14 @@ t.test('regions', async (t) => {
     'they do not permit',
   );
 });
+
+t.test(
+  'a preset brings its storage hosts: where it could not be used, what kept it from that is told, and nothing else',
+  (t) => {
+    const registry = { preset: 'acr', redirectHosts: undefined, upstream: { url: 'contoso.azurecr.io' } };
+    const lines = problemLines(configFile(registry));
+    t.equal(lines.length, 1, lines.join('\n'));
+    t.match(lines[0], /upstream\.url: is not an http or https URL/);
+    t.end();
+  },
+);

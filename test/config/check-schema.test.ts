@@ -1,6 +1,7 @@
 import t from 'tap';
 import { checkSchema } from '../../src/config/check-schema.ts';
 import type { JsonSchema } from '../../src/config/json-schema.ts';
+import { configFile, problemLines } from '../support/config-file.ts';
 
 const SCHEMA: JsonSchema = {
   type: 'object',
@@ -67,4 +68,12 @@ t.test('what is wrong is taken out, what is right stays, positions stay', async 
 t.test('a user name and password in a URL are not repeated', async (t) => {
   const { findings } = checkSchema(SCHEMA, { name: 'a', size: 'https://user:secret@host' });
   t.notMatch(JSON.stringify(findings), /secret/);
+});
+
+t.test('where a group belongs, its fields are named', (t) => {
+  const lines = problemLines(configFile({ networkRules: { ipRules: ['10.0.0.0/8'] } }));
+  t.match(lines, [
+    /ipRules\[0\]: must be a group of fields, but is the text .*; write a group of action, value: One rule/,
+  ]);
+  t.end();
 });
