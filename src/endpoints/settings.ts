@@ -83,8 +83,9 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
   /** Forgets what has lapsed and tells the state of each registry; gives back what was forgotten. */
   function settle(): readonly string[] {
     const valid = new Map<string, Override>();
+    const named = new Map(registries.map((registry) => [registry.name, registry]));
     for (const [name, override] of overrides) {
-      const registry = registries.find((candidate) => candidate.name === name);
+      const registry = named.get(name);
       if (registry !== undefined && isInForce(registry, override)) valid.set(name, override);
     }
     const lapsed = [...overrides.keys()].filter((name) => !valid.has(name));
@@ -97,10 +98,11 @@ export async function openSettings(deps: SettingsDeps): Promise<Settings> {
   function tell(registry: RegistryConfig): void {
     const { name, delivery: configured } = registry;
     const { dataEndpointEnabled, source } = stateOf(registry);
-    onState(name, dataEndpointEnabled);
     const before = told.get(name);
+    if (before === dataEndpointEnabled) return;
     told.set(name, dataEndpointEnabled);
-    if (before === undefined || before === dataEndpointEnabled) return;
+    onState(name, dataEndpointEnabled);
+    if (before === undefined) return;
     log.info(
       { registry: name, dataEndpointEnabled, configured, source },
       dataEndpointEnabled ? 'data endpoints switched on' : 'data endpoints switched off',

@@ -24,8 +24,8 @@ t.test('one that is wrong is told, again and again, and what was right is still 
   const { followed, write } = open(t, configFile());
   const config = await followed.read();
   write({ ...configFile(), listeners: [] });
-  await t.rejects(followed.read(), { problems: [{ path: 'listeners' }] });
-  await t.rejects(followed.read(), { problems: [{ path: 'listeners' }] });
+  await t.rejects(followed.read(), /listeners: has no entries/);
+  await t.rejects(followed.read(), /listeners: has no entries/);
   write(configFile());
   t.equal(await followed.read(), config);
 });
@@ -47,7 +47,7 @@ t.test('a long one is read aside, at the start and later', async (t) => {
   write(many(false));
   t.ok((await followed.read()).registries.every(({ push }) => !push));
   write({ ...many(false), listeners: [] });
-  await t.rejects(followed.read(), { problems: [{ path: 'listeners' }] });
+  await t.rejects(followed.read(), /listeners: has no entries/);
 });
 
 t.test('its name, where nobody says it', async (t) => {
