@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Audit } from '../audit/audit.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { codeLabel, methodLabel } from '../metrics/metrics.ts';
-import { NO_TRACING, type Tracing } from '../trace/tracing.ts';
+import { NO_TRACING, type Span, type Tracing } from '../trace/tracing.ts';
 import type { AccessFields, Outcome, RequestContext } from './request-context.ts';
 import type { TimedResponse } from './timed-response.ts';
 
@@ -67,80 +67,136 @@ export function beginExchange(
   facts: ExchangeFacts,
   deps: ExchangeDeps,
 ): ClientExchange {
-  const startedAt = performance.now();
-  const { socket } = request;
-  const bytesBefore = socket.bytesWritten;
-  const requestId = selectRequestId(request.headers['x-request-id']);
-  let client: AbortController | undefined;
-  const tracing = deps.tracing ?? NO_TRACING;
-  const span = tracing.beginRequest(methodLabel(request.method), request.headers);
-  let childLog: Logger | undefined;
-  let ended = false;
-  let refused = false;
-  let cutReason: CutReason | undefined;
-  const access: AccessFields = { door: 'unknown', route: 'unknown' };
-  const context: RequestContext = {
-    requestId,
-    ...facts,
-    access,
-    // Most requests are answered before anybody asks for it.
-    get signal() {
-      if (client === undefined) {
-        client = new AbortController();
-        if (ended && !response.writableFinished) client.abort();
-      }
-      return client.signal;
-    },
-    // Most requests log nothing but their one line; a child logger for each is not free.
-    get log() {
-      childLog ??= deps.log.child({ requestId });
-      return childLog;
-    },
-    refuse(reason, detail) {
-      if (refused) return;
-      refused = true;
-      const { door, principal, registry, repository, reference, digest } = access;
-      const asked = {
-        method: request.method,
-        host: facts.host,
-        door,
-        registry,
-        repository,
-        reference,
-        digest,
-      };
-      deps.audit.record({ reason, detail, requestId, client: facts.clientAddress, principal, ...asked });
-    },
-  };
-  const exchange: ClientExchange = {
-    context,
-    request,
-    response,
-    socket,
-    run: (work) => span.run(work),
-    cut(reason) {
-      cutReason ??= reason;
-      response.destroy();
-      socket.destroy();
-    },
-    connectionClosed: finish,
-  };
-
-  response.requestId = requestId;
-  response.once('close', finish);
+  const exchange = new Exchange(request, response, facts, deps);
+  response.requestId = exchange.context.requestId;
+  response.exchange = exchange;
+  response.on('close', endOf);
   return exchange;
+}
 
-  function finish(): void {
-    if (ended) return;
-    ended = true;
-    // Here, an event of the connection; its measurements belong to the request.
-    span.run(conclude);
+/** One for all responses: a closure for each is work for the collector, and so are those that the classes below do without. */
+function endOf(this: TimedResponse): void {
+  this.exchange?.connectionClosed();
+}
+
+class Context implements RequestContext {
+  readonly requestId: string;
+  readonly clientAddress: string;
+  readonly network: RequestContext['network'];
+  readonly host: string | undefined;
+  readonly clientCertificate: boolean;
+  // All of them from the start: an object that grows is copied as it does.
+  readonly access: AccessFields = {
+    door: 'unknown',
+    route: 'unknown',
+    registry: undefined,
+    region: undefined,
+    repository: undefined,
+    reference: undefined,
+    digest: undefined,
+    outcome: undefined,
+    cache: undefined,
+    failure: undefined,
+    principal: undefined,
+  };
+  private readonly request: IncomingMessage;
+  private readonly response: TimedResponse;
+  private readonly deps: ExchangeDeps;
+  private client: AbortController | undefined;
+  private childLog: Logger | undefined;
+  private ended = false;
+  private refused = false;
+
+  constructor(request: IncomingMessage, response: TimedResponse, facts: ExchangeFacts, deps: ExchangeDeps) {
+    this.requestId = selectRequestId(request.headers['x-request-id']);
+    this.clientAddress = facts.clientAddress;
+    this.network = facts.network;
+    this.host = facts.host;
+    this.clientCertificate = facts.clientCertificate;
+    this.request = request;
+    this.response = response;
+    this.deps = deps;
   }
 
-  function conclude(): void {
+  // Most requests are answered before anybody asks for it.
+  get signal(): AbortSignal {
+    if (this.client === undefined) {
+      this.client = new AbortController();
+      if (this.ended && !this.response.writableFinished) this.client.abort();
+    }
+    return this.client.signal;
+  }
+
+  // Most requests log nothing but their one line; a child logger for each is not free.
+  get log(): Logger {
+    this.childLog ??= this.deps.log.child({ requestId: this.requestId });
+    return this.childLog;
+  }
+
+  refuse(...[reason, detail]: Parameters<RequestContext['refuse']>): void {
+    if (this.refused) return;
+    this.refused = true;
+    const { requestId, clientAddress, host } = this;
+    const { door, principal, registry, repository, reference, digest } = this.access;
+    const asked = { method: this.request.method, host, door, registry, repository, reference, digest };
+    this.deps.audit.record({ reason, detail, requestId, client: clientAddress, principal, ...asked });
+  }
+
+  end(): void {
+    this.ended = true;
+    if (!this.response.writableFinished) this.client?.abort();
+  }
+}
+
+class Exchange implements ClientExchange {
+  readonly context: Context;
+  readonly request: IncomingMessage;
+  readonly response: TimedResponse;
+  readonly socket: Socket;
+  private readonly deps: ExchangeDeps;
+  private readonly tracing: Tracing;
+  private readonly span: Span;
+  private readonly startedAt: number;
+  private readonly bytesBefore: number;
+  private ended = false;
+  private cutReason: CutReason | undefined;
+
+  constructor(request: IncomingMessage, response: TimedResponse, facts: ExchangeFacts, deps: ExchangeDeps) {
+    this.startedAt = performance.now();
+    this.request = request;
+    this.response = response;
+    this.socket = request.socket;
+    this.deps = deps;
+    this.bytesBefore = this.socket.bytesWritten;
+    this.context = new Context(request, response, facts, deps);
+    this.tracing = deps.tracing ?? NO_TRACING;
+    this.span = this.tracing.beginRequest(methodLabel(request.method), request.headers);
+  }
+
+  run<T>(work: () => T): T {
+    return this.span.run(work);
+  }
+
+  cut(reason: CutReason): void {
+    this.cutReason ??= reason;
+    this.response.destroy();
+    this.socket.destroy();
+  }
+
+  connectionClosed(): void {
+    if (this.ended) return;
+    this.ended = true;
+    // Here, an event of the connection; its measurements belong to the request.
+    if (this.tracing.isOn) this.span.run(() => this.conclude());
+    else this.conclude();
+  }
+
+  private conclude(): void {
+    const { context, deps, request, response, socket, startedAt, tracing } = this;
+    const { access } = context;
+    context.end();
     const complete = response.writableFinished;
-    if (!complete) client?.abort();
-    const end = complete ? undefined : (cutReason ?? (hasLeft(socket) ? 'client_closed' : 'cut'));
+    const end = complete ? undefined : (this.cutReason ?? (hasLeft(socket) ? 'client_closed' : 'cut'));
     const status =
       end === 'client_closed' ? CLIENT_CLOSED_REQUEST : response.headersSent ? response.statusCode : CUT;
     const outcome = access.outcome ?? (end === undefined ? outcomeOf(status) : END_OUTCOMES[end]);
@@ -151,20 +207,21 @@ export function beginExchange(
       method: methodLabel(request.method),
       code: codeLabel(status),
     };
-    if (tracing.isOn) endSpan(labels, status, outcome);
+    if (tracing.isOn) this.endSpan(labels, status, outcome);
     const { metrics } = deps;
     metrics.httpRequests.inc(labels);
     metrics.httpRequestDuration.observe(labels, durationMs / 1000);
+    // Of these labels it takes the one that it knows.
     if (response.headAt !== undefined) {
-      metrics.httpTimeToFirstByte.observe({ server: access.door }, (response.headAt - startedAt) / 1000);
+      metrics.httpTimeToFirstByte.observe(labels, (response.headAt - startedAt) / 1000);
     }
     if (end !== undefined && response.headersSent) {
       metrics.httpIncompleteResponses.inc({ server: access.door, reason: end });
     }
     // Each by its name: copying an object is a good part of what a line costs.
     const fields: Record<keyof AccessFields, unknown> & Readonly<Record<string, unknown>> = {
-      requestId,
-      client: facts.clientAddress,
+      requestId: context.requestId,
+      client: context.clientAddress,
       door: access.door,
       route: access.route,
       registry: access.registry,
@@ -179,28 +236,30 @@ export function beginExchange(
       status,
       outcome,
       traceId: tracing.isOn ? tracing.current()?.trace_id : undefined,
-      bytes: socket.bytesWritten - bytesBefore,
+      bytes: socket.bytesWritten - this.bytesBefore,
       durationMs: round(durationMs),
       ttfbMs: response.headAt === undefined ? undefined : round(response.headAt - startedAt),
     };
     deps.log.info(fields, 'request');
-    deps.onEnd(exchange);
+    deps.onEnd(this);
   }
 
   /** Names by OpenTelemetry's semantic conventions for HTTP servers; no path and no query, which may hold a ticket. */
-  function endSpan(
+  private endSpan(
     labels: { readonly route: string; readonly method: string },
     status: number,
     outcome: Outcome,
   ): void {
+    const { context, span } = this;
+    const { access } = context;
     span.rename(`${labels.method} ${labels.route}`);
     span.set({
       'http.request.method': labels.method,
       'http.route': labels.route,
       'http.response.status_code': status,
-      'server.address': facts.host,
-      'client.address': facts.clientAddress,
-      'berth.request_id': requestId,
+      'server.address': context.host,
+      'client.address': context.clientAddress,
+      'berth.request_id': context.requestId,
       'berth.door': access.door,
       'berth.registry': access.registry,
       'berth.region': access.region,

@@ -47,6 +47,8 @@ export type ListenerDeps = {
    * further than the limit; others are for `handle` to name.
    */
   readonly nameDoor?: (context: RequestContext) => void;
+  /** Answers what can be answered without waiting; false: it has done nothing, and `handle` is asked. Left out: nothing can be. */
+  readonly answerAtOnce?: (exchange: ClientExchange) => boolean;
   /**
    * Answers one request, through `reply` or, after `reply.hijack()`, through `reply.raw`. The path is `request.raw.url`,
    * raw and in origin form; the body is `request.raw`, unread. A thrown `OciError` becomes the answer, anything else a
@@ -158,6 +160,7 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
     underWay: (exchange) => connections.of(exchange.socket)?.exchanges ?? new Set(),
     onRefused: (reason) => metrics.httpRefusedRequests.inc({ reason }),
     onClientError: (error, socket) => handleClientError(error, socket, clientErrorDeps),
+    answerAtOnce: deps.answerAtOnce,
     handle: deps.handle,
   });
 

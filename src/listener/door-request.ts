@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from './request-context.ts';
 
@@ -12,18 +13,24 @@ export type DoorRequest = {
   readonly query: string;
 };
 
+/** One request before Fastify has seen it. */
+export type RawRequest = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly context: RequestContext;
+};
+
 export function createDoorRequest(
   request: FastifyRequest,
   reply: FastifyReply,
   context: RequestContext,
 ): DoorRequest {
-  const target = request.raw.url ?? '/';
+  return { request, reply, context, ...cutTarget(request.raw.url ?? '/') };
+}
+
+/** A raw target as path and query; `query` without `?`, '' where there is none. */
+export function cutTarget(target: string): Pick<DoorRequest, 'path' | 'query'> {
   const at = target.indexOf('?');
-  return {
-    request,
-    reply,
-    context,
-    path: at === -1 ? target : target.slice(0, at),
-    query: at === -1 ? '' : target.slice(at + 1),
-  };
+  if (at === -1) return { path: target, query: '' };
+  return { path: target.slice(0, at), query: target.slice(at + 1) };
 }

@@ -22,20 +22,20 @@ export type AccessFields = {
   door: ServerLabel;
   route: RouteLabel;
   /** Name of the registry in the configuration. */
-  registry?: string;
-  region?: string;
-  repository?: string;
+  registry?: string | undefined;
+  region?: string | undefined;
+  repository?: string | undefined;
   /** Tag or digest, as parsed. */
-  reference?: string;
-  digest?: string;
+  reference?: string | undefined;
+  digest?: string | undefined;
   /** Left out: derived from the status. */
-  outcome?: Outcome;
+  outcome?: Outcome | undefined;
   /** RFC 9211's words. */
-  cache?: 'hit' | 'miss' | 'stale' | 'bypass' | 'collapsed';
+  cache?: 'hit' | 'miss' | 'stale' | 'bypass' | 'collapsed' | undefined;
   /** Why it failed: an RFC 9209 word, a ticket refusal, a code. Never a message of a peer. */
-  failure?: string;
+  failure?: string | undefined;
   /** Who asked, where Berth's own client policy knows (`clients`). */
-  principal?: string;
+  principal?: string | undefined;
 };
 
 /** What is known about a request before a door looks at it. */

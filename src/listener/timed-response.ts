@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import { ServerResponse } from '../system/node-http.ts';
 import type { ClientExchange } from './client-exchange.ts';
 
@@ -16,17 +17,18 @@ export class TimedResponse extends ServerResponse {
   isAnswered = false;
 
   // Node calls this for implicit header sections, too.
-  override writeHead(...parameters: unknown[]): this {
+  override writeHead(status: number, reason?: unknown, fields?: unknown): this {
     this.headAt ??= performance.now();
     // Not set beforehand: Node takes a header section that comes in one piece for half of what single fields cost.
-    if (this.requestId !== undefined && !hasRequestId(parameters.at(-1))) {
+    if (this.requestId !== undefined && !hasRequestId(fields ?? reason)) {
       this.setHeader('x-request-id', this.requestId);
     }
-    // oxlint-disable-next-line typescript/unbound-method -- bound right here; a call would have to pick one overload
-    return Reflect.apply(super.writeHead, this, parameters);
+    // Any of Node's two forms: what stands in second place may be the fields.
+    return super.writeHead(status, reason as string, fields as OutgoingHttpHeaders);
   }
 }
 
 function hasRequestId(fields: unknown): boolean {
+  if (Array.isArray(fields)) return fields.includes('x-request-id');
   return typeof fields === 'object' && fields !== null && 'x-request-id' in fields;
 }

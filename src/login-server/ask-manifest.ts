@@ -9,10 +9,9 @@ import type { Caller } from './caller.ts';
 import type { Question, Subject, Verdict } from './decisions.ts';
 import { type FetchedManifest, fetchManifest, headManifest } from './fetch-manifest.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
-import type { ManifestAnswer } from './manifest-answer.ts';
+import type { KnownManifest, ManifestAnswer } from './manifest-answer.ts';
 
 export type ManifestRoute = Extract<Route, { kind: 'manifest' }>;
-export type KnownManifest = Extract<ManifestAnswer, { kind: 'manifest' }>;
 
 export type AskedManifest = {
   readonly answer: ManifestAnswer;
@@ -35,9 +34,9 @@ export function findManifest(
   const { reference } = route;
   // What a tag stands for is not kept.
   if (reference.kind === 'tag') return undefined;
+  const subject = subjectOf(call.request.raw.headers.accept, route, caller, deps);
   const verdict = deps.manifestDecisions.known(
-    subjectOf(call, route, caller, deps),
-    deps.registry.publicProbe,
+    deps.manifestDecisions.name(subject, deps.registry.publicProbe),
   );
   if (verdict === undefined) return undefined;
   const answer = verdict.value;
@@ -79,7 +78,7 @@ export async function askManifest(
   };
   const { staleIfErrorSeconds: seconds } = registry;
   const asking: Question<ManifestAnswer> = {
-    ...subjectOf(call, route, caller, deps),
+    ...subjectOf(call.request.raw.headers.accept, route, caller, deps),
     ttlSeconds: isTag ? 0 : registry.authorizationTtlSeconds,
     readOnly: !registry.push,
     // What a tag stands for may depend on who asks, and where anybody may have it is only of use where it is kept.
@@ -124,7 +123,12 @@ export async function fetchAllowed(
     const { authorization } = caller;
     return fetchManifest({ ...manifestQuestion(call, deps), authorization, signal: shared }, reference, deps);
   };
-  const key = JSON.stringify([repository, formatReference(reference), digest, acceptOf(call)]);
+  const key = JSON.stringify([
+    repository,
+    formatReference(reference),
+    digest,
+    hashOf(call.request.raw.headers.accept),
+  ]);
   const { value, collapsed } = await deps.manifestFetches.run(key, fetch, signal);
   const isDecided = value.kind === 'manifest' && value.manifest.digest === digest;
   return collapsed && !isDecided ? fetch(signal) : value;
@@ -146,18 +150,19 @@ function manifestQuestion(call: DoorRequest, { clientRegions }: LoginServerDeps)
   return { path: call.path, headers, client: limitKey(clientAddress), region: clientRegions(clientAddress) };
 }
 
-function subjectOf(
-  call: DoorRequest,
-  { repository, reference }: ManifestRoute,
-  { authorization }: Caller,
-  { registry }: LoginServerDeps,
+/** What a caller's right to a manifest is kept under. `accept`: the request's field. */
+export function subjectOf(
+  accept: string | undefined,
+  { repository, reference }: Pick<ManifestRoute, 'repository' | 'reference'>,
+  { authorization }: Pick<Caller, 'authorization'>,
+  { registry }: Pick<LoginServerDeps, 'registry'>,
 ): Subject {
-  const subject = `${reference.kind === 'tag' ? 'tag' : 'manifest'} ${formatReference(reference)} ${acceptOf(call)}`;
+  const subject = `${reference.kind === 'tag' ? 'tag' : 'manifest'} ${formatReference(reference)} ${hashOf(accept)}`;
   return { registry: registry.name, repository, subject, authorization };
 }
 
-function acceptOf(call: DoorRequest): string {
-  return hash('sha256', call.request.raw.headers.accept ?? '', 'base64url');
+function hashOf(accept: string | undefined): string {
+  return hash('sha256', accept ?? '', 'base64url');
 }
 
 function isKept(digest: Digest, deps: LoginServerDeps): boolean {

@@ -51,6 +51,18 @@ type Stale<T> = {
   usable(value: T): boolean;
 };
 
+/** The names that a subject's decisions are kept by. No credentials are in it that could be read. */
+export type SubjectName = {
+  /** Of the decision on this caller. */
+  readonly own: string;
+  /** Of the decision on everybody; undefined: nobody asks for everybody. */
+  readonly open: string | undefined;
+  /** Of everything about the repository. */
+  readonly of: string;
+  readonly repository: string;
+  readonly shared: SharedScope | undefined;
+};
+
 /** Whose answer it is, under the names that it is kept by. */
 type Asker = {
   /** Of this one question. */
@@ -67,11 +79,15 @@ type Asker = {
  * copy: this is what stands before it.
  */
 export type Decisions<T> = {
+  /** What `known` finds it by: the same for as long as the same is asked, so it need be made only once. */
+  name(subject: Subject, isProbed: boolean): SubjectName;
   /**
    * What is known here, to this caller or (`isProbed`) to everybody; undefined where somebody has to be asked, be it another
    * replica. The usual case, so it costs neither a promise nor what a question would need.
+   *
+   * @param serves which answers are of use; of others nothing is said or counted. Left out: all are
    */
-  known(subject: Subject, isProbed: boolean): Verdict<T> | undefined;
+  known(name: SubjectName, serves?: (value: T) => boolean): Verdict<T> | undefined;
   decide(question: Question<T>, signal: AbortSignal): Promise<Verdict<T>>;
   /**
    * Forgets everything about a repository, answers under way included: something was written to it (P6). At once here, and
@@ -290,26 +306,38 @@ export function createDecisions<T>(deps: {
     return look;
   }
 
+  function nameOf(subject: Subject, isProbed: boolean): SubjectName {
+    const { registry, repository, authorization, shared } = subject;
+    return {
+      own: keyOf(subject, credentialsKey(authorization), 'caller'),
+      open: isProbed ? keyOf(subject, credentialsKey(undefined), 'public') : undefined,
+      of: scope(registry, repository),
+      repository,
+      shared,
+    };
+  }
+
   /** What is known here of this caller, or of everybody. */
-  function findHere(subject: Subject, isProbed: boolean, of: string): Verdict<T> | undefined {
-    const own = lookUp(keyOf(subject, credentialsKey(subject.authorization), 'caller'), of);
+  function findHere(name: SubjectName, serves?: (value: T) => boolean): Verdict<T> | undefined {
+    const own = lookUp(name.own, name.of);
     if (own !== undefined) {
+      if (serves?.(own.value) === false) return undefined;
       count('hit');
       return own;
     }
-    const open = isProbed ? lookUp(keyOf(subject, credentialsKey(undefined), 'public'), of) : undefined;
-    if (open?.kind !== 'allowed') return undefined;
+    const open = name.open === undefined ? undefined : lookUp(name.open, name.of);
+    if (open?.kind !== 'allowed' || serves?.(open.value) === false) return undefined;
     count('public');
     return { ...open, isPublic: true };
   }
 
-  function findKnown(subject: Subject, isProbed: boolean, of: string): Verdict<T> | undefined {
+  function findKnown(name: SubjectName, serves?: (value: T) => boolean): Verdict<T> | undefined {
     if (deps.shared !== undefined) {
       // Nothing has been written since, which is certain without asking.
-      const epoch = deps.shared.epochNow?.(subject);
-      if (epoch === undefined || epochs.get(of) !== epoch) return undefined;
+      const epoch = deps.shared.epochNow?.(name);
+      if (epoch === undefined || epochs.get(name.of) !== epoch) return undefined;
     }
-    return findHere(subject, isProbed, of);
+    return findHere(name, serves);
   }
 
   function takeOver(
@@ -323,14 +351,15 @@ export function createDecisions<T>(deps: {
   }
 
   return {
-    known: (subject, isProbed) => findKnown(subject, isProbed, scope(subject.registry, subject.repository)),
+    name: nameOf,
+    known: findKnown,
     async decide(question, signal) {
-      const of = scope(question.registry, question.repository);
-      const isProbed = question.probe !== undefined;
-      const soon = findKnown(question, isProbed, of);
+      const name = nameOf(question, question.probe !== undefined);
+      const { of } = name;
+      const soon = findKnown(name);
       if (soon !== undefined) return soon;
       const look = await lookAround(question, of, signal);
-      const known = findHere(question, isProbed, of);
+      const known = findHere(name);
       if (known !== undefined) return known;
       const asker = askerOf(question, 'caller', look?.epoch);
       if (look?.caller !== undefined) return takeOver(asker.key, look.caller);

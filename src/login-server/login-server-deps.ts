@@ -17,6 +17,7 @@ import type { BlobLocation, UpstreamRegistry } from '../upstream/upstream-regist
 import type { Decisions } from './decisions.ts';
 import type { FetchedManifest } from './fetch-manifest.ts';
 import type { ManifestAnswer } from './manifest-answer.ts';
+import type { PreparedManifests } from './prepared-manifests.ts';
 
 /** What the login server of one registry works with. */
 export type LoginServerDeps = BlobSourceDeps & {
@@ -32,6 +33,7 @@ export type LoginServerDeps = BlobSourceDeps & {
   readonly renewals: Collapse<BlobLocation>;
   readonly manifestDecisions: Decisions<ManifestAnswer>;
   readonly manifests: ManifestStore;
+  readonly preparedManifests: PreparedManifests;
   /** Of this registry alone. */
   readonly manifestFetches: Collapse<FetchedManifest>;
   readonly responder: BlobResponder;

@@ -1,4 +1,3 @@
-import { answersNamespace } from '../endpoints/namespace.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
 import { ociError } from '../oci/error.ts';
 import { formatReference } from '../oci/reference.ts';
@@ -11,6 +10,7 @@ import { answerCatalog } from './catalog.ts';
 import { answerListing } from './listing.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import { answerManifest } from './manifest.ts';
+import { isAnsweredFor } from './namespace.ts';
 import { answerPing } from './ping.ts';
 import { answerToken } from './token.ts';
 import { answerUpload } from './upload.ts';
@@ -80,16 +80,13 @@ function routeOf(call: DoorRequest): Route {
   return route;
 }
 
-/** H3: a mirror's client names the registry it means; answering for another one would serve the wrong content. */
+/** H3 */
 function checkNamespace(call: DoorRequest, deps: LoginServerDeps): void {
-  if (call.query === '') return;
-  const ns = new URLSearchParams(call.query).get('ns');
-  if (ns !== null && !answersNamespace(deps.registry, ns)) {
-    call.context.refuse('namespace');
-    throw ociError('NAME_UNKNOWN', {
-      message: 'This registry proxy does not answer for the registry named by ns.',
-    });
-  }
+  if (isAnsweredFor(call.query, deps.registry)) return;
+  call.context.refuse('namespace');
+  throw ociError('NAME_UNKNOWN', {
+    message: 'This registry proxy does not answer for the registry named by ns.',
+  });
 }
 
 function isWrite(route: Route, method: string | undefined): boolean {

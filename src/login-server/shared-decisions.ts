@@ -30,7 +30,7 @@ export type SharedLook<T> = {
  */
 export type SharedDecisions<T> = {
   /** The epoch of the question's repository, where that is certain without asking anybody; left out: it never is. */
-  epochNow?(subject: Subject): string | undefined;
+  epochNow?(subject: Pick<Subject, 'repository' | 'shared'>): string | undefined;
   /** Undefined: other replicas can not be asked. */
   look(question: Question<T>): Promise<SharedLook<T> | undefined>;
   keep(

@@ -1,5 +1,6 @@
 import * as prom from 'prom-client';
-import { createHistogram, seriesKey } from './histogram.ts';
+import { createHistogram } from './histogram.ts';
+import { createSeriesTable } from './series-table.ts';
 import {
   createGrowth,
   type MetricSnapshot,
@@ -188,16 +189,18 @@ function createCounter<S extends LabelSets>(
 ): Counter<Labels<S>> {
   // prom-client hashes the labels on every inc(): about a microsecond. Here only a number grows; it moves over when somebody
   // scrapes.
-  type Pending = { readonly series: Labels<S>; amount: number };
   const labelNames = Object.keys(labels);
-  const pending = new Map<string, Pending>();
+  const pending = createSeriesTable<Labels<S>, { readonly series: Labels<S>; amount: number }>(
+    labelNames,
+    (series) => ({ series, amount: 0 }),
+  );
   const metric = new prom.Counter({
     name,
     help,
     labelNames,
     registers: [registry],
     collect() {
-      for (const entry of pending.values()) {
+      for (const entry of pending.list) {
         metric.inc(entry.series, entry.amount);
         entry.amount = 0;
       }
@@ -205,23 +208,13 @@ function createCounter<S extends LabelSets>(
   });
   for (const series of initial) metric.inc(series, 0);
 
-  /** One entry per series however often it is asked for, so that callers may ask per transfer. */
-  function pendingOf(series: Labels<S>): Pending {
-    const key = seriesKey(labelNames, series);
-    let entry = pending.get(key);
-    if (entry === undefined) {
-      entry = { series: { ...series }, amount: 0 };
-      pending.set(key, entry);
-    }
-    return entry;
-  }
-
   return {
     inc(series, amount = 1) {
-      pendingOf(series).amount += amount;
+      pending.of(series).amount += amount;
     },
     handle(series) {
-      const target = pendingOf(series);
+      // One however often it is asked for, so that callers may ask per transfer.
+      const target = pending.of(series);
       return {
         inc(amount = 1) {
           target.amount += amount;

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { HostMatch } from '../endpoints/host-table.ts';
 import { admitNetwork } from '../listener/admit-network.ts';
+import type { ClientExchange } from '../listener/client-exchange.ts';
 import { createListener, type Listener, type ListenerDeps } from '../listener/create-listener.ts';
 import { createDoorRequest, type DoorRequest } from '../listener/door-request.ts';
 import type { RequestContext } from '../listener/request-context.ts';
@@ -16,7 +17,7 @@ import type { Serving } from './serving.ts';
 
 export type FrontDeps = Omit<
   ListenerDeps,
-  'limits' | 'timeouts' | 'onCertificates' | 'nameDoor' | 'handle'
+  'limits' | 'timeouts' | 'onCertificates' | 'nameDoor' | 'answerAtOnce' | 'handle'
 > & {
   readonly serving: Serving;
   readonly record: ReloadRecord;
@@ -49,6 +50,14 @@ export async function createFront(
     return found;
   }
 
+  /** Whatever is to be refused, or has to wait for anybody, takes the long way. */
+  function answerAtOnce(exchange: ClientExchange): boolean {
+    const found = findDoor(exchange.context);
+    if (found?.match.door !== 'login_server') return false;
+    const { networkRules, answerKept } = found.doors;
+    return networkRules.decide(exchange.context) === 'allowed' && answerKept(exchange);
+  }
+
   const listeners: Listener[] = [];
   for (const [index, listener] of config.listeners.entries()) {
     listeners.push(
@@ -62,6 +71,7 @@ export async function createFront(
             `listeners[${index}]`,
           ),
         nameDoor: findDoor,
+        answerAtOnce,
         handle,
       }),
     );

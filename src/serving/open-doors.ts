@@ -13,11 +13,13 @@ import type { Config } from '../config/config.ts';
 import { createDataEndpoint } from '../data-endpoint/data-endpoint.ts';
 import type { Migration } from '../endpoints/migration.ts';
 import type { Settings } from '../endpoints/settings.ts';
-import type { DoorRequest } from '../listener/door-request.ts';
+import type { DoorRequest, RawRequest } from '../listener/door-request.ts';
+import { createAnswerKept } from '../login-server/answer-kept.ts';
 import { createDecisions } from '../login-server/decisions.ts';
 import type { FetchedManifest } from '../login-server/fetch-manifest.ts';
 import { createLoginServer } from '../login-server/login-server.ts';
 import type { ManifestAnswer } from '../login-server/manifest-answer.ts';
+import { createPreparedManifests } from '../login-server/prepared-manifests.ts';
 import type { SharedScope } from '../login-server/shared-decisions.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RunningWork } from '../metrics/running-work.ts';
@@ -47,6 +49,8 @@ import { traceDecisions, tracePlaces } from './trace-places.ts';
 export type Doors = {
   readonly networkRules: NetworkRules;
   readonly loginServer: (call: DoorRequest) => Promise<void>;
+  /** What needs nobody, before it goes any further; see `createAnswerKept`. */
+  readonly answerKept: (asked: RawRequest) => boolean;
   readonly dataEndpoint: (call: DoorRequest, host: string, region: string) => Promise<void>;
   readonly upstream: Lease<UpstreamRegistry>;
   /** A source as another process describes it. @throws UpstreamFailure as `createBlobSource` */
@@ -101,6 +105,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
   const shared = state.kind === 'process' ? undefined : shareDecisions({ state, seal, now: Date.now });
   const blobDecisions = createDecisions<BlobLocation>({ metrics, shared: shared?.blobs });
   const manifestDecisions = createDecisions<ManifestAnswer>({ metrics, shared: shared?.manifests });
+  const prepareManifests = createPreparedManifests();
 
   return (parts) => {
     const { registry, settings, clients, decisionScope, upstream } = parts;
@@ -125,6 +130,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       settings: deps.settings,
       migration,
       manifests,
+      preparedManifests: prepareManifests(),
       manifestFetches: createCollapse<FetchedManifest>(),
       isBlobKept: async (digest: Digest) => (await places.stored?.length(digest)) !== undefined,
       renewals: createCollapse<BlobLocation>(),
@@ -151,6 +157,7 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
       upstream,
       networkRules: createNetworkRules(registry),
       loginServer: createLoginServer(own),
+      answerKept: createAnswerKept(own),
       dataEndpoint: createDataEndpoint({ ...own, onTicket, onLinkRefused }),
       openSource: (facts) => openSource(facts, own),
     };

@@ -11,7 +11,8 @@ export function scopeDecisions<T>(
   shared?: SharedScope,
 ): Decisions<T> {
   return {
-    known: (subject, isProbed) => decisions.known({ ...subject, registry: scope, shared }, isProbed),
+    name: (subject, isProbed) => decisions.name({ ...subject, registry: scope, shared }, isProbed),
+    known: (name, serves) => decisions.known(name, serves),
     decide: (question, signal) => decisions.decide({ ...question, registry: scope, shared }, signal),
     forget: (_registry, repository) => decisions.forget(scope, repository, shared),
   };

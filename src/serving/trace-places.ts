@@ -40,12 +40,12 @@ export function traceDecisions<T>(decisions: Decisions<T>, tracing: Tracing): De
   if (!tracing.isOn) return decisions;
   return {
     ...decisions,
-    known(subject, isProbed) {
-      const verdict = decisions.known(subject, isProbed);
+    known(name, serves) {
+      const verdict = decisions.known(name, serves);
       if (verdict === undefined) return undefined;
       tracing
         .begin('authorize', 'internal', {
-          'berth.repository': subject.repository,
+          'berth.repository': name.repository,
           'berth.decision': verdict.kind,
         })
         .end();
