@@ -111,3 +111,43 @@ t.test('R2 certificates that are no longer named are no longer wrong', async (t)
   await reload(berth, { ...config, listeners: listeners.map((listener) => ({ ...listener, tls })) });
   t.equal(await successful(berth, 'certificates'), 1, 'other files are in force');
 });
+
+t.test(
+  'R6 thousands of registries: requests are answered meanwhile, and all or nothing is taken up',
+  async (t) => {
+    const scene = await openScene(t, { tls: false });
+    const { berth } = scene;
+    const [only] = berth.config.registries as [RegistryConfig];
+    const many = Array.from({ length: 5000 }, (_, index) => ({
+      ...only,
+      name: `team${index}`,
+      loginServer: `team${index}.registry.example`,
+      aliases: [],
+      delivery: 'inline' as const,
+      dataEndpoint: null,
+    }));
+    const config = { ...berth.config, registries: [...many, { ...only, push: false }] };
+    const refused = { method: 'POST', path: '/v2/team/app/blobs/uploads/' };
+    const push = async (): Promise<number> =>
+      (await scene.send(refused.path, { method: refused.method })).status;
+    const before = await push();
+
+    const broken = { ...only, name: 'broken', loginServer: 'broken.registry.example' };
+    const wrong = { ...broken, upstream: { ...only.upstream, caFile: '/nonexistent/ca.pem' } };
+    await reload(berth, { ...config, registries: [...config.registries, wrong] });
+    t.equal(await successful(berth, 'configuration'), 0);
+    t.equal(await push(), before, 'nothing of it is in force');
+
+    const [, ...answers] = await Promise.all([
+      reload(berth, config),
+      ...Array.from({ length: 20 }, () => scene.send(scene.blobPath)),
+    ]);
+    t.same([...new Set(answers.map(({ status }) => status))], [307]);
+    t.equal(await successful(berth, 'configuration'), 1);
+    t.not(await push(), before, 'all of it is in force');
+
+    const unchanged = await results(berth, 'configuration', 'unchanged');
+    await reload(berth, config);
+    t.equal(await results(berth, 'configuration', 'unchanged'), unchanged + 1);
+  },
+);
