@@ -101,6 +101,7 @@ t.test('the report has what was counted, and no counter that is 0', async (t) =>
   const settings = { seconds: 60, seed: 42 } as Parameters<typeof formatReport>[0];
   const text = formatReport(settings, GOOD, []);
   t.match(text, /\| seed \| 42 \|/);
+  t.match(text, /\| revision \| ([0-9a-f]{7,}|unknown) \|/);
   t.match(text, /all of it held/);
   t.match(text, /\| `berth_fills_total\{result="published"\}` \| 7 \|/);
   t.notMatch(text, /kept/);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import {
   inMib,
@@ -108,6 +109,7 @@ function facts(
     ['', ''],
     [
       ['date', new Date().toISOString().slice(0, 10)],
+      ['revision', revision()],
       ['result', failures.length > 0 ? `**failed**: ${failures.join('; ')}` : 'all of it held'],
       ['seed', String(seed)],
       ['faults for', `${seconds} s, with ${outcome.pauses} pauses`],
@@ -122,6 +124,15 @@ function facts(
       ['looks at `/readyz` and `berth_stuck`', `${outcome.looks}, ${outcome.complaints.length} complaints`],
     ],
   );
+}
+
+/** The commit that was tried; a tree that is no checkout has none. */
+function revision(): string {
+  const { status, stdout } = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
+    encoding: 'utf8',
+    timeout: 5_000,
+  });
+  return status === 0 ? stdout.trim() : 'unknown';
 }
 
 function faultTable({ faults }: SoakOutcome): readonly string[] {
