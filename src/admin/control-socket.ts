@@ -1,7 +1,8 @@
-import { chmod, link, lstat, mkdir, mkdtemp, rm, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdtemp, rm, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describeCode, errorCode } from '../system/error-code.ts';
+import { makeDirectory } from '../system/make-directory.ts';
 
 export type ControlSocketErrorCode = 'socket_in_use' | 'socket_not_ours' | 'socket_unusable';
 
@@ -33,7 +34,7 @@ export async function openControlSocket(path: string, server: Server): Promise<(
   const directory = dirname(path);
   let hidden: string | undefined;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     await removeStale(path);
     hidden = await mkdtemp(join(directory, '.'));
     const made = join(hidden, 's');

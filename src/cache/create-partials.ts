@@ -114,9 +114,9 @@ export function createPartials(deps: PartialsDeps): Partials {
 
   async function openFiles(digest: Digest, length: number, scope: string): Promise<PartialBlob> {
     const target = layout.blob(digest);
-    const made = await fs.mkdir(dirname(target), { recursive: true, mode: DIRECTORY_MODE });
+    const made = await fs.mkdir(dirname(target), { mode: DIRECTORY_MODE });
     if (made !== undefined) await syncDirectory(fs, dirname(made));
-    await fs.mkdir(dirname(layout.partial(digest).data), { recursive: true, mode: DIRECTORY_MODE });
+    await fs.mkdir(dirname(layout.partial(digest).data), { mode: DIRECTORY_MODE });
     const files = await openSpoolFiles(fs, layout.partial(digest), { length, pieceBytes, scope });
     const partial = createPartialBlob({
       fs,

@@ -166,7 +166,7 @@ async function inParallel<Item>(items: readonly Item[], act: (item: Item) => Pro
 export async function makeDirectories(fs: StoreFs, layout: StoreLayout): Promise<void> {
   for (const algorithm of ALGORITHMS) {
     for (const directory of [layout.blobs(algorithm), layout.partials(algorithm)]) {
-      await fs.mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+      await fs.mkdir(directory, { mode: DIRECTORY_MODE });
     }
   }
 }

@@ -2,6 +2,7 @@ import { readSync } from 'node:fs';
 import * as promises from 'node:fs/promises';
 
 import { errorCode } from '../system/error-code.ts';
+import { makeDirectory } from '../system/make-directory.ts';
 
 export type { FileHandle } from 'node:fs/promises';
 
@@ -9,7 +10,9 @@ export type { FileHandle } from 'node:fs/promises';
 export type DirectoryEntry = { readonly name: string; isFile(): boolean; isDirectory(): boolean };
 
 /** What the disk store uses of the file system; tests put a failing disk in its place. */
-export type StoreFs = Pick<typeof promises, 'mkdir' | 'open' | 'rename' | 'unlink'> & {
+export type StoreFs = Pick<typeof promises, 'open' | 'rename' | 'unlink'> & {
+  /** With what is missing above it; resolves with the uppermost that was made. */
+  mkdir(path: string, options: { readonly mode: number }): Promise<string | undefined>;
   list(path: string): Promise<DirectoryEntry[]>;
   /** Of the name itself, where it is a link. */
   stat(path: string): Promise<{
@@ -22,7 +25,7 @@ export type StoreFs = Pick<typeof promises, 'mkdir' | 'open' | 'rename' | 'unlin
 };
 
 export const DISK: StoreFs = {
-  mkdir: promises.mkdir,
+  mkdir: (path, { mode }) => makeDirectory(path, mode),
   open: promises.open,
   list: (path) => promises.readdir(path, { withFileTypes: true }),
   rename: promises.rename,

@@ -1,8 +1,9 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describeCode, errorCode } from '../system/error-code.ts';
 import { lockFile } from '../system/lock-file.ts';
+import { makeDirectory } from '../system/make-directory.ts';
 import { writeWholeFile } from '../system/write-file.ts';
 import { formatSettings, type Overrides, parseSettings } from './settings-document.ts';
 
@@ -39,18 +40,18 @@ export async function readSettings(directory: string): Promise<Overrides> {
   const path = join(directory, FILE_NAME);
   let text: string;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  try {
     const { size } = await stat(path);
     if (size > MAX_BYTES) throw new TypeError(`it has ${size} bytes, more than ${MAX_BYTES}`);
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return new Map();
     if (error instanceof TypeError) throw invalid(path, error);
-    throw new SettingsError(
-      'settings_unreadable',
-      `the settings ${path} can not be read (${describeCode(error)}): check owner and mode of the file and of stateDirectory`,
-      error,
-    );
+    throw unreadable(path, error);
   }
   try {
     return parseSettings(text);
@@ -105,6 +106,14 @@ export function lockSettings(directory: string): () => void {
         lock.error,
       );
   }
+}
+
+function unreadable(path: string, error: unknown): SettingsError {
+  return new SettingsError(
+    'settings_unreadable',
+    `the settings ${path} can not be read (${describeCode(error)}): check owner and mode of the file and of stateDirectory`,
+    error,
+  );
 }
 
 function invalid(path: string, error: unknown): SettingsError {

@@ -21,7 +21,8 @@ export function createSeriesTable<L extends Readonly<Record<string, string>>, S 
   const root: Level<S> = new Map();
 
   function add(level: Level<S>, value: string | undefined, labels: L): S {
-    const own = Object.fromEntries(labelNames.map((name) => [name, labels[name]])) as L;
+    // In their first order, as prom-client shows them.
+    const own = Object.fromEntries(Object.entries(labels).filter(([name]) => labelNames.includes(name))) as L;
     const series = make(own);
     list.push(series);
     level.set(value, series);

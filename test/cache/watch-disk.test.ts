@@ -8,7 +8,7 @@ t.test('does what the file system does, and leaves nothing under way', async (t)
   const work = createRunningWork(Date.now, Date.now);
   const fs = watchDisk(DISK, work);
   const path = join(t.testdir(), 'a', 'b');
-  await fs.mkdir(join(path, '..'), { recursive: true });
+  await fs.mkdir(join(path, '..'), { mode: 0o700 });
   const handle = await fs.open(path, 'w+');
   await handle.write(Buffer.from('hello'), 0, 5, 0);
   await handle.sync();
