@@ -73,9 +73,13 @@ export class IncomingResponse implements UpstreamResponse {
 
   read(maxBytes: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      if (this.length > maxBytes) this.abort(new ContentTooLarge(maxBytes));
       if (this.failure !== undefined) reject(this.failure);
-      else if (this.isWhole) resolve(this.takeContent());
+      else if (this.length > maxBytes) {
+        const reason = new ContentTooLarge(maxBytes);
+        // Of an answer that is whole the connection is another request's by now.
+        if (!this.isWhole) this.abort(reason);
+        reject(reason);
+      } else if (this.isWhole) resolve(this.takeContent());
       else {
         this.deadline = setTimeout(() => this.abort(new ContentTooSlow(DOCUMENT_MS)), DOCUMENT_MS);
         this.reader = { maxBytes, resolve, reject };

@@ -52,6 +52,12 @@ t.test('read: one byte too many ends the connection, whenever it comes', async (
   later.push('d');
   await t.rejects(content, { code: 'content_too_large' });
   for (const { asked } of [before, later]) t.equal(asked.at(-1), 'abort: ContentTooLarge');
+
+  const whole = open();
+  whole.push('abcd');
+  whole.response.end();
+  await t.rejects(whole.response.read(3), { code: 'content_too_large' });
+  t.same(whole.asked, [], 'its connection may serve another request by now');
 });
 
 t.test('read: what does not come in time', async (t) => {
