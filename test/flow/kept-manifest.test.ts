@@ -236,3 +236,63 @@ t.test('C1 requests one behind the other, and with content, are answered in thei
   t.equal(text.split(scene.manifest.toString('latin1')).length - 1, 3);
   t.match(text, /Connection: close\r\n[^]*$/);
 });
+
+t.test('E9 while Berth drains, the answer says that the connection ends, and it does', async (t) => {
+  const blob = Buffer.from('of a layer');
+  const { scene, path } = await openKept(t, {
+    registry: { scheme: 'http', delivery: 'inline' },
+    tls: false,
+    blob,
+  });
+  let rest = (): void => undefined;
+  scene.registry.intercept = ({ response }, endpoint) => {
+    if (endpoint !== 'blob') return false;
+    response.writeHead(200, { 'content-length': blob.length });
+    response.flushHeaders();
+    rest = () => void response.end(blob);
+    return true;
+  };
+  const socket = connect(scene.berth.port, '127.0.0.1');
+  let text = '';
+  socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+  const get = (target: string): string =>
+    `GET ${target} HTTP/1.1\r\nHost: contoso.registry.example\r\nX-Request-Id: of-this\r\n\r\n`;
+  socket.write(get(scene.blobPath));
+  while (!text.includes('\r\n\r\n')) await once(socket, 'data');
+  t.match(text, /^connection: keep-alive\r$/im, 'nobody knew yet that it would end');
+
+  const stopped = scene.berth.app.stop();
+  await refused(scene.berth.port);
+  socket.write(get(path));
+  const underWay = (): Promise<number> => scene.berth.metric('berth_http_requests_in_flight');
+  const deadline = Date.now() + 10_000;
+  while ((await underWay()) !== 2 && Date.now() < deadline);
+  t.equal(await underWay(), 2, 'it waits for the one before');
+  rest();
+  await once(socket, 'close');
+  await stopped;
+  const [first = '', second = ''] = text.split(/(?<=of a layer)/);
+  t.match(first, /of a layer$/);
+  t.match(second, /^HTTP\/1\.1 200 OK\r\n/);
+  t.match(second, /^connection: close\r$/im);
+  t.equal(second.slice(second.indexOf('\r\n\r\n') + 4), scene.manifest.toString('latin1'), 'whole');
+  const lines = scene.berth.log.filter(({ msg, requestId }) => msg === 'request' && requestId === 'of-this');
+  t.match(lines, [
+    { route: 'blob', outcome: 'ok' },
+    { route: 'manifest', outcome: 'ok', cache: 'hit' },
+  ]);
+});
+
+/** Nobody is let in any more. */
+async function refused(port: number): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const attempt = connect(port, '127.0.0.1').on('error', () => undefined);
+    const isIn = await new Promise<boolean>((resolve) => {
+      attempt.once('connect', () => resolve(true)).once('close', () => resolve(false));
+    });
+    attempt.destroy();
+    if (!isIn) return;
+    if (Date.now() > deadline) throw new Error('clients are still let in');
+  }
+}
