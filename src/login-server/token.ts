@@ -44,7 +44,8 @@ export async function answerToken(
     path: call.path,
     ownCredentials: false,
   });
-  fields['content-length'] = String(answer.body.length);
+  // RFC 9110, section 8.6: without content there is none, or one that is not the upstream's.
+  if (answer.status !== 204 && answer.status !== 304) fields['content-length'] = String(answer.body.length);
   // A token is for one caller: neither a proxy nor a browser on the way may keep it.
   fields['cache-control'] = 'no-store';
   fields['x-request-id'] = call.context.requestId;

@@ -46,6 +46,20 @@ t.test('A2 H8 a token service that is silent, cut, slow, too talkative or somewh
   }
 });
 
+t.test('A2 an answer without content of the token service stays one', async (t) => {
+  for (const status of [204, 304]) {
+    const scene = await openScene(t, { auth: { kind: 'bearer', users: USERS } });
+    scene.registry.intercept = ({ response }, endpoint) => {
+      if (endpoint !== 'token') return false;
+      response.writeHead(status).end();
+      return true;
+    };
+    const answer = await scene.send(QUERY);
+    t.equal(answer.status, status);
+    t.equal(answer.headers['content-length'], undefined, `${status}: RFC 9110, section 8.6`);
+  }
+});
+
 t.test('A2 statuses of the token service come back as they are', async (t) => {
   for (const status of UPSTREAM_STATUSES) {
     const scene = await openScene(t, { auth: { kind: 'bearer', users: USERS } });
