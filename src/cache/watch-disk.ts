@@ -28,8 +28,7 @@ export function watchDisk(fs: StoreFs, work: RunningWork): StoreFs {
   }
 
   return {
-    mkdir: ((...args: Parameters<StoreFs['mkdir']>) =>
-      watched('mkdir', () => fs.mkdir(...args))) as StoreFs['mkdir'],
+    mkdir: (...args) => watched('mkdir', () => fs.mkdir(...args)),
     open: async (...args) => watchHandle(await watched('open', () => fs.open(...args))),
     rename: (...args) => watched('rename', () => fs.rename(...args)),
     unlink: (path) => watched('unlink', () => fs.unlink(path)),
