@@ -129,13 +129,13 @@ export class FillReader {
     // A read from the file that is under way brings what is before them.
     if (this.isReading || this.isWaiting || this.position < position) return;
     const wanted = bytes.subarray(this.position - position, opened.to - position);
-    if (wanted.length === 0 || bytes.buffer.byteLength > this.largestHeld()) return;
+    if (wanted.length === 0 || !this.mayHold(bytes.buffer.byteLength)) return;
     this.took(wanted, this.pool.pin(wanted));
   }
 
-  /** Bytes of a buffer that its client may hold: a slow one, which does not get ahead of its kernel's buffers, shall not keep a source's. */
-  private largestHeld(): number {
-    return Math.max(LARGEST_FOR_ANYBODY, 2 * this.pace.slabBytes(performance.now()));
+  /** A slow client, which does not get ahead of its kernel's buffers, shall not keep a source's. For each chunk: the pace is asked for last. */
+  private mayHold(bytes: number): boolean {
+    return bytes <= LARGEST_FOR_ANYBODY || bytes <= 2 * this.pace.slabBytes(performance.now());
   }
 
   private open(opened: Opened): void {
