@@ -17,8 +17,8 @@ import { openBlobPlaces } from './serving/open-blob-places.ts';
 import { type OpenedCrew, openCrew } from './serving/open-crew.ts';
 import { openProxy } from './serving/open-proxy.ts';
 import { createProcessParts } from './serving/process-parts.ts';
-import type { ReloadSources } from './serving/reload.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
+import type { ReloadSources } from './serving/reloads.ts';
 import type { Serving } from './serving/serving.ts';
 import { openSharedState } from './state/open-shared-state.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
@@ -105,7 +105,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
     onRemoved: (digest) => crew?.removed(digest),
   });
   let [read, wanted] = [whole, whole];
-  const { serving, listeners, progress, reload } = await openProxy(config, {
+  const { serving, listeners, progress, reloads } = await openProxy(config, {
     parts,
     log: deps.log,
     metrics,
@@ -220,6 +220,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
     },
     async stop() {
       draining = true;
+      reloads.close();
       metrics.draining.set({}, 1);
       await control?.close();
       await settings.close();
@@ -235,14 +236,14 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
       await tracing.close();
     },
     async reload(sources) {
-      await reload({
+      await reloads.reload({
         async config() {
           read = await sources.config();
           return own(read);
         },
         ticketKeys: (next) => sources.ticketKeys(next),
       });
-      await crew?.reload();
+      if (!draining) await crew?.reload();
     },
     reopenAuditLog: () => audit.reopen(),
   };

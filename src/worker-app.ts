@@ -174,7 +174,7 @@ async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Work
           stored: createStoredBlobs({ store, pool, log }),
           fills: createWorkerFills({ link, pool, tracing, memoryReads }),
         };
-  const { serving, listeners, progress, reload } = await openProxy(config, {
+  const { serving, listeners, progress, reloads } = await openProxy(config, {
     parts,
     log,
     metrics,
@@ -202,7 +202,7 @@ async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Work
     },
     calls: {
       async reload(wanted) {
-        await reload({
+        await reloads.reload({
           config: () => Promise.resolve(own(wanted.config)),
           ticketKeys: () => Promise.resolve(parseTicketKeys(wanted.ticketKeys)),
         });
@@ -215,6 +215,7 @@ async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Work
       work: () => Promise.resolve(work.list()),
       async drain({ withinMs }) {
         metrics.draining.set({}, 1);
+        reloads.close();
         await Promise.all(listeners.map((listener) => listener.drain(withinMs)));
         clearInterval(pulses);
         progress.close();

@@ -3,7 +3,7 @@ import type { Listener } from '../listener/create-listener.ts';
 import { createFront, type FrontDeps } from './create-front.ts';
 import type { DoorDeps } from './open-doors.ts';
 import type { ProcessParts } from './process-parts.ts';
-import { createReload, type ReloadSources } from './reload.ts';
+import { createReloads, type Reloads } from './reloads.ts';
 import { openServing, type Serving } from './serving.ts';
 import { watchProcess } from './watch-process.ts';
 import type { StuckReport } from './watch-progress.ts';
@@ -15,8 +15,7 @@ export type Proxy = {
   readonly listeners: readonly Listener[];
   /** Whether what is under way moves. */
   readonly progress: StuckReport;
-  /** See `createReload`. */
-  readonly reload: (sources: ReloadSources) => Promise<void>;
+  readonly reloads: Reloads;
 };
 
 export type ProxyDeps = Omit<DoorDeps, keyof ProcessParts> &
@@ -50,7 +49,7 @@ export async function openProxy(config: Config, deps: ProxyDeps): Promise<Proxy>
     metrics,
     log,
   });
-  const reload = createReload({
+  const reloads = createReloads({
     serving,
     listeners,
     record,
@@ -68,5 +67,5 @@ export async function openProxy(config: Config, deps: ProxyDeps): Promise<Proxy>
       });
     },
   });
-  return { serving, listeners, progress, reload };
+  return { serving, listeners, progress, reloads };
 }

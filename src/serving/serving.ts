@@ -53,7 +53,7 @@ export async function openServing(config: Config, deps: DoorDeps): Promise<Servi
   const prepareRegistry = createPrepareRegistry({ ...deps, openDoors: createOpenDoors(config, deps) });
   const leases = new Set<Lease<UpstreamRegistry>>();
   let inForce = await make(config, undefined, () => undefined, createTurns());
-  for (const { connection } of inForce.registries.values()) leases.add(connection.upstream);
+  for (const registry of inForce.registries.values()) putInForce(registry);
 
   async function make(
     next: Config,
@@ -84,6 +84,11 @@ export async function openServing(config: Config, deps: DoorDeps): Promise<Servi
     return { config: next, settings: preparation.settings, hosts: hosts.table, registries };
   }
 
+  function putInForce({ connection, parts }: PreparedRegistry): void {
+    leases.add(connection.upstream);
+    connection.take(parts.registry.upstream.limits);
+  }
+
   /** Once for a reload: another registry's file must not hide one that is wrong. */
   function noteAuthorities(outcomes: readonly ReloadOutcome[]): void {
     const worst = worstOutcome(outcomes);
@@ -102,9 +107,7 @@ export async function openServing(config: Config, deps: DoorDeps): Promise<Servi
     inForce = next;
     forgetPasswords(before.registries, next.registries);
     for (const [name, registry] of next.registries) {
-      if (registry === before.registries.get(name)) continue;
-      leases.add(registry.connection.upstream);
-      registry.connection.take(registry.parts.registry.upstream.limits);
+      if (registry !== before.registries.get(name)) putInForce(registry);
     }
     closeOthers(before.registries, next.registries);
   }

@@ -16,7 +16,7 @@ export type UpstreamConnectionDeps = OpenUpstreamDeps & {
   readonly onClosed: (upstream: Lease<UpstreamRegistry>) => void;
 };
 
-/** Several regions are opened at once: their health is known before the first request asks where to go. */
+/** Several regions are opened once they are in force: their health is known before the first request asks where to go. */
 export function createUpstreamConnection(
   registry: RegistryConfig,
   config: Pick<Config, 'limits' | 'timeouts'>,
@@ -26,11 +26,14 @@ export function createUpstreamConnection(
   let { limits } = registry.upstream;
   let opened: OpenedUpstream | undefined;
   let queue: KeptQueue | undefined;
+  let isClosed = false;
 
   function open(): UpstreamRegistry {
     const limited = { ...registry, upstream: { ...registry.upstream, limits } };
     opened = openUpstream(limited, config, authorities, deps);
     letGo();
+    // Nobody will say so any more.
+    if (isClosed) opened.release();
     return opened.upstream;
   }
 
@@ -40,15 +43,16 @@ export function createUpstreamConnection(
   }
 
   const upstream: Lease<UpstreamRegistry> = createLease(open, () => {
+    isClosed = true;
     opened?.release();
     letGo();
     deps.onClosed(upstream);
   });
-  if (isRegional(registry)) void upstream.value;
   return {
     upstream,
     take(next) {
       limits = next;
+      if (isRegional(registry)) void upstream.value;
       if (opened !== undefined) {
         opened.configure(next);
         return;

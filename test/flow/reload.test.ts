@@ -336,6 +336,27 @@ t.test('R5 an upload that began before a rotation goes on', async (t) => {
   t.equal(continued.status, 202);
 });
 
+t.test('R7 a reload that is not done when Berth is told to stop is dropped', async (t) => {
+  const { berth } = await openScene(t);
+  const reading = Promise.withResolvers<void>();
+  const config = Promise.withResolvers<Config>();
+  const reloading = berth.app.reload({
+    config() {
+      reading.resolve();
+      return config.promise;
+    },
+    ticketKeys: () => Promise.resolve(rotateTicketKeys(berth.ticketKeys)),
+  });
+  await reading.promise;
+  await berth.app.stop();
+  const said = berth.log.length;
+  config.resolve(withRegistry(berth.config, { delivery: 'inline', push: false }));
+  await reloading;
+  t.same(berth.log.slice(said), [], 'nothing is switched, and nothing taken up');
+  await reload(berth, { ticketKeys: rotateTicketKeys(berth.ticketKeys) });
+  t.same(berth.log.slice(said), [], 'nor does a later one begin');
+});
+
 t.test('L6, L7 what was asked counts on, whatever is reloaded', async (t) => {
   const limits = { concurrency: 100, requestsPerMinute: 3, queueLength: 10, queueSeconds: 1 };
   const scene = await openScene(t, { upstream: { limits } });

@@ -110,15 +110,17 @@ t.test('connections that are replaced before they are needed are no longer waite
   t.same(closed, [first.connection.upstream, second.connection.upstream]);
 });
 
-t.test('several regions are opened at once: their health is to be known before anybody asks', async (t) => {
+t.test('of several regions, too, nothing is made before they are in force', async (t) => {
   const { prepare } = open();
   const regions = REGISTRY.regions.map((region, index) => ({
     ...region,
     upstream: index === 0 ? null : { url: 'https://contoso-west.azurecr.io', auth: null },
   }));
-  const { upstream } = prepare({ ...REGISTRY, regions }, undefined, preparation()).connection;
-  t.ok(upstream.opened?.regions);
-  await upstream.close();
+  const { connection } = prepare({ ...REGISTRY, regions }, undefined, preparation());
+  t.equal(connection.upstream.opened, undefined);
+  connection.take(REGISTRY.upstream.limits);
+  t.ok(connection.upstream.opened?.regions, 'their health is to be known before anybody asks');
+  await connection.upstream.close();
 });
 
 t.test('what is wrong is found while nothing is made yet', async (t) => {

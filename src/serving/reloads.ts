@@ -26,17 +26,25 @@ export type ReloadDeps = {
   readonly onConfig: (config: Config) => void;
 };
 
-/**
- * Takes up what the sources say now, each part by itself: keys are not held up by a mistake in the configuration. Checked
- * whole before anything changes, in turns with whatever is under way; what is wrong leaves the last good one in force, and is said in log and metrics. Never
- * rejects; one reload at a time.
- */
-export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Promise<void> {
+export type Reloads = {
+  /**
+   * Takes up what the sources say now, each part by itself: keys are not held up by a mistake in the configuration. Checked
+   * whole before anything changes, in turns with whatever is under way; what is wrong leaves the last good one in force, and
+   * is said in log and metrics. Never rejects; one reload at a time.
+   */
+  reload(sources: ReloadSources): Promise<void>;
+  /** The process ends: nothing is taken up any more, not even what is being checked. Nobody would close what that opens. */
+  close(): void;
+};
+
+export function createReloads(deps: ReloadDeps): Reloads {
   const { serving, listeners, record } = deps;
   let last: Promise<void> = Promise.resolve();
+  let isClosed = false;
 
   async function reload(sources: ReloadSources): Promise<void> {
     await tryPart('configuration', async () => reloadConfig(await sources.config()));
+    if (isClosed) return;
     await tryPart('ticket_keys', async () => reloadTicketKeys(await sources.ticketKeys(serving.config)));
   }
 
@@ -44,6 +52,7 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
     try {
       await act();
     } catch (error) {
+      if (isClosed) return;
       record.note(part, {
         result: 'rejected',
         reason: error instanceof Error ? error.message : 'unknown error',
@@ -52,6 +61,7 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
   }
 
   async function reloadConfig(wanted: Config): Promise<void> {
+    if (isClosed) return;
     const turns = createTurns();
     const before = serving.config;
     const registries = await keepEqualRegistries(before.registries, wanted.registries, turns);
@@ -73,6 +83,10 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
       next.discard();
       throw error;
     }
+    if (isClosed) {
+      next.discard();
+      return;
+    }
     // Last: from here to the end nothing waits, so no request sees one part of the new and one of the old.
     next.commit();
     for (const listener of prepared) listener.commit();
@@ -84,14 +98,20 @@ export function createReload(deps: ReloadDeps): (sources: ReloadSources) => Prom
   }
 
   function reloadTicketKeys(keys: TicketKeys): Promise<void> {
+    if (isClosed) return Promise.resolve();
     const unchanged = formatTicketKeys(keys) === formatTicketKeys(deps.ticketKeys());
     if (!unchanged) deps.onTicketKeys(keys);
     record.note('ticket_keys', { result: unchanged ? 'unchanged' : 'applied' });
     return Promise.resolve();
   }
 
-  return (sources) => {
-    last = last.then(() => reload(sources));
-    return last;
+  return {
+    reload(sources) {
+      last = last.then(() => (isClosed ? undefined : reload(sources)));
+      return last;
+    },
+    close() {
+      isClosed = true;
+    },
   };
 }
