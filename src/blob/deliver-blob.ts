@@ -43,8 +43,9 @@ export function deliverBlob(
   return new Promise((resolve) => {
     const delivery = new Delivery(content, response, options, resolve);
     content.pipe(delivery);
-    // Where no byte was at hand the client shall know at least that they come: containerd waits 30 s for a header section.
-    if (!delivery.hasBegun) response.flushHeaders();
+    // Where no byte was at hand, or all of them wait for the verdict, the client shall know at least that they come: containerd
+    // waits 30 s for a header section.
+    if (!delivery.hasWritten) response.flushHeaders();
   });
 }
 
@@ -83,8 +84,9 @@ class Delivery implements BlobSink {
     response.once('close', () => this.closed());
   }
 
-  get hasBegun(): boolean {
-    return this.position > 0 || this.settled || this.response.writableEnded;
+  /** The header section has gone out, or nothing will. */
+  get hasWritten(): boolean {
+    return this.written.length > 0 || this.settled || this.response.writableEnded;
   }
 
   /**

@@ -179,3 +179,40 @@ t.test(
     t.strictSame(outcomes, [{ kind: 'ok' }]);
   },
 );
+
+t.test(
+  'D9 a small blob that stands still before its end has its header section with the client',
+  async (t) => {
+    const pool = createBufferPool(1024 * 1024);
+    const bytes = pseudoRandomBytes('small', 5000);
+    const parsed = parseDigest(digestOf(bytes));
+    if (parsed.kind !== 'ok') throw new Error('a digest is one');
+    const { promise: piped, resolve: onPiped } = Promise.withResolvers<BlobSink>();
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      const content = {
+        length: bytes.length,
+        pipe(sink: BlobSink) {
+          sink.data(bytes.subarray(0, 3000), undefined);
+          onPiped(sink);
+        },
+        pause() {},
+        resume() {},
+        cancel() {},
+      };
+      const verifier = createVerifier(parsed.digest, bytes.length);
+      void deliverBlob(content, response, { verifier, pool, sent: { inc() {} }, decided() {} });
+    });
+    const port = await listen(server);
+    t.teardown(() => closeServer(server));
+    const { promise: answered, resolve: onAnswered } = Promise.withResolvers<void>();
+    const got = createTestClient({}).send(`http://127.0.0.1:${port}/`, { onAnswered });
+    const sink = await piped;
+    await answered;
+    sink.data(bytes.subarray(3000), undefined);
+    sink.end();
+    const { body, ended } = await got;
+    t.equal(ended, 'complete');
+    t.ok(body.equals(bytes));
+  },
+);
