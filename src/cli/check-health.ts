@@ -44,7 +44,7 @@ export function createCheckHealthCommand(deps: CliDeps): Command {
       'Looks for what usually keeps pulls from working: names, connections, certificates, clocks, login server, data endpoints, upstream, token service. With a configuration on the machine of Berth; with --login-server as any client. Exit code 1 where something failed. Data endpoints are asked without a ticket, which is a line in the audit log.',
     )
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
-    .option('--name <registry>', 'name of the registry; may be left out where there is only one')
+    .option('-n, --name <registry>', 'name of the registry; may be left out where there is only one')
     .addOption(
       new Option(
         '--login-server <host>',

@@ -42,7 +42,7 @@ export function createClientConfigCommand(deps: CliDeps): Command {
     )
     .addArgument(new Argument('<client>', 'whose files').choices(CLIENTS))
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
-    .option('--name <registry>', 'name of the registry; may be left out where there is only one')
+    .option('-n, --name <registry>', 'name of the registry; may be left out where there is only one')
     .option(
       '--ca <file>',
       "PEM file of the authority of Berth's certificates, where the client does not know it",

@@ -32,7 +32,7 @@ export function createFirewallRulesCommand(deps: CliDeps): Command {
     )
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
     .option(
-      '--name <registry...>',
+      '-n, --name <registry...>',
       'names of the registries that the same clients use; may be left out where there is only one',
       collect,
     )

@@ -98,10 +98,20 @@ function nameFlags(text: string): string {
   return FLAGS_OF_FIELDS.reduce((named, { field, flag }) => named.replaceAll(field, flag), text);
 }
 
-/** A host alone means https; Docker Hub by any of its names means the host that answers its API. */
+/**
+ * A host alone means https; Docker Hub by any of its names means the host that answers its API. What makes a word a host is
+ * docker's own rule for image names: a dot, a port, or `localhost`.
+ * @throws CliError
+ */
 function upstreamUrl(upstream: string): string {
   if (isDockerHub(upstream)) return 'https://registry-1.docker.io';
-  return upstream.includes('://') ? upstream : `https://${upstream}`;
+  if (upstream.includes('://')) return upstream;
+  const [host = ''] = upstream.split('/', 1);
+  if (host !== 'localhost' && (!/[.:]/.test(host) || /^https?:$|^https?:\D/i.test(host))) {
+    const message = `--upstream: "${upstream}" is neither a URL nor a host name with a dot or a port; write it like https://contoso.azurecr.io`;
+    throw new CliError(message.replaceAll(/[\r\n]+/g, ' '), EXIT.wrongUsage);
+  }
+  return `https://${upstream}`;
 }
 
 function isDockerHub(upstream: string): boolean {

@@ -15,7 +15,7 @@ export function createRegionsCommand(deps: CliDeps): Command {
       'Prints what a running Berth knows of the regions of a registry: whether each is used, since when, and why not.',
     )
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
-    .option('--name <registry>', 'name of the registry; may be left out where there is only one')
+    .option('-n, --name <registry>', 'name of the registry; may be left out where there is only one')
     .addOption(
       new Option('-o, --output <format>', 'form of the output').choices(OUTPUT_FORMATS).default('table'),
     )

@@ -18,7 +18,7 @@ export function createReportCommand(deps: CliDeps): Command {
       'Prints which client networks (/24 of IPv4, /64 of IPv6) still get storage hosts and which use data endpoints, since the start of this Berth, and whether the wildcard rule for storage can go.',
     )
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
-    .option('--name <registry>', 'name of the registry; may be left out where there is only one')
+    .option('-n, --name <registry>', 'name of the registry; may be left out where there is only one')
     .addOption(
       new Option('-o, --output <format>', 'form of the output').choices(OUTPUT_FORMATS).default('table'),
     )

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 
 import type { Config } from '../config/config.ts';
 import { PRESET_NAMES, type PresetName } from '../config/presets.ts';
+import { formatPath } from '../config/problem.ts';
 import { readKeyFile } from '../ticket/key-file.ts';
 import { generateTicketKeys } from '../ticket/ticket-keys.ts';
 import type { BoundAddress, CliDeps, RunningApp } from './cli-deps.ts';
@@ -9,6 +10,7 @@ import { CliError, EXIT } from './cli-error.ts';
 import { flagConfig, type ServeFlags } from './flag-config.ts';
 import { type FollowedConfig, followConfig } from './follow-config.ts';
 import { collect, parsePort, parseWorkers } from './parse-option.ts';
+import { plainUpstreams } from './plain-upstreams.ts';
 import { describeStartError } from './start-error.ts';
 import { type FileWatch, watchFiles } from './watch-files.ts';
 import { watchedFiles } from './watched-files.ts';
@@ -134,6 +136,9 @@ async function serve({ config, followed, workers }: Served, deps: CliDeps): Prom
     // Listeners that did open would keep the process alive.
     await app?.stop().catch(() => {});
     throw new CliError(describeStartError(error));
+  }
+  for (const { path, message, hint } of plainUpstreams(config)) {
+    log.warn({ field: formatPath(path) }, `${message}; ${hint}`);
   }
   const running = app;
   deps.onReopenSignal(() => void running.reopenAuditLog());

@@ -17,7 +17,7 @@ export function createShowEndpointsCommand(deps: CliDeps): Command {
       'Prints the login server and the data endpoints of a registry: those in force where a running Berth can be asked (admin.socket), otherwise those of the configuration.',
     )
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
-    .option('--name <registry>', 'name of the registry; may be left out where there is only one')
+    .option('-n, --name <registry>', 'name of the registry; may be left out where there is only one')
     .addOption(
       new Option('-o, --output <format>', 'form of the output').choices(OUTPUT_FORMATS).default('json'),
     )

@@ -15,7 +15,7 @@ export function createUpdateCommand(deps: CliDeps): Command {
       'Switches data endpoints of a running Berth on or off: at once, without a restart, and without ending a transfer. Kept in stateDirectory until the configuration itself says something else.',
     )
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
-    .option('--name <registry>', 'name of the registry; may be left out where there is only one')
+    .option('-n, --name <registry>', 'name of the registry; may be left out where there is only one')
     .addOption(
       new Option('--data-endpoint-enabled [enabled]', 'true (also when left out) or false')
         .argParser(parseEnabled)

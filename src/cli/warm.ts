@@ -50,7 +50,7 @@ export function createWarmCommand(deps: CliDeps): Command {
       "[host/]repository[:tag][@digest]; the host is the login server's or the source's",
     )
     .option('--config <file>', 'the configuration; otherwise BERTH_CONFIG, otherwise /etc/berth/berth.yaml')
-    .option('--name <registry>', 'name of the registry, for images without a host')
+    .option('-n, --name <registry>', 'name of the registry, for images without a host')
     .addOption(
       new Option(
         '--platform <platform>',

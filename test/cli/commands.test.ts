@@ -46,6 +46,14 @@ t.test('check prints every problem, or that there is none', async (t) => {
   for (const line of lines) t.match(line, /^\/.*bad\.yaml:\d+:\d+: \w+: .+; .+$/);
 });
 
+t.test('check warns of plain HTTP over the public internet, and lets it pass', async (t) => {
+  const config = writeConfig(t.testdir({}), { upstream: { url: 'http://registry.example' } });
+  const warning =
+    /^Warning: .*berth\.yaml:1:\d+: registries\[0\]\.upstream\.url: http:\/\/registry\.example is plain HTTP[^\n]*; write https:\/\/registry\.example[^\n]*\n$/;
+  t.match(await run(['check', config]), { exitCode: 0, stdout: /: ok, 1 registry\n$/, stderr: warning });
+  t.match(await run(['check', config, '-o', 'json']), { exitCode: 0, stdout: '[]\n', stderr: warning });
+});
+
 t.test('a file that can not be read', async (t) => {
   const directory = t.testdir({});
   const path = join(directory, 'none.yaml');
@@ -70,6 +78,7 @@ t.test('show-endpoints', async (t) => {
   const json = await run(['show-endpoints', '--config', config, '--name', 'contoso']);
   t.same(JSON.parse(json.stdout), endpoints);
   t.equal(json.stderr, '');
+  t.same(await run(['show-endpoints', '--config', config, '-n', 'contoso']), json, 'as az acr has it');
   t.same(parse((await run(['show-endpoints', '--config', config, '-o', 'yaml'])).stdout), endpoints);
   t.match(await run(['show-endpoints', '--config', config, '-o', 'tsv']), {
     stdout: /^loginServer\t\tcontoso\.registry\.example\ndataEndpoint\teastus\t/,

@@ -61,6 +61,35 @@ t.test('a host alone is https, and Docker Hub has its own hosts', async (t) => {
   }
 });
 
+t.test('what can be no registry is refused at once', async (t) => {
+  for (const upstream of [
+    'notaurl',
+    'team/app',
+    'https:contoso.azurecr.io',
+    'https:/contoso.azurecr.io',
+    '',
+  ]) {
+    t.throws(
+      () => flagConfig({ ...FLAGS, upstream }, {}, BOTH),
+      {
+        exitCode: 2,
+        message:
+          /^--upstream: .*is neither a URL nor a host name with a dot or a port; write it like https:\/\/contoso/,
+      },
+      upstream,
+    );
+  }
+  t.throws(() => flagConfig({ ...FLAGS, upstream: 'a b.example' }, {}, BOTH), {
+    message: /^--upstream: is not an http or https URL/,
+  });
+  t.throws(() => flagConfig({ ...FLAGS, upstream: 'ftp://contoso.azurecr.io' }, {}, BOTH), {
+    message: /^--upstream: is not an http or https URL/,
+  });
+  for (const upstream of ['registry:5000', 'https://registry', 'contoso.azurecr.io', '[2620:fe::fe]:5000']) {
+    t.match(flagConfig({ ...FLAGS, upstream }, {}, BOTH).registries, [{ name: 'local' }], upstream);
+  }
+});
+
 t.test('flags are told by their names', async (t) => {
   const flags = {
     ...FLAGS,

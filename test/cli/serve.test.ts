@@ -143,6 +143,14 @@ t.test('from flags: no file, a key of its own', async (t) => {
   t.not(one.calls[0]?.ticketKeys.seal.id, two.calls[0]?.ticketKeys.seal.id);
 });
 
+t.test('plain HTTP over the public internet is a warning in the log', async (t) => {
+  const { exitCode, log } = await run(['--upstream', 'http://registry.example', '--preset', 'quay']);
+  t.equal(exitCode, 0);
+  const [first] = log.split('\n');
+  t.match(JSON.parse(first ?? ''), { level: 40, field: 'registries[0].upstream.url', msg: /is plain HTTP/ });
+  t.notMatch((await run(['--upstream', 'registry.example', '--preset', 'quay'])).log, /plain HTTP/);
+});
+
 t.test('wrong usage', async (t) => {
   t.match(await run(['--upstream', 'ghcr.io', '--config', 'x']), {
     exitCode: 2,
@@ -157,6 +165,11 @@ t.test('wrong usage', async (t) => {
   t.match(await run(['--upstream', 'https://u:p@ghcr.io']), {
     exitCode: 2,
     stderr: /^berth: --upstream: contains a user/,
+  });
+  t.match(await run(['--upstream', 'notaurl']), {
+    exitCode: 2,
+    calls: [],
+    stderr: /^berth: --upstream: "notaurl" is neither [^\n]*\n$/,
   });
   t.match(await run(['--upstream', 'ghcr.io', '--token-host', 'http://y', '--redirect-host', '*']), {
     exitCode: 2,

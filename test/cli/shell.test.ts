@@ -49,6 +49,15 @@ t.test('every command has an example in its help, and each example is understood
   }
 });
 
+t.test('-n is --name in every command that has it, as in az acr', async (t) => {
+  const commands = leaves(await createProgram(testDeps().deps));
+  const named = commands.flatMap(({ path, command }) =>
+    command.options.filter(({ long }) => long === '--name').map(({ short }) => ({ path, short })),
+  );
+  t.ok(named.length >= 8, `${named.length} commands`);
+  for (const { path, short } of named) t.equal(short, '-n', path);
+});
+
 t.test('mistakes are told with what was meant and what to do', async (t) => {
   t.match(await berth(['srve']), {
     exitCode: 2,
@@ -99,6 +108,7 @@ t.test('candidates', async (t) => {
   };
   t.same(await complete(['che']), ['check', 'check-health']);
   t.same(await complete(['show-endpoints', '--name', '']), ['contoso']);
+  t.same(await complete(['show-endpoints', '-n', '']), ['contoso']);
   t.same(await complete(['show-endpoints', '--name=c']), ['--name=contoso']);
   t.same(await complete(['show-endpoints', '--name', '=', 'c']), ['contoso'], 'as bash splits it');
   t.same(await complete(['show-endpoints', '--config', path, '--name', ''], {}), ['contoso']);
