@@ -49,9 +49,10 @@ export function createCollapse<T>(): Collapse<T> {
       } finally {
         signal.removeEventListener('abort', onAbort);
         flight.waiting -= 1;
-        if (flight.waiting === 0) {
+        // One that was answered is not among them, and what is left of its answer is read so that its connection can be used again.
+        if (flight.waiting === 0 && flights.get(key) === flight) {
           // A newcomer must not join a question that is being given up.
-          if (flights.get(key) === flight) flights.delete(key);
+          flights.delete(key);
           flight.controller.abort(new Error('every client that waited has left'));
         }
       }

@@ -63,3 +63,22 @@ t.test(
     t.equal(signals.length, 1);
   },
 );
+
+t.test(
+  'a question that was answered is not given up: what is left of its answer may still be read',
+  async (t) => {
+    const collapse = createCollapse<number>();
+    for (const answer of [async () => 7, () => Promise.reject(new Error('no'))]) {
+      const signals: AbortSignal[] = [];
+      const ask = (signal: AbortSignal): Promise<number> => {
+        signals.push(signal);
+        return answer();
+      };
+      await Promise.allSettled([collapse.run('a', ask, patient()), collapse.run('a', ask, patient())]);
+      t.strictSame(
+        signals.map(({ aborted }) => aborted),
+        [false],
+      );
+    }
+  },
+);
