@@ -1,6 +1,6 @@
 import type { GuardedStore } from '../../cache/objects/guard-store.ts';
 import type { SharedNames } from './shared-names.ts';
-import { LENGTH, type SharedRecord } from './shared-record.ts';
+import { LENGTH, MAX_NOTED_PIECES, type SharedRecord } from './shared-record.ts';
 
 /** Gives the pieces of a fill to the store, as they land and when all have, where other replicas want them. */
 export type PieceGiver = {
@@ -112,13 +112,13 @@ export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
     goOn(from) {
       source = from;
       landed.length = 0;
-      for (let index = 0; index * pieceBytes < from.length; index += 1) {
+      for (let index = 0; index * pieceBytes < from.length && index < MAX_NOTED_PIECES; index += 1) {
         if (!noted.has(index) && !givingNow.has(index)) landed.push(index);
       }
       give();
     },
     landed(index) {
-      landed.push(index);
+      if (index < MAX_NOTED_PIECES) landed.push(index);
       give();
     },
     give,

@@ -20,6 +20,12 @@ export const WHOLE = 'whole';
 /** Bytes of the blob. */
 export const LENGTH = 'length';
 
+/**
+ * Pieces of one blob that are shared, 128 GiB of the usual ones; each is some 60 bytes in every answer about the record, which has a limit
+ * (`MAX_REPLY_BYTES`, src/state/redis/create-redis-client.ts).
+ */
+export const MAX_NOTED_PIECES = 32_768;
+
 /** Milliseconds that the record outlives the last note. */
 const RECORD_MS = 300_000;
 /** Milliseconds that one look serves all who look: half of what each waits between two. */

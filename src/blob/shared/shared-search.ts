@@ -7,7 +7,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import type { FillLease } from './fill-lease.ts';
 import type { SharedContent } from './serve-content.ts';
 import type { SharedNames } from './shared-names.ts';
-import { LENGTH, type SharedRecord, WANTED, WHOLE } from './shared-record.ts';
+import { LENGTH, MAX_NOTED_PIECES, type SharedRecord, WANTED, WHOLE } from './shared-record.ts';
 
 /** Looks for ranges of one blob among what other replicas have brought. */
 export type SharedSearch = {
@@ -110,18 +110,19 @@ export function createSharedSearch(deps: SharedSearchDeps): SharedSearch {
     late: AbortSignal,
     signal: AbortSignal,
   ): Promise<SharedContent | undefined> {
+    const isShared = sharesPieces && range.firstPos < MAX_NOTED_PIECES * pieceBytes;
     let known = -1;
     let progressAt = now();
     const endsAt = progressAt + firstByteMs;
     for (;;) {
-      const fields = sharesPieces ? await record.recent() : new Map<string, string>();
+      const fields = isShared ? await record.recent() : new Map<string, string>();
       if (fields?.has(WHOLE) === true) absentUntil = 0;
       const whole = await findWhole(range, signal);
       if (whole !== undefined || fields === undefined) return whole;
       const piece = await findPiece(range, fields, late, signal);
       if (piece !== undefined) return piece;
       // The lease says who fetches; where it can not be asked, everybody does.
-      if (!sharesPieces) return undefined;
+      if (!isShared) return undefined;
       const had = lease.isHeld;
       const owns = await lease.take();
       if (owns === true && !had) return findFinished(range, signal);

@@ -1,4 +1,8 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { createRedisClient } from './create-redis-client.ts';
 import type { ConnectRedis } from './redis-connection.ts';
 
 export type RedisTarget = {
@@ -12,58 +16,53 @@ export type RedisTarget = {
   readonly connectTimeoutMs: number;
 };
 
-/** Commands that wait for an answer; far more than the deadline lets through. */
-const MAX_WAITING = 10_000;
-
+const DEFAULT_PORT = 6379;
+/** Milliseconds of silence after which a peer that has gone without a word is noticed. */
+const KEEP_ALIVE_MS = 5_000;
 /** Characters of a server's words that are logged. */
 const MAX_REASON = 200;
 
-/** Connects with node-redis, which is loaded at the first attempt: who has no shared state does not pay for it. */
+/** Opens connections, each with what its files say then. */
 export function createConnectRedis(target: RedisTarget): ConnectRedis {
   return async (onLost) => {
-    const { createClient } = await import('redis');
     const password =
       target.passwordFile === null ? undefined : firstLine(await readFile(target.passwordFile, 'utf8'));
     const ca = target.caFile === null ? undefined : await readFile(target.caFile, 'utf8');
     const url = new URL(target.url);
-    const { hostname, protocol } = url;
-    // A user in the URL would have the library look there for the password, too.
-    const username = decodeURIComponent(url.username);
-    url.username = '';
-    const socket = { connectTimeout: target.connectTimeoutMs, reconnectStrategy: false } as const;
-    const client = createClient({
-      url: url.href,
-      ...(username !== '' && { username }),
-      ...(password !== undefined && { password }),
-      socket:
-        protocol === 'rediss:'
-          ? { ...socket, tls: true, host: unbracketed(hostname), ...(ca !== undefined && { ca }) }
-          : socket,
-      disableOfflineQueue: true,
-      commandsQueueMaxLength: MAX_WAITING,
-    });
-    client.on('error', (error: unknown) => onLost(reasonOf(error, password)));
-    client.on('end', () => onLost('the connection was closed'));
-    const deadline = setTimeout(() => {
-      if (client.isOpen) client.destroy();
-    }, target.connectTimeoutMs);
+    const socket = openSocket(url, ca);
+    const deadline = setTimeout(
+      () => socket.destroy(new Error(`no connection within ${target.connectTimeoutMs} ms`)),
+      target.connectTimeoutMs,
+    );
     try {
-      await client.connect();
+      await once(socket, url.protocol === 'rediss:' ? 'secureConnect' : 'connect');
+      const client = createRedisClient(socket, (error) => onLost(reasonOf(error, password)));
+      const username = decodeURIComponent(url.username);
+      const database = url.pathname.slice(1);
+      if (password !== undefined || username !== '') {
+        await client.send(['AUTH', ...(username === '' ? [] : [username]), password ?? '']);
+      }
+      if (database !== '') await client.send(['SELECT', database]);
       // Wrong rights show here and not at the first request.
-      await client.sendCommand(['PING']);
+      await client.send(['PING']);
+      return client;
     } catch (error) {
-      if (client.isOpen) client.destroy();
+      socket.destroy();
       throw tellable(error, password);
     } finally {
       clearTimeout(deadline);
     }
-    return {
-      send: (args) => client.sendCommand([...args]),
-      destroy: () => {
-        if (client.isOpen) client.destroy();
-      },
-    };
   };
+}
+
+function openSocket(url: URL, ca: string | undefined): Socket {
+  const host = unbracketed(url.hostname);
+  const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
+  const socket =
+    url.protocol === 'rediss:'
+      ? connectTls({ host, port, ...(ca !== undefined && { ca }) })
+      : connectTcp({ host, port });
+  return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
 }
 
 /** Without its cause, which has the server's own words. */

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import type { SharedContent } from '../../../src/blob/shared/serve-content.ts';
 import { createSharedFill, type SharedFill } from '../../../src/blob/shared/shared-fill.ts';
 import { sharedNames } from '../../../src/blob/shared/shared-names.ts';
+import { MAX_NOTED_PIECES } from '../../../src/blob/shared/shared-record.ts';
 import type { SharedSearchLimits } from '../../../src/blob/shared/shared-search.ts';
 import type { PartialBlob } from '../../../src/cache/blob-store.ts';
 import { createMemoryStore } from '../../../src/cache/objects/create-memory-store.ts';
@@ -243,6 +244,26 @@ t.test('several ranges at once are one owner, who asks nobody for pieces', async
   t.same(found, [{ kind: 'own' }, { kind: 'own' }, { kind: 'own' }]);
   t.same(await state.read(names.state), new Map(), 'nothing was noted');
 });
+
+t.test(
+  'of a blob of very many pieces the first ones are shared, and nobody waits for the others',
+  async (t) => {
+    const { open, state, memory } = openReplicas(t);
+    const [owner, follower] = [open(), open()];
+    await owner.find(whole, never);
+    const length = (MAX_NOTED_PIECES + 1) * PIECE;
+    const read = (_: number, into: Uint8Array): Promise<number> => Promise.resolve(into.fill(1).length);
+    const partial = owner.watch({ ...partialOf(bytes), length, read }, events);
+    const waiting = follower.find(whole, never);
+    for (const piece of [MAX_NOTED_PIECES, 0]) await partial.complete(piece);
+    t.equal((await waiting).kind, 'content');
+    const noted = await state.read(names.state);
+    t.same([...(noted?.keys() ?? [])].toSorted(), ['0', 'length', 'wanted']);
+    t.equal(await memory.length(names.piece(MAX_NOTED_PIECES), never), undefined);
+    const last = { firstPos: MAX_NOTED_PIECES * PIECE, lastPos: length - 1 };
+    t.same(await follower.find(last, never), { kind: 'own' });
+  },
+);
 
 t.test('a state that is late once takes no lease away', async (t) => {
   const inner = createProcessState();
