@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { CheckedLocation } from './check-location.ts';
 import { endBody } from './end-body.ts';
-import type { Exchange, UpstreamResponse } from './exchange.ts';
+import type { Exchange, QueueWait, UpstreamResponse } from './exchange.ts';
 import { classifyFailure, UpstreamFailure } from './failure.ts';
 import type { OwnAuthorization } from './own-authorization.ts';
 import { tokenScope } from './token-scope.ts';
@@ -23,6 +23,7 @@ export type UpstreamRequest = {
   readonly client?: string | undefined;
   /** The region to ask first, where there are several; undefined: home. */
   readonly region?: string | undefined;
+  readonly queueWait?: QueueWait | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -50,6 +51,7 @@ export function createAuthorizedRequest(
         }),
         body: request.body,
         client: request.client,
+        queueWait: request.queueWait,
         signal: request.signal,
       });
     if (own === undefined) return send(request.authorization);

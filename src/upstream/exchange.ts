@@ -9,7 +9,7 @@ import { classifyFailure, UpstreamFailure, type UpstreamRole } from './failure.t
 import { type ExchangeRequest, leftByClient, type SendDeps, sendRequest } from './send-request.ts';
 import type { UpstreamResponse } from './upstream-response.ts';
 
-export type { ExchangeRequest } from './send-request.ts';
+export type { ExchangeRequest, QueueWait } from './send-request.ts';
 export type { UpstreamResponse } from './upstream-response.ts';
 
 /** One request, one response, no redirect followed; rejects with `UpstreamFailure`. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { parseRetryAfter } from '../http/retry-after.ts';
-import type { Exchange, ExchangeRequest } from './exchange.ts';
+import type { Exchange, ExchangeRequest, QueueWait } from './exchange.ts';
 import { pausableKind } from './pausable-kind.ts';
 import type { UpstreamQueue } from './upstream-queue.ts';
 
@@ -17,11 +17,11 @@ export function createLimitedExchange(
   { shared, now }: { readonly shared: boolean; readonly now: () => number },
 ): Exchange {
   return async (request) => {
-    const { client = '', signal } = request;
+    const { client = '', queueWait, signal } = request;
     const kind = pausableKind(request.path);
     const caller = kind && `${kind} ${shared ? 'own' : credentialsOf(request)}`;
     const turn = queue.enter({ client, caller, signal });
-    const end = turn instanceof Promise ? await turn : turn;
+    const end = turn instanceof Promise ? await waitedFor(turn, queueWait) : turn;
     if (isUpload(request)) end();
     try {
       const response = await exchange(request);
@@ -34,6 +34,16 @@ export function createLimitedExchange(
       end();
     }
   };
+}
+
+async function waitedFor<T>(turn: Promise<T>, wait: QueueWait | undefined): Promise<T> {
+  if (wait === undefined) return turn;
+  wait.began();
+  try {
+    return await turn;
+  } finally {
+    wait.ended();
+  }
 }
 
 /** Its content comes from a client, and takes as long as that likes. */

@@ -6,7 +6,7 @@ import type { RepositoryName } from '../oci/repository-name.ts';
 import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
 import type { CheckLocation } from './check-location.ts';
 import { endBody, readErrorBody } from './end-body.ts';
-import type { UpstreamResponse } from './exchange.ts';
+import type { QueueWait, UpstreamResponse } from './exchange.ts';
 import { isRedirect } from './is-redirect.ts';
 import { sourceExpiry } from './source-expiry.ts';
 
@@ -49,6 +49,7 @@ export type BlobQuestion = {
   readonly region?: string | undefined;
   /** `scheme://host[:port]` that has just failed: another region's location is given where there is one. */
   readonly avoid?: string | undefined;
+  readonly queueWait?: QueueWait | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -62,7 +63,7 @@ export function createLocateBlob(deps: {
   readonly send: (request: UpstreamRequest) => Promise<UpstreamResponse>;
   readonly check: CheckLocation;
 }): (question: BlobQuestion) => Promise<BlobLocation> {
-  return async ({ repository, digest, authorization, client, signal }) => {
+  return async ({ repository, digest, authorization, client, queueWait, signal }) => {
     let path = `/v2/${repository}/blobs/${digest}`;
     for (let hop = 0; ; hop += 1) {
       const url = `${deps.origin}${path}`;
@@ -72,6 +73,7 @@ export function createLocateBlob(deps: {
         headers: { range: 'bytes=0-0', 'accept-encoding': 'identity' },
         authorization,
         client,
+        queueWait,
         signal,
       });
       if (!isRedirect(response.status)) return blobLocation(response, url);

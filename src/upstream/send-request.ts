@@ -15,7 +15,15 @@ export type ExchangeRequest = {
   readonly body?: Readable | Buffer | undefined;
   /** On whose behalf, where turns are shared out among clients (`upstream.limits`). */
   readonly client?: string | undefined;
+  readonly queueWait?: QueueWait | undefined;
   readonly signal: AbortSignal;
+};
+
+/** Told where the request has to wait for its turn in Berth's own queue: that says nothing of the upstream. */
+export type QueueWait = {
+  readonly began: () => void;
+  /** It has its turn, or will have none. */
+  readonly ended: () => void;
 };
 
 /** Milliseconds. undici's own deadlines start when a connection is there; waiting for one of a full pool would have none. */

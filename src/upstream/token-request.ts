@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { appendQuery } from '../http/append-query.ts';
 import { endBody } from './end-body.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, QueueWait } from './exchange.ts';
 import { classifyFailure, UpstreamFailure } from './failure.ts';
 import { isRedirect } from './is-redirect.ts';
 import { parseRawUrl, type RawUrl } from './raw-url.ts';
@@ -17,6 +17,7 @@ export type TokenRequest = {
   readonly body: Buffer | undefined;
   /** The client, for its turn in the queue. */
   readonly client?: string | undefined;
+  readonly queueWait?: QueueWait | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -62,6 +63,7 @@ export function createTokenRequest(
         headers: forwardedFields(request.headers),
         body: request.body,
         client: request.client,
+        queueWait: request.queueWait,
         signal: request.signal,
       });
       if (isRedirect(response.status)) {

@@ -1,4 +1,5 @@
 import type { FailoverReason } from '../../metrics/metrics.ts';
+import type { QueueWait } from '../exchange.ts';
 import { UpstreamFailure } from '../failure.ts';
 import { isOutage } from '../is-outage.ts';
 
@@ -20,7 +21,8 @@ export type Turn<Member, Answer> = {
   readonly isAuthority: (member: Member) => boolean;
   /** Its «not found» may be that of a region which does not have it yet. */
   readonly mayLag: (member: Member) => boolean | Promise<boolean>;
-  readonly ask: (member: Member, signal: AbortSignal) => Promise<Answer>;
+  /** `queueWait`: the region's time does not run meanwhile; undefined where it has all of it. */
+  readonly ask: (member: Member, signal: AbortSignal, queueWait?: QueueWait) => Promise<Answer>;
   readonly judge: (answer: Answer, member: Member) => Judgement;
   /** An answer that is not used: its body is owed. */
   readonly drop: (answer: Answer) => Promise<void>;
@@ -29,7 +31,7 @@ export type Turn<Member, Answer> = {
   readonly signal: AbortSignal;
 };
 
-/** Milliseconds for one region while there is another, or another has answered: containerd gives up after 30 s, and two may be down. */
+/** Milliseconds for one region, from its turn in Berth's own queue on, while there is another, or another has answered: containerd gives up after 30 s, and two may be down. */
 const TRY_MS = 8_000;
 
 /**
@@ -64,7 +66,7 @@ export async function askInTurn<Member, Answer>(turn: Turn<Member, Answer>): Pro
     let answer: Answer;
     try {
       const isOnlyChance = isLast && notFound === undefined && secondBest === undefined;
-      answer = isOnlyChance ? await turn.ask(member, signal) : await tryOne(turn.ask, member, signal);
+      answer = isOnlyChance ? await turn.ask(member, signal) : await tryOne(turn, member);
     } catch (error) {
       if (signal.aborted || !isRegionOutage(error)) {
         await dropAllBut(undefined);
@@ -126,18 +128,26 @@ export function isRegionOutage(error: unknown): boolean {
 }
 
 async function tryOne<Member, Answer>(
-  ask: (member: Member, signal: AbortSignal) => Promise<Answer>,
+  { ask, signal }: Turn<Member, Answer>,
   member: Member,
-  signal: AbortSignal,
 ): Promise<Answer> {
   const patience = new AbortController();
+  const setTimer = (): NodeJS.Timeout =>
+    setTimeout(
+      () =>
+        patience.abort(new DOMException('no answer in time, and there is another region', 'TimeoutError')),
+      TRY_MS,
+    );
   // A body that has begun is not bounded by it.
-  const timer = setTimeout(
-    () => patience.abort(new DOMException('no answer in time, and there is another region', 'TimeoutError')),
-    TRY_MS,
-  );
+  let timer = setTimer();
+  const queueWait: QueueWait = {
+    began: () => clearTimeout(timer),
+    ended() {
+      timer = setTimer();
+    },
+  };
   try {
-    return await ask(member, AbortSignal.any([signal, patience.signal]));
+    return await ask(member, AbortSignal.any([signal, patience.signal]), queueWait);
   } finally {
     clearTimeout(timer);
   }

@@ -4,6 +4,7 @@ import { hostname, matchHostPattern } from '../../http/host.ts';
 import type { FailoverReason, Metrics } from '../../metrics/metrics.ts';
 import { parseRoute } from '../../oci/route.ts';
 import { endBody } from '../end-body.ts';
+import type { QueueWait } from '../exchange.ts';
 import { isOutageStatus } from '../is-outage.ts';
 import type { Outcome } from '../observe-exchange.ts';
 import { parseRawUrl } from '../raw-url.ts';
@@ -59,106 +60,11 @@ export function createRegionalUpstream(
   deps: RegionalUpstreamDeps,
 ): UpstreamRegistry {
   const { metrics, log, now } = deps;
-  const timings = { ...PROBE_TIMINGS, ...deps.timings };
-  const homeName = registry.homeRegion ?? registry.regions[0]?.name ?? 'home';
-  const healths = new Map<string, RegionHealth>();
-  for (const { name, upstream } of registry.regions) {
-    healths.set(name, openHealth(name, name === homeName ? registry.upstream.url : upstream?.url));
-  }
-  const home: RegionMember = {
-    region: homeName,
-    upstream: open(undefined, (outcome) => tell(homeName, 'registry', outcome)),
-  };
-  const members = [
-    home,
-    ...registry.regions.flatMap((region): RegionMember[] => {
-      if (region.upstream === null || region.name === homeName) return [];
-      const upstream = open(region, (outcome) => tell(region.name, 'registry', outcome));
-      return [{ region: region.name, upstream }];
-    }),
-  ];
   const writes = createRecentWrites(registry.replicationSeconds, {
     now,
     records: deps.records,
     registry: `${registry.name} ${registry.upstream.url}`,
   });
-  const storage = observeStorage(home.upstream.storage, (origin, outcome) => {
-    const at = memberAt(origin);
-    if (at !== undefined) tell(at.region, 'registry', outcome);
-    else tell(regionOfHost(origin), 'storage', outcome, origin);
-  });
-  const forget = metrics.regionHealthy.collect(() =>
-    [...healths].map(([region, health]) => [{ registry: registry.name, region }, health.isUsable ? 1 : 0]),
-  );
-  const stopProbes = startProbes(
-    [...healths.values()].map((health) =>
-      createProbe(health, memberOf(health.region), home.upstream.storage),
-    ),
-    {
-      timings,
-      random: deps.random,
-      onProbe: (region, result) => metrics.regionProbes.inc({ registry: registry.name, region, result }),
-    },
-  );
-
-  function openHealth(region: string, upstream: string | undefined): RegionHealth {
-    return createRegionHealth(region, {
-      isHome: region === homeName,
-      upstream,
-      now,
-      holdMs: timings.holdMs,
-      onState(part, state, reason) {
-        const fields = {
-          registry: registry.name,
-          region,
-          part,
-          state,
-          ...(reason !== undefined && { reason }),
-        };
-        if (state === 'failing') log.warn(fields, 'region is left out');
-        else log.info(fields, state === 'recovering' ? 'region is used again' : 'region is healthy again');
-      },
-    });
-  }
-
-  function tell(
-    region: string | undefined,
-    part: 'registry' | 'storage',
-    outcome: Outcome,
-    origin?: string,
-  ): void {
-    const health = region === undefined ? undefined : healths.get(region);
-    if (region === undefined || health === undefined) return;
-    metrics.regionRequests.inc({ registry: registry.name, region, part, result: outcome.kind });
-    if (outcome.kind === 'ok') health.succeeded(part, origin);
-    else health.failed(part, outcome.reason, origin);
-  }
-
-  function memberOf(region: string): RegionMember | undefined {
-    return members.find((member) => member.region === region);
-  }
-
-  function memberAt(origin: string): RegionMember | undefined {
-    return members.find(({ upstream }) => upstream.origin === origin);
-  }
-
-  function regionOfHost(origin: string): string | undefined {
-    const host = parseRawUrl(origin)?.host ?? '';
-    const name = hostname(host);
-    return registry.regions.find(({ match }) =>
-      match.some((pattern) => matchHostPattern(pattern, host) || matchHostPattern(pattern, name)),
-    )?.name;
-  }
-
-  const isUsable = (region: string): boolean => healths.get(region)?.isUsable ?? true;
-
-  /** The region to be asked first, then home, then the others as the configuration has them; those that fail come last. */
-  function inOrder(first: string | undefined, avoided?: string): readonly RegionMember[] {
-    const preferred = first === undefined ? undefined : memberOf(first);
-    const all = preferred === undefined ? members : [preferred, ...members.filter((m) => m !== preferred)];
-    const isGood = ({ region }: RegionMember): boolean => isUsable(region) && region !== avoided;
-    return [...all.filter(isGood), ...all.filter((member) => !isGood(member))];
-  }
 
   function countFailover(from: RegionMember, reason: FailoverReason): void {
     metrics.regionFailovers.inc({ registry: registry.name, region: from.region, reason });
@@ -187,7 +93,7 @@ export function createRegionalUpstream(
       members: await orderFor(repository, request.region),
       isAuthority: (member) => member === home,
       mayLag: () => repository !== undefined && writes.mayLag(repository),
-      ask: ({ upstream }, signal) => ask(upstream, { ...request, signal }),
+      ask: ({ upstream }, signal, queueWait) => ask(upstream, { ...request, queueWait, signal }),
       judge: ({ status }): Judgement => judgeStatus(status),
       drop: endBody,
       onFailover: countFailover,
@@ -197,7 +103,7 @@ export function createRegionalUpstream(
 
   /** What does not depend on a repository: home says it, and where it can not, the next. */
   async function askAny<Answer>(
-    ask: (upstream: UpstreamRegistry, signal: AbortSignal) => Promise<Answer>,
+    ask: (upstream: UpstreamRegistry, signal: AbortSignal, queueWait?: QueueWait) => Promise<Answer>,
     signal: AbortSignal,
     isOutage: (answer: Answer) => boolean = () => false,
   ): Promise<Answer> {
@@ -205,7 +111,7 @@ export function createRegionalUpstream(
       members: await orderFor(undefined, undefined),
       isAuthority: (member) => member === home,
       mayLag: () => false,
-      ask: (member, patience) => ask(member.upstream, patience),
+      ask: (member, patience, queueWait) => ask(member.upstream, patience, queueWait),
       judge: (answer): Judgement => (isOutage(answer) ? 'outage' : 'final'),
       drop: () => Promise.resolve(),
       onFailover: countFailover,
@@ -259,8 +165,8 @@ export function createRegionalUpstream(
         members: members_,
         isAuthority: (member) => member === home,
         mayLag: () => writes.mayLag(repository),
-        async ask({ upstream, region }, patience) {
-          const location = await upstream.locateBlob({ ...question, signal: patience });
+        async ask({ upstream, region }, patience, queueWait) {
+          const location = await upstream.locateBlob({ ...question, queueWait, signal: patience });
           return location.kind === 'status' ? location : { ...location, region };
         },
         judge: (location): Judgement => judgeLocation(location, avoid),
@@ -273,7 +179,7 @@ export function createRegionalUpstream(
     ping: (signal) => home.upstream.ping(signal),
     tokenRequest: (request) =>
       askAny(
-        (upstream, signal) => upstream.tokenRequest({ ...request, signal }),
+        (upstream, signal, queueWait) => upstream.tokenRequest({ ...request, queueWait, signal }),
         request.signal,
         (answer) => answer.kind === 'answer' && isRegionOutageStatus(answer.status),
       ),

@@ -1,5 +1,6 @@
+import { mock } from 'node:test';
 import t from 'tap';
-import { UpstreamFailure } from '../../../src/upstream/failure.ts';
+import { classifyFailure, UpstreamFailure } from '../../../src/upstream/failure.ts';
 import { askInTurn, isRegionOutage, type Turn } from '../../../src/upstream/regional/ask-in-turn.ts';
 
 type Said = 'ok' | '404' | '503' | 'refused' | 'stale' | '429' | 'forbidden';
@@ -89,6 +90,36 @@ t.test('why each region was left', async (t) => {
 t.test('a client that has left is asked for nowhere else', async (t) => {
   const { asked } = await ask({ home: 'refused', west: 'ok' }, { signal: AbortSignal.abort() });
   t.same(asked, ['home']);
+});
+
+t.test("the wait in Berth's own queue is no part of a region's eight seconds", async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  const asked: string[] = [];
+  const answer = await askInTurn<string, string>({
+    members: ['home', 'west'],
+    isAuthority: () => true,
+    mayLag: () => false,
+    async ask(member, signal, queueWait) {
+      asked.push(member);
+      mock.timers.tick(7000);
+      queueWait?.began();
+      mock.timers.tick(60_000);
+      t.notOk(signal.aborted, 'it waits for its turn');
+      queueWait?.ended();
+      mock.timers.tick(7999);
+      t.notOk(signal.aborted, 'its time began with its turn');
+      if (member === 'west') return Promise.resolve('ok');
+      mock.timers.tick(1);
+      throw classifyFailure(signal.reason, 'registry');
+    },
+    judge: () => 'final',
+    drop: () => Promise.resolve(),
+    onFailover() {},
+    signal: new AbortController().signal,
+  });
+  t.equal(answer, 'ok');
+  t.same(asked, ['home', 'west']);
 });
 
 t.test("Berth's own limits and a 429 are no outage of a region", async (t) => {
