@@ -1,5 +1,4 @@
 import type { Config } from '../config/config.ts';
-import type { HostMatch } from '../endpoints/host-table.ts';
 import { admitNetwork } from '../listener/admit-network.ts';
 import type { ClientExchange } from '../listener/client-exchange.ts';
 import { createListener, type Listener, type ListenerDeps } from '../listener/create-listener.ts';
@@ -11,9 +10,8 @@ import { UpstreamFailure } from '../upstream/failure.ts';
 import { failureToOciError } from '../upstream/failure-to-oci-error.ts';
 import { auditFailure } from './audit-failure.ts';
 import { checkCoverage } from './check-coverage.ts';
-import type { Doors } from './open-doors.ts';
 import type { ReloadRecord } from './reload-record.ts';
-import type { Serving } from './serving.ts';
+import type { Found, Serving } from './serving.ts';
 
 export type FrontDeps = Omit<
   ListenerDeps,
@@ -39,10 +37,10 @@ export async function createFront(
       call.context.refuse('host', 'unknown_host');
       throw statusError(421);
     }
-    return enter(call, found.match, found.doors);
+    return enter(call, found);
   }
 
-  function findDoor({ access, host }: RequestContext): ReturnType<typeof serving.find> {
+  function findDoor({ access, host }: RequestContext): Found | undefined {
     const found = host === undefined ? undefined : serving.find(host);
     if (found === undefined) return undefined;
     access.door = found.match.door;
@@ -54,8 +52,10 @@ export async function createFront(
   function answerAtOnce(exchange: ClientExchange): boolean {
     const found = findDoor(exchange.context);
     if (found?.match.door !== 'login_server') return false;
-    const { networkRules, answerKept } = found.doors;
-    return networkRules.decide(exchange.context) === 'allowed' && answerKept(exchange);
+    const { registry } = found;
+    return (
+      registry.networkRules.decide(exchange.context) === 'allowed' && registry.doors.answerKept(exchange)
+    );
   }
 
   const listeners: Listener[] = [];
@@ -84,12 +84,13 @@ export async function createFront(
   return listeners;
 }
 
-async function enter(call: DoorRequest, match: HostMatch, doors: Doors): Promise<void> {
+async function enter(call: DoorRequest, { match, registry }: Found): Promise<void> {
   const { access } = call.context;
-  const { networkRules, loginServer, dataEndpoint } = doors;
-  admitNetwork(call.context, networkRules);
+  // Before there are any doors: whoever is kept out is to cost nothing.
+  admitNetwork(call.context, registry.networkRules);
+  const { upstream, loginServer, dataEndpoint } = registry.doors;
   // A reload meanwhile leaves the upstream that this request began with open until it has ended.
-  const letGo = doors.upstream.hold();
+  const letGo = upstream.hold();
   try {
     if (match.door === 'login_server') await loginServer(call);
     else await dataEndpoint(call, match.host, match.region);

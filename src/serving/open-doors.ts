@@ -27,7 +27,6 @@ import type { Digest } from '../oci/digest.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
 import { clientNetwork } from '../policy/client-network.ts';
 import { createClientRegions } from '../policy/client-regions.ts';
-import { createNetworkRules, type NetworkRules } from '../policy/network-rules.ts';
 import { createRepositoryRules } from '../policy/repository-rules.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
@@ -47,7 +46,6 @@ import { traceDecisions, tracePlaces } from './trace-places.ts';
 
 /** What answers for one registry. */
 export type Doors = {
-  readonly networkRules: NetworkRules;
   readonly loginServer: (call: DoorRequest) => Promise<void>;
   /** What needs nobody, before it goes any further; see `createAnswerKept`. */
   readonly answerKept: (asked: RawRequest) => boolean;
@@ -155,7 +153,6 @@ export function createOpenDoors(config: Config, deps: DoorDeps): OpenDoors {
     const onTicket = (address: string) => migration.record(registry.name, clientNetwork(address), 'arrived');
     return {
       upstream,
-      networkRules: createNetworkRules(registry),
       loginServer: createLoginServer(own),
       answerKept: createAnswerKept(own),
       dataEndpoint: createDataEndpoint({ ...own, onTicket, onLinkRefused }),

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RegistryConfig, UpstreamAuth } from '../config/config.ts';
 import { type ClientPolicy, createClientPolicy } from '../policy/client-policy.ts';
+import { createNetworkRules, type NetworkRules } from '../policy/network-rules.ts';
 import type { SharedState } from '../state/shared-state.ts';
 import type { StateSeal } from '../ticket/state-seal.ts';
 import { checkCredentialsFile } from '../upstream/credentials-file.ts';
@@ -17,6 +18,8 @@ import { createUpstreamQueues } from './upstream-queues.ts';
 export type PreparedRegistry = {
   readonly parts: DoorParts;
   readonly connection: UpstreamConnection;
+  /** Made by whoever asks first, and without `doors`: these are not for whom it keeps out. */
+  readonly networkRules: NetworkRules;
   /** Made by whoever asks first. */
   readonly doors: Doors;
 };
@@ -109,10 +112,15 @@ export function createPrepareRegistry(deps: PrepareRegistryDeps): PrepareRegistr
         ? before.parts.decisionScope
         : `${registry.name} ${(scopes += 1)}`;
     const parts: DoorParts = { ...dependencies, clients, decisionScope, upstream: connection.upstream };
+    let networkRules: NetworkRules | undefined;
     let doors: Doors | undefined;
     return {
       parts,
       connection,
+      get networkRules() {
+        networkRules ??= createNetworkRules(registry);
+        return networkRules;
+      },
       get doors() {
         doors ??= openDoors(parts);
         return doors;

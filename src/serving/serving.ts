@@ -10,13 +10,19 @@ import { createOpenDoors, type DoorDeps, type Doors } from './open-doors.ts';
 import { createPrepareRegistry, type PreparedRegistry } from './prepare-registry.ts';
 import { type ReloadOutcome, worstOutcome } from './reload-record.ts';
 
+/** Whose host it is, and who answers there. */
+export type Found = {
+  readonly match: HostMatch;
+  readonly registry: Pick<PreparedRegistry, 'networkRules' | 'doors'>;
+};
+
 /** What requests are answered by: all registries of a configuration, replaced as one. */
 export type Serving = {
   /** The configuration in force. */
   readonly config: Config;
   /** Every name that links are given out for by https: what certificates must cover. */
   readonly secureHosts: readonly string[];
-  find(host: string): { readonly match: HostMatch; readonly doors: Doors } | undefined;
+  find(host: string): Found | undefined;
   /** By the registry's name. */
   doors(name: string): Doors | undefined;
   /** Regions of the registry of that name that are watched; empty: none is. */
@@ -123,7 +129,7 @@ export async function openServing(config: Config, deps: DoorDeps): Promise<Servi
       const { hosts, registries } = inForce;
       const match = hosts.find(host);
       if (match === undefined) return undefined;
-      return { match, doors: (registries.get(match.registry.name) as PreparedRegistry).doors };
+      return { match, registry: registries.get(match.registry.name) as PreparedRegistry };
     },
     doors: (name) => inForce.registries.get(name)?.doors,
     regions: (name) =>
