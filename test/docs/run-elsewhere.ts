@@ -13,6 +13,8 @@ export const RUN_IN_ORDER: Readonly<Record<string, Runner>> = {
 
 const NEWCOMER: Runner = { by: 'test/e2e/scenario-get-started.ts', says: 'docs/get-started.md' };
 
+const REMOVED: Runner = { by: 'test/docs/remove.test.ts', says: "'docs/operate.md'" };
+
 /** Commands that need a real client, a real machine or a running Berth. */
 export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
   'docker build -t berth .': { by: 'test/e2e/deploy/build-image.ts', says: "'bud'" },
@@ -49,6 +51,20 @@ export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
   'docker pull hub.registry.example:8443/library/alpine:3.22': NEWCOMER,
   'sudo mkdir -p /etc/docker && sudo cp -r client/etc/docker/certs.d /etc/docker/': NEWCOMER,
   'echo "127.0.0.1 hub.registry.example hub.here.data.registry.example" | sudo tee -a /etc/hosts': NEWCOMER,
+  'sudo systemctl disable --now berth': REMOVED,
+  'sudo rm /etc/systemd/system/berth.service /usr/lib/sysusers.d/berth.conf /usr/lib/tmpfiles.d/berth.conf':
+    REMOVED,
+  'sudo systemctl daemon-reload': REMOVED,
+  'sudo npm uninstall --global berth': REMOVED,
+  'sudo rm -rf /etc/berth /var/cache/berth /var/cache/berth-node /var/lib/berth /var/log/berth': REMOVED,
+  'sudo userdel berth': REMOVED,
+  'helm uninstall berth': REMOVED,
+  'kubectl delete secret berth-ticket-keys berth-tls': REMOVED,
+  'docker compose -f deploy/compose/compose.yaml down --volumes': REMOVED,
+  'docker image rm berth:local': REMOVED,
+  'docker rm --force $(docker ps --all --quiet --filter ancestor=berth)': REMOVED,
+  'docker volume rm berth-cache': REMOVED,
+  'docker image rm berth': REMOVED,
 };
 
 /** What is wrong with an entry: its file does not say what it should. */
