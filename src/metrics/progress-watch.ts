@@ -22,11 +22,18 @@ export type ProgressWatchDeps = {
   readonly buffers: () => { readonly lent: number; readonly budget: number; readonly returns: number };
   /** Milliseconds of a clock that is never set. */
   readonly now: () => number;
-  /** Milliseconds without progress after which what waits for nobody outside is stuck. */
+  /** Milliseconds without progress after which what waits for nobody outside is stuck; ten times that for what syncs a file. */
   readonly stuckMs: () => number;
   /** Milliseconds more for what waits for an upstream: as long as its own deadlines and its resumes may take. */
   readonly upstreamPatienceMs: () => number;
 };
+
+/**
+ * Times the limit of other operations. A sync may find all of a blob, and what others have written, still on its way to the disk: at the
+ * default ten minutes, 12 GB of it at 20 MB/s. A disk that hangs is told by its other operations before.
+ */
+const SYNC_FACTOR = 10;
+const SYNCS: ReadonlySet<string> = new Set(['sync', 'datasync']);
 
 /**
  * A client that takes its time is none of it, and neither is an upstream while its deadlines run: those end by themselves. What is
@@ -36,8 +43,10 @@ export function createProgressWatch(deps: ProgressWatchDeps): ProgressWatch {
   let returnsBefore = -1;
   let returnedAt = deps.now();
 
-  function threshold({ kind, waitsFor }: WorkView): number {
+  function threshold(view: WorkView): number {
+    const { kind, waitsFor } = view;
     if (isPatient(waitsFor)) return Number.POSITIVE_INFINITY;
+    if (isSyncing(view)) return SYNC_FACTOR * deps.stuckMs();
     // A transfer's bytes come by way of an upstream or a fill, whatever else it says.
     const isOutside = waitsFor === 'upstream' || kind === 'transfer';
     return deps.stuckMs() + (isOutside ? deps.upstreamPatienceMs() : 0);
@@ -67,6 +76,11 @@ export function createProgressWatch(deps: ProgressWatchDeps): ProgressWatch {
       return [...works, ...stuckBuffers()].toSorted((a, b) => b.idleMs - a.idleMs);
     },
   };
+}
+
+/** A fill waits for the disk when it is published. */
+function isSyncing(view: WorkView): boolean {
+  return view.kind === 'disk' ? SYNCS.has(view.operation) : view.kind === 'fill' && view.waitsFor === 'disk';
 }
 
 function describe(view: WorkView): string {

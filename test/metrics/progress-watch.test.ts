@@ -31,6 +31,24 @@ t.test('a disk operation that does not come back is stuck, and named', async (t)
   t.strictSame(watch.look(), []);
 });
 
+t.test('a sync has ten times that: all of a large blob may still be on its way to the disk', async (t) => {
+  const { state, work, kinds } = scene();
+  const fill = work.begin({ ...BLOB, kind: 'fill' });
+  fill.waits('disk');
+  const sync = work.begin({ kind: 'disk', operation: 'datasync' });
+  work.begin({ kind: 'disk', operation: 'sync' });
+  state.now = 599_999;
+  t.strictSame(kinds(), []);
+  work.begin({ kind: 'disk', operation: 'write' });
+  state.now += 1;
+  t.strictSame(kinds(), ['fill', 'disk', 'disk']);
+  sync.end();
+  fill.end();
+  t.strictSame(kinds(), ['disk']);
+  state.now += 59_999;
+  t.strictSame(kinds(), ['disk', 'disk'], 'nobody writes for so long');
+});
+
 t.test(
   'a slow client is not held against a transfer, and an upstream has its own deadlines first',
   async (t) => {
