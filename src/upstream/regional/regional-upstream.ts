@@ -1,12 +1,9 @@
-import type { Logger } from 'pino';
 import type { RegistryConfig } from '../../config/config.ts';
-import { hostname, matchHostPattern } from '../../http/host.ts';
 import type { FailoverReason, Metrics } from '../../metrics/metrics.ts';
 import { parseRoute } from '../../oci/route.ts';
 import { endBody } from '../end-body.ts';
 import type { QueueWait } from '../exchange.ts';
 import { isOutageStatus } from '../is-outage.ts';
-import type { Outcome } from '../observe-exchange.ts';
 import { parseRawUrl } from '../raw-url.ts';
 import type {
   BlobLocation,
@@ -15,33 +12,19 @@ import type {
   UpstreamResponse,
 } from '../upstream-registry.ts';
 import { askInTurn, type Judgement } from './ask-in-turn.ts';
-import { observeStorage } from './observe-storage.ts';
-import { createProbe } from './probe.ts';
 import { createRecentWrites, type WriteKind, type WriteRecords } from './recent-writes.ts';
-import { createRegionHealth, type RegionHealth } from './region-health.ts';
-import { PROBE_TIMINGS, type ProbeTimings, startProbes } from './start-probes.ts';
+import {
+  type OpenMember,
+  openRegionMembers,
+  type RegionMember,
+  type RegionMembersDeps,
+} from './region-members.ts';
 
-/** One region's registry; the home one comes first. */
-export type RegionMember = { readonly region: string; readonly upstream: UpstreamRegistry };
-
-export type RegionalUpstreamDeps = {
-  readonly metrics: Pick<Metrics, 'regionHealthy' | 'regionProbes' | 'regionRequests' | 'regionFailovers'>;
-  readonly log: Logger;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  /** From 0 up to 1. */
-  readonly random: () => number;
+export type RegionalUpstreamDeps = RegionMembersDeps & {
+  readonly metrics: Pick<Metrics, 'regionFailovers'>;
   /** Where this process tells others what was written, and hears of it. */
   readonly records: WriteRecords;
-  /** Replaces timings, for tests that have no patience. */
-  readonly timings?: Partial<ProbeTimings> | undefined;
 };
-
-/** Opens one region's registry; `onOutcome` as in `UpstreamRegistryDeps`. */
-export type OpenMember = (
-  region: RegistryConfig['regions'][number] | undefined,
-  onOutcome: (outcome: Outcome) => void,
-) => UpstreamRegistry;
 
 /** Whether there is more than one upstream, so that one can stand in for another. */
 export function isRegional({ regions }: RegistryConfig): boolean {
@@ -59,15 +42,16 @@ export function createRegionalUpstream(
   open: OpenMember,
   deps: RegionalUpstreamDeps,
 ): UpstreamRegistry {
-  const { metrics, log, now } = deps;
+  const members = openRegionMembers(registry, open, deps);
+  const { home, memberAt, regionOfHost } = members;
   const writes = createRecentWrites(registry.replicationSeconds, {
-    now,
+    now: deps.now,
     records: deps.records,
     registry: `${registry.name} ${registry.upstream.url}`,
   });
 
   function countFailover(from: RegionMember, reason: FailoverReason): void {
-    metrics.regionFailovers.inc({ registry: registry.name, region: from.region, reason });
+    deps.metrics.regionFailovers.inc({ registry: registry.name, region: from.region, reason });
   }
 
   /** Right after a write only home is sure to have it. */
@@ -75,11 +59,11 @@ export function createRegionalUpstream(
     repository: string | undefined,
     first: string | undefined,
   ): Promise<readonly RegionMember[]> {
-    const isElsewhere = first !== undefined && first !== homeName;
+    const isElsewhere = first !== undefined && first !== home.region;
     const isRecent = isElsewhere && repository !== undefined && (await writes.isRecent(repository));
     const wanted = isRecent ? undefined : first;
-    const order = inOrder(wanted);
-    const skipped = wanted === undefined ? home : (memberOf(wanted) ?? home);
+    const order = members.inOrder(wanted);
+    const skipped = wanted === undefined ? home : (members.memberOf(wanted) ?? home);
     if (order[0] !== skipped) countFailover(skipped, 'unhealthy');
     return order;
   }
@@ -143,7 +127,7 @@ export function createRegionalUpstream(
     const origin = parseRawUrl(location.url)?.origin;
     if (origin !== undefined && origin === avoid) return 'second_best';
     const region = location.kind === 'storage' && origin !== undefined ? regionOfHost(origin) : undefined;
-    return region !== undefined && healths.get(region)?.isStorageUsable === false ? 'second_best' : 'final';
+    return region !== undefined && !members.isStorageUsable(region) ? 'second_best' : 'final';
   }
 
   return {
@@ -160,9 +144,10 @@ export function createRegionalUpstream(
     async locateBlob({ avoid, region: first, ...question }) {
       const { repository, signal } = question;
       const avoided = avoid === undefined ? undefined : (memberAt(avoid)?.region ?? regionOfHost(avoid));
-      const members_ = avoided === undefined ? await orderFor(repository, first) : inOrder(first, avoided);
+      const order =
+        avoided === undefined ? await orderFor(repository, first) : members.inOrder(first, avoided);
       return askInTurn({
-        members: members_,
+        members: order,
         isAuthority: (member) => member === home,
         mayLag: () => writes.mayLag(repository),
         async ask({ upstream, region }, patience, queueWait) {
@@ -199,21 +184,16 @@ export function createRegionalUpstream(
         home;
       return member.upstream.checkLocation(location, base, hop);
     },
-    storage,
+    storage: members.storage,
     regions: {
-      isUsable,
+      isUsable: members.isUsable,
       order: (first) => {
-        const order = inOrder(first).map(({ region }) => region);
-        const failing = [...healths.values()].filter((health) => !health.isUsable);
-        return [order.join(','), ...failing.map(({ region }) => `!${region}`)].join(' ');
+        const order = members.inOrder(first).map(({ region }) => region);
+        return [order.join(','), ...members.failing().map((region) => `!${region}`)].join(' ');
       },
-      status: () => [...healths.values()].map((health) => health.status()),
+      status: members.status,
     },
-    async close() {
-      stopProbes();
-      forget();
-      await Promise.all(members.map(({ upstream }) => upstream.close()));
-    },
+    close: members.close,
   };
 }
 
