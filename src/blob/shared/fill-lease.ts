@@ -1,4 +1,5 @@
 import type { HeldLease, SharedState } from '../../state/shared-state.ts';
+import { every, type SharedClock } from './shared-clock.ts';
 
 /** Who of all replicas brings one blob. It saves bytes and protects nothing: of two who believe to hold it each fetches. */
 export type FillLease = {
@@ -13,8 +14,7 @@ export type FillLease = {
 export type FillLeaseDeps = {
   readonly state: SharedState;
   readonly name: string;
-  /** Milliseconds, of a clock that does not go back. */
-  readonly now: () => number;
+  readonly clock: SharedClock;
   /** Something is being done that it is held for. */
   readonly isAtWork: () => boolean;
 };
@@ -23,15 +23,16 @@ export type FillLeaseDeps = {
 const LEASE_MS = 6_000;
 const RENEW_MS = 2_000;
 
-export function createFillLease({ state, name, now, isAtWork }: FillLeaseDeps): FillLease {
+export function createFillLease({ state, name, clock, isAtWork }: FillLeaseDeps): FillLease {
+  const { now } = clock;
   let lease: HeldLease | undefined;
-  let renewing: NodeJS.Timeout | undefined;
+  let stopRenewing: (() => void) | undefined;
   let taking: Promise<boolean | undefined> | undefined;
   let isClosed = false;
 
   async function letGo(): Promise<void> {
     const held = lease;
-    clearInterval(renewing);
+    stopRenewing?.();
     lease = undefined;
     await held?.release();
   }
@@ -40,8 +41,7 @@ export function createFillLease({ state, name, now, isAtWork }: FillLeaseDeps): 
     lease = taken;
     let heldAt = now();
     let workedAt = now();
-    renewing = setInterval(() => void keep(), RENEW_MS);
-    renewing.unref();
+    stopRenewing = every(clock, RENEW_MS, () => void keep());
 
     async function keep(): Promise<void> {
       if (isAtWork()) workedAt = now();

@@ -8,6 +8,7 @@ import { atMost } from '../../system/at-most.ts';
 import type { StateSeal } from '../../ticket/state-seal.ts';
 import type { OpenRequest } from '../blob-opener.ts';
 import type { BlobSource } from '../blob-source.ts';
+import { type SharedClock, SYSTEM_CLOCK } from './shared-clock.ts';
 import { createSharedFill, type SharedFill } from './shared-fill.ts';
 import { sharedNames } from './shared-names.ts';
 import { createSharedSource } from './shared-source.ts';
@@ -30,6 +31,8 @@ export type SharedBlobsDeps = {
   readonly store: Pick<BlobStore, 'open' | 'openPartial'>;
   readonly pieceBytes: number;
   readonly metrics: Pick<Metrics, 'sharedReads' | 'sharedUploads' | 'sharedUploadQueue'>;
+  /** For tests. */
+  readonly clock?: SharedClock | undefined;
   readonly log: { warn(facts: object, message: string): void };
 };
 
@@ -39,8 +42,8 @@ const MAX_FILLS = 5_000;
 const DISTRUST_MS = 600_000;
 
 export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
-  const { objects, store, pieceBytes, log } = deps;
-  const now = (): number => performance.now();
+  const { objects, store, pieceBytes, log, clock = SYSTEM_CLOCK } = deps;
+  const { now } = clock;
   const closing = new AbortController();
   const fills = new LRUCache<string, SharedFill>({
     ...atMost(MAX_FILLS),
@@ -58,7 +61,7 @@ export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
       ...deps,
       names: sharedNames(scope, digest, pieceBytes),
       openStored: () => store.open(digest),
-      now,
+      clock,
     });
     fills.set(key, fill);
     return fill;

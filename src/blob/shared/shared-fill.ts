@@ -7,6 +7,7 @@ import type { StateSeal } from '../../ticket/state-seal.ts';
 import { createFillLease } from './fill-lease.ts';
 import { createPieceGiver } from './piece-giver.ts';
 import type { SharedContent } from './serve-content.ts';
+import { every, type SharedClock } from './shared-clock.ts';
 import type { SharedNames } from './shared-names.ts';
 import { createSharedRecord, WANTED, WHOLE } from './shared-record.ts';
 import { createSharedSearch, type SharedSearchLimits } from './shared-search.ts';
@@ -21,8 +22,7 @@ export type SharedFillDeps = {
   readonly pieceBytes: number;
   /** The blob on this disk, once it is published; undefined where it is not there any more. */
   readonly openStored: () => Promise<Pick<StoredBlob, 'length' | 'read' | 'close'> | undefined>;
-  /** Milliseconds, of a clock that does not go back. */
-  readonly now: () => number;
+  readonly clock: SharedClock;
   /** For tests. */
   readonly limits?: Partial<SharedSearchLimits> | undefined;
 };
@@ -62,23 +62,23 @@ const GRACE_MS = 20_000;
 const MAX_PIECE_BYTES = 8 * 1024 * 1024;
 
 export function createSharedFill(deps: SharedFillDeps): SharedFill {
-  const { objects, state, seal, metrics, names, pieceBytes, openStored, now, limits } = deps;
+  const { objects, state, seal, metrics, names, pieceBytes, openStored, clock, limits } = deps;
   const sharesPieces = state.kind !== 'process' && pieceBytes <= MAX_PIECE_BYTES;
   const closing = new AbortController();
-  let removing: NodeJS.Timeout | undefined;
+  let cancelRemoval: (() => void) | undefined;
   let isDistrusted = false;
   let partial: PartialBlob | undefined;
   let isWanted = false;
   let isUploading = false;
-  let looking: NodeJS.Timeout | undefined;
+  let stopLooking: (() => void) | undefined;
   let stored: Pick<StoredBlob, 'close'> | undefined;
   /** Bytes of its fill came from the store. */
   let isUsed = false;
-  const record = createSharedRecord(names.state, { state, seal, now });
+  const record = createSharedRecord(names.state, { state, seal, now: clock.now });
   const lease = createFillLease({
     state,
     name: names.state,
-    now,
+    clock,
     isAtWork,
   });
   const giver = createPieceGiver({
@@ -97,7 +97,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
     metrics,
     pieceBytes,
     sharesPieces,
-    now,
+    clock,
     limits,
     onUse() {
       isUsed = true;
@@ -123,7 +123,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
   }
 
   function stopGiving(): void {
-    clearInterval(looking);
+    stopLooking?.();
     giver.pause();
     stored?.close();
     stored = undefined;
@@ -139,9 +139,8 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
   }
 
   function lookEvery(milliseconds: number): void {
-    clearInterval(looking);
-    looking = setInterval(() => void look(), milliseconds);
-    looking.unref();
+    stopLooking?.();
+    stopLooking = every(clock, milliseconds, () => void look());
   }
 
   return {
@@ -220,15 +219,15 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
       if (isThere && sharesPieces) await record.note(WHOLE, '1');
       await lease.letGo();
       if (!giver.hasGiven) return;
-      removing = setTimeout(() => void giver.removeAll(), GRACE_MS);
-      removing.unref();
+      cancelRemoval?.();
+      cancelRemoval = clock.setTimer(GRACE_MS, () => void giver.removeAll());
     },
     distrust() {
       isDistrusted = true;
     },
     async close() {
       closing.abort(new Error('Berth is stopping'));
-      clearTimeout(removing);
+      cancelRemoval?.();
       stopGiving();
       await lease.close();
     },

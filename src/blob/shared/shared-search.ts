@@ -1,11 +1,11 @@
 import { addAbortSignal, Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuardedStore } from '../../cache/objects/guard-store.ts';
 import { ObjectStoreError } from '../../cache/objects/object-store.ts';
 import type { ByteRange } from '../../http/range.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { FillLease } from './fill-lease.ts';
 import type { SharedContent } from './serve-content.ts';
+import { type SharedClock, sleep } from './shared-clock.ts';
 import type { SharedNames } from './shared-names.ts';
 import { LENGTH, MAX_NOTED_PIECES, type SharedRecord, WANTED, WHOLE } from './shared-record.ts';
 
@@ -27,8 +27,7 @@ export type SharedSearchDeps = {
   readonly pieceBytes: number;
   /** Without it there are no pieces to wait for. */
   readonly sharesPieces: boolean;
-  /** Milliseconds, of a clock that does not go back. */
-  readonly now: () => number;
+  readonly clock: SharedClock;
   /** Bytes of the store are used. */
   readonly onUse: () => void;
   readonly limits?: Partial<SharedSearchLimits> | undefined;
@@ -48,7 +47,8 @@ const FIRST_BYTE_MS = 15_000;
 const ABSENT_MS = 2_000;
 
 export function createSharedSearch(deps: SharedSearchDeps): SharedSearch {
-  const { objects, record, lease, names, metrics, pieceBytes, sharesPieces, now, onUse } = deps;
+  const { objects, record, lease, names, metrics, pieceBytes, sharesPieces, clock, onUse } = deps;
+  const { now } = clock;
   const firstByteMs = deps.limits?.firstByteMs ?? FIRST_BYTE_MS;
   let absentUntil = 0;
   let hasAsked = false;
@@ -133,18 +133,18 @@ export function createSharedSearch(deps: SharedSearchDeps): SharedSearch {
       }
       if (now() - progressAt > STALL_MS || now() > endsAt) return undefined;
       if (!hasAsked) hasAsked = await record.note(WANTED, '1');
-      await sleep(POLL_MS, undefined, { signal });
+      await sleep(clock, POLL_MS, signal);
     }
   }
 
   return {
     async search(range, signal) {
       const late = new AbortController();
-      const timer = setTimeout(() => late.abort(), firstByteMs);
+      const cancel = clock.setTimer(firstByteMs, () => late.abort());
       try {
         return await look(range, late.signal, signal);
       } finally {
-        clearTimeout(timer);
+        cancel();
       }
     },
     expectWhole() {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { SharedContent } from '../../../src/blob/shared/serve-content.ts';
+import { SYSTEM_CLOCK } from '../../../src/blob/shared/shared-clock.ts';
 import { createSharedFill, type SharedFill } from '../../../src/blob/shared/shared-fill.ts';
 import { sharedNames } from '../../../src/blob/shared/shared-names.ts';
 import { MAX_NOTED_PIECES } from '../../../src/blob/shared/shared-record.ts';
@@ -41,7 +42,7 @@ function openReplicas(
 ) {
   const metrics = createMetrics();
   const clock = { ahead: 0 };
-  const now = (): number => performance.now() + clock.ahead;
+  const now = (): number => SYSTEM_CLOCK.now() + clock.ahead;
   const log = { info: () => undefined, warn: () => undefined };
   const memory = createMemoryStore();
   const tamper: Tamper = {};
@@ -55,7 +56,7 @@ function openReplicas(
   const open = (): SharedFill => {
     const openStored = () => Promise.resolve({ length: bytes.length, read: readBytes, close });
     const shared = { objects, state, seal, metrics, names, pieceBytes: PIECE };
-    const fill = createSharedFill({ ...shared, openStored, now, limits });
+    const fill = createSharedFill({ ...shared, openStored, clock: { ...SYSTEM_CLOCK, now }, limits });
     t.teardown(() => fill.close());
     return fill;
   };
