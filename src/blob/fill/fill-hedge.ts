@@ -9,11 +9,11 @@ export type FillHedge = {
   slowAfter(bytes: number): number | undefined;
   /** True: so many bytes may be asked for a second time. */
   reserve(bytes: number): boolean;
-  /** They did not come after all. */
+  /** They were not sent twice after all. */
   refund(bytes: number): void;
 };
 
-/** Of the blob: what may come twice. */
+/** Of the blob: what may be asked for twice. */
 const EXTRA_SHARE = 0.05;
 /** Fewer requests say nothing of what is usual. */
 const MIN_SAMPLES = 8;

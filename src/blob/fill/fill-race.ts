@@ -15,14 +15,18 @@ export type RaceDeps = {
 /**
  * Second requests (hedges) for pieces that come slower than their siblings. The one that is ahead brings the rest: a hedge begins where the
  * first request stands, what the first brings meanwhile is left out of the hedge's bytes, and the first ends as soon as it is
- * overtaken. So nothing is written twice, and what comes twice is within the budget of `FillHedge`.
+ * overtaken. So nothing is written twice, and what is asked for twice is within the budget of `FillHedge`: it counts whole, since a source may
+ * have sent all of it before it hears that one of the two has ended.
  */
 export class FillRace {
   private readonly race: RaceDeps;
   /** By piece; and the bytes that each may cost. */
   private readonly hedges = new Map<number, { readonly hedge: PieceTransfer; readonly reserved: number }>();
-  /** Hedges that bring their piece now. */
-  private readonly winners = new Map<PieceTransfer, number>();
+  /** Hedges that bring their piece now, what each may cost, and whether Berth has ended the first request because of it. */
+  private readonly winners = new Map<
+    PieceTransfer,
+    { readonly reserved: number; readonly hasOvertaken: boolean }
+  >();
   /** Milliseconds: when a request that could not be helped is looked at again. */
   private readonly lookAgainAt = new WeakMap<PieceTransfer, number>();
   private cancelTimer: (() => void) | undefined;
@@ -65,24 +69,27 @@ export class FillRace {
     const found = this.hedges.get(piece);
     if (found?.hedge === transfer) {
       this.hedges.delete(piece);
-      this.settle(transfer, found.reserved, end.kind === 'failed' ? 'failed' : 'lost');
+      const hasFailed = end.kind === 'failed';
+      // It was refused. Whatever else ends a hedge leaves bytes on their way, which have been sent all the same.
+      if (hasFailed && transfer.receivedBytes === 0) this.race.hedge.refund(found.reserved);
+      this.count(hasFailed ? 'failed' : 'lost');
       return undefined;
     }
-    const reserved = this.winners.get(transfer);
-    if (reserved !== undefined) {
+    const paid = this.winners.get(transfer);
+    if (paid !== undefined) {
       this.winners.delete(transfer);
-      this.settle(transfer, reserved, 'won');
+      // What its source did not send to the first request, and would have been asked for again in any case.
+      if (!paid.hasOvertaken) this.race.hedge.refund(Math.min(paid.reserved, transfer.landedBytes));
+      this.count('won');
     }
     // A piece that is whole has no rest: its hedge has been ended.
     if (found === undefined || end.kind === 'complete' || end.kind === 'aborted') return undefined;
     this.hedges.delete(piece);
-    this.winners.set(found.hedge, found.reserved);
+    this.winners.set(found.hedge, { reserved: found.reserved, hasOvertaken: end.kind === 'overtaken' });
     return found.hedge;
   }
 
-  /** What has come of a hedge and was of use is no cost. */
-  private settle(hedge: PieceTransfer, reserved: number, result: 'won' | 'lost' | 'failed'): void {
-    this.race.hedge.refund(Math.max(0, reserved - (hedge.receivedBytes - hedge.landedBytes)));
+  private count(result: 'won' | 'lost' | 'failed'): void {
     this.race.deps.metrics.fillHedges.inc({ result });
   }
 

@@ -5,7 +5,7 @@ import { createFillHedge } from '../../../src/blob/fill/fill-hedge.ts';
 import { randomContent } from '../../support/contract/blob-store.ts';
 import type { SourceFault, SourceRequest } from '../../support/memory-source.ts';
 import { holdsInTime } from '../../support/property.ts';
-import { mustOpen, nothingLeft, openFillScene, PIECE_BYTES, read } from './fill-scene.ts';
+import { mustOpen, nothingLeft, openFillScene, PIECE_BYTES, read, until } from './fill-scene.ts';
 
 const content = randomContent(60 * PIECE_BYTES + 11);
 const LENGTH = content.bytes.length;
@@ -116,6 +116,34 @@ t.test('a hedge that ignores Range, or breaks off, costs the first request nothi
   await nothingLeft(scene);
   t.equal(hedges(await scene.metrics.text())['won'], 0);
   t.ok(source.sent.bytes + whole.sent.bytes <= LENGTH * 1.05);
+});
+
+t.test('what is on its way when a request is ended counts, too', async (t) => {
+  const scene = await openClockScene(t);
+  let isCut = false;
+  const stuck = new Set<number>();
+  const source = scene.source(content, {
+    fault({ firstPos }) {
+      const piece = firstPos / PIECE_BYTES;
+      if (isCut || piece < 20 || piece % 4 > 0 || stuck.has(piece)) return undefined;
+      stuck.add(piece);
+      return { cutWhen: () => isCut };
+    },
+  });
+  const asked = () => source.requests.reduce((sum, { firstPos, lastPos }) => sum + lastPos + 1 - firstPos, 0);
+  const reading = read(scene.pool, await mustOpen(scene.join(content, source)));
+  await until(() => stuck.size > 0, 'one stands still');
+  let seen = -1;
+  for (let quiet = 0; quiet < 2000; quiet += 1) {
+    if (source.sent.bytes !== seen) quiet = 0;
+    seen = source.sent.bytes;
+    await new Promise(setImmediate);
+  }
+  t.ok((hedges(await scene.metrics.text())['won'] ?? 0) >= 1);
+  t.ok(asked() <= LENGTH * 1.05, `a source may have sent all that it was asked for: ${asked()} of ${LENGTH}`);
+  isCut = true;
+  t.strictSame(await reading.ended, { kind: 'end', matches: true });
+  await nothingLeft(scene);
 });
 
 const plan = fc.record({
