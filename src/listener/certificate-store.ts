@@ -1,12 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
-import type { SecureContextOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { TlsConfig } from '../config/config.ts';
 import type { ClientAuthorities } from './client-authorities.ts';
 import { describeError } from './describe-error.ts';
 import type { Certificates } from './tls.ts';
-import { contextOptions, loadCertificates, stampCertificates } from './tls.ts';
+import { CertificateError, loadCertificates, stampCertificates } from './tls.ts';
 
 export type CertificateStore = {
   /** The certificates to use now; at times has the files looked at, which a later answer then reflects. */
@@ -21,7 +20,7 @@ export type CertificateStore = {
    */
   prepare(config: TlsConfig): Promise<PreparedCertificates>;
   /** Called after each reload, for what holds a context of its own. */
-  onReload(listener: (options: SecureContextOptions) => void): void;
+  onReload(listener: (options: Certificates['options']) => void): void;
 };
 
 export type PreparedCertificates = {
@@ -34,6 +33,8 @@ export type CertificateStoreDeps = {
   readonly now: () => number;
   /** Told when changed files were taken up (undefined), or why they were not. */
   readonly onChange?: ((rejected: string | undefined) => void) | undefined;
+  /** Left out: `loadCertificates`. */
+  readonly load?: (config: TlsConfig) => Certificates;
 };
 
 /** Certificates are renewed weeks before they expire; one look in this time costs nothing and is soon enough. */
@@ -47,37 +48,39 @@ const LOOK_INTERVAL_MS = 10_000;
  */
 export function createCertificateStore(
   initial: TlsConfig,
-  { log, now, onChange }: CertificateStoreDeps,
+  { log, now, onChange, load = loadCertificates }: CertificateStoreDeps,
 ): CertificateStore {
   let config = initial;
-  const listeners: ((options: SecureContextOptions) => void)[] = [];
-  let certificates = loadCertificates(config);
+  const listeners: ((options: Certificates['options']) => void)[] = [];
+  let certificates = load(config);
   let { clientAuthorities } = certificates;
   let lookedAt = now();
   let known = stampCertificates(config);
   let refreshing: Promise<void> | undefined;
 
   async function reloadIfChanged(): Promise<void> {
-    const [before, after] = [await known, await stampCertificates(config)];
-    if (after === before) return;
+    const wanted = config;
+    const [before, after] = [await known, await stampCertificates(wanted)];
+    // Other files meanwhile, which have just been read.
+    if (after === before || wanted !== config) return;
     try {
-      const reloaded = loadCertificates(config);
-      const options = contextOptions(config);
-      take(reloaded, options);
-      log.info({ files: config.certificates.length }, 'certificates reloaded');
+      take(load(wanted));
+      log.info({ files: wanted.certificates.length }, 'certificates reloaded');
       onChange?.(undefined);
     } catch (error) {
       // The pair is often written one file after the other: the next look finds it whole.
       log.error({ error: describeError(error) }, 'certificates not reloaded; the last good ones stay');
       onChange?.(error instanceof Error ? error.message : 'unknown error');
+      // These files may never change again.
+      if (error instanceof CertificateError && error.mayPass) return;
     }
     known = Promise.resolve(after);
   }
 
-  function take(next: Certificates, options: SecureContextOptions): void {
+  function take(next: Certificates): void {
     certificates = next;
     if (next.clientAuthorities?.pem !== clientAuthorities?.pem) clientAuthorities = next.clientAuthorities;
-    for (const listener of listeners) listener(options);
+    for (const listener of listeners) listener(next.options);
   }
 
   function refresh(): Promise<void> {
@@ -104,14 +107,13 @@ export function createCertificateStore(
       }
       // Before they are read: what changes meanwhile is seen as a change.
       const stamp = await stampCertificates(next);
-      const loaded = loadCertificates(next);
-      const options = contextOptions(next);
+      const loaded = load(next);
       return {
         leaves: loaded.leaves,
         commit() {
           config = next;
           known = Promise.resolve(stamp);
-          take(loaded, options);
+          take(loaded);
           onChange?.(undefined);
         },
       };

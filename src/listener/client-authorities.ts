@@ -8,11 +8,20 @@ export type ClientAuthorities = {
   readonly fingerprints: ReadonlySet<string>;
 };
 
+const BEGIN = '-----BEGIN CERTIFICATE-----';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
-/** @throws where there is no certificate in it, or one that can not be read */
+/** The PEM blocks in it. */
+export function splitCertificates(pem: string): readonly string[] {
+  return pem.match(CERTIFICATE) ?? [];
+}
+
+/** @throws where there is no certificate in it, or one that can not be read or has no end */
 export function parseClientAuthorities(pem: string): ClientAuthorities {
-  const blocks = pem.match(CERTIFICATE) ?? [pem];
+  const blocks = splitCertificates(pem);
+  // OpenSSL passes over what was cut: fewer clients would count, and nobody would know why.
+  if (blocks.length === 0 || pem.split(BEGIN).length - 1 > blocks.length)
+    throw new Error('no whole certificate');
   return { pem, fingerprints: new Set(blocks.map((block) => new X509Certificate(block).fingerprint256)) };
 }
 

@@ -126,7 +126,7 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
   const server =
     config.tls === null || certificates === undefined
       ? createServer(httpOptions)
-      : createTlsServer({ ...httpOptions, ...tlsOptions(config.tls, certificates.current, headerTimeoutMs) });
+      : createTlsServer({ ...httpOptions, ...tlsOptions(certificates.current, headerTimeoutMs) });
   if (server instanceof TlsServer) {
     const { shared } = deps;
     // Node makes keys of its own for each server, and with each context anew.

@@ -3,13 +3,14 @@ import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { createCertificateStore } from '../../src/listener/certificate-store.ts';
+import { CertificateError, loadCertificates } from '../../src/listener/tls.ts';
 import { createTestAuthority } from '../support/ca.ts';
 import { createLogCapture } from './fixture.ts';
 
 const authority = await createTestAuthority();
 t.teardown(() => authority.remove());
 
-async function startStore() {
+async function startStore(load = loadCertificates) {
   const first = await authority.issue(['first.example']);
   const second = await authority.issue(['second.example']);
   const cert = join(authority.directory, 'served.pem');
@@ -19,7 +20,7 @@ async function startStore() {
   const clock = { ms: 0 };
   const capture = createLogCapture();
   const config = { certificates: [{ cert, key }], clientCaFile: null };
-  const store = createCertificateStore(config, { log: capture.log, now: () => clock.ms });
+  const store = createCertificateStore(config, { log: capture.log, now: () => clock.ms, load });
   const name = () => store.current().leaves[0]?.subject;
   return { first, second, cert, key, clock, capture, store, name };
 }
@@ -53,6 +54,51 @@ t.test('files that cannot be served leave the last good ones in place, until the
   await writeFile(key, second.key);
   await store.refresh();
   t.equal(name(), 'CN=second.example');
+});
+
+t.test(
+  'files that the system can not read just now are tried again, although they stay the same',
+  async (t) => {
+    let fails = 0;
+    const { second, cert, key, store, name } = await startStore((config) => {
+      if (fails === 0) return loadCertificates(config);
+      fails -= 1;
+      throw new CertificateError(cert, 'cannot be read (EMFILE)', undefined, true);
+    });
+    await copyFile(second.certFile, cert);
+    await copyFile(second.keyFile, key);
+    fails = 2;
+    await store.refresh();
+    await store.refresh();
+    t.equal(name(), 'CN=first.example');
+    await store.refresh();
+    t.equal(name(), 'CN=second.example');
+  },
+);
+
+t.test('a look that has begun says nothing of files that are others by then', async (t) => {
+  const { second, cert, key, store, name, capture } = await startStore();
+  await copyFile(second.certFile, cert);
+  await copyFile(second.keyFile, key);
+  const other = await authority.issue(['third.example']);
+  const prepared = await store.prepare({
+    certificates: [{ cert: other.certFile, key: other.keyFile }],
+    clientCaFile: null,
+  });
+  const look = store.refresh();
+  prepared.commit();
+  await look;
+  t.equal(name(), 'CN=third.example');
+  t.same(
+    capture.lines.filter(({ msg }) => msg === 'certificates reloaded'),
+    [],
+  );
+  await store.refresh();
+  t.same(
+    capture.lines.filter(({ msg }) => msg === 'certificates reloaded'),
+    [],
+    'these have not changed',
+  );
 });
 
 t.test('a handshake looks at the files once in ten seconds', async (t) => {

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import t from 'tap';
-import { certificateCovers, loadCertificates, uncoveredHosts } from '../../src/listener/tls.ts';
+import { certificateCovers, loadCertificates, tlsOptions, uncoveredHosts } from '../../src/listener/tls.ts';
 import { createTestAuthority } from '../support/ca.ts';
 import { openRaw, parseResponse, startListener } from './fixture.ts';
 
@@ -119,39 +119,86 @@ t.test('client certificates are asked for and judged, not required', async (t) =
   t.same(seen, [true, false, false, true, false, false]);
 });
 
-t.test('files that cannot be served: one clear message with the file name', async (t) => {
+t.test('files that cannot be served: which one, what is wrong, what to do', async (t) => {
   const directory = authority.directory;
-  const noPem = join(directory, 'nonsense.pem');
-  await writeFile(noPem, 'hello');
-  const encrypted = join(directory, 'encrypted.key');
+  async function write(name: string, text: string): Promise<string> {
+    const file = join(directory, name);
+    await writeFile(file, text);
+    return file;
+  }
+  const noPem = await write('nonsense.pem', 'hello');
   const { privateKey } = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' },
   });
-  await writeFile(encrypted, privateKey);
+  const encrypted = await write('encrypted.key', privateKey);
   const missing = join(directory, 'missing.pem');
-  const cases = [
-    [{ cert: missing, key: login.keyFile }, null, `${missing}: no such file; name the PEM file to serve`],
-    [{ cert: login.certFile, key: missing }, null, `${missing}: no such file; name the PEM file to serve`],
-    [{ cert: directory, key: login.keyFile }, null, `${directory}: cannot be read`],
-    [{ cert: noPem, key: login.keyFile }, null, `${noPem}: is not a PEM certificate`],
-    [{ cert: login.certFile, key: noPem }, null, `${noPem}: is not an unencrypted PEM private key`],
-    [{ cert: login.certFile, key: encrypted }, null, `${encrypted}: is not an unencrypted PEM private key`],
+  const below = join(noPem, 'tls.crt');
+  const cut = await write('cut.pem', `${login.cert}\n${authority.cert.slice(0, 200)}`);
+  const reversed = await write('reversed.pem', `${authority.cert}\n${login.cert}`);
+  const broken = await write(
+    'broken.pem',
+    `${data.cert}\n-----BEGIN CERTIFICATE-----\nabcd\n-----END CERTIFICATE-----\n`,
+  );
+  const cases: readonly (readonly [{ cert: string; key: string }, string | null, string, RegExp])[] = [
+    [
+      { cert: missing, key: login.keyFile },
+      null,
+      missing,
+      /no such file; put it there, or name .* the certificate/,
+    ],
+    [{ cert: login.certFile, key: missing }, null, missing, /no such file; put it there, or name .* its key/],
+    [{ cert: below, key: login.keyFile }, null, below, /no such file/],
+    [pair(login), missing, missing, /no such file; .* the authorities of the clients/],
+    [{ cert: directory, key: login.keyFile }, null, directory, /is a directory; name .* the file in it/],
+    [{ cert: noPem, key: login.keyFile }, null, noPem, /is not a PEM certificate; it is to have/],
+    [
+      { cert: login.certFile, key: noPem },
+      null,
+      noPem,
+      /is not an unencrypted PEM private key; it is to have/,
+    ],
+    [{ cert: login.certFile, key: encrypted }, null, encrypted, /private key; .* write it without one/],
     [
       { cert: login.certFile, key: data.keyFile },
       null,
-      `${data.keyFile}: does not belong to the certificate in ${login.certFile}`,
+      data.keyFile,
+      /does not belong to the certificate in .*leaf-1\.pem; name the key that the certificate was asked for with/,
     ],
-    [pair(login), noPem, `${noPem}: is not a PEM certificate`],
-  ] as const;
-  for (const [certificate, clientCaFile, message] of cases) {
-    t.throws(() => loadCertificates({ certificates: [certificate], clientCaFile }), {
-      name: 'CertificateError',
-      code: 'certificate_error',
-      message,
-    });
+    [{ cert: broken, key: login.keyFile }, null, login.keyFile, /does not belong .*; name the key/],
+    [
+      { cert: reversed, key: login.keyFile },
+      null,
+      login.keyFile,
+      /does not belong .*; it belongs to a later one/,
+    ],
+    [{ cert: cut, key: login.keyFile }, null, cut, /cannot be served \(ERR_\w+\); look for an intermediate/],
+    [pair(login), noPem, noPem, /is not a PEM certificate, or was cut; write the authorities/],
+    [pair(login), cut, cut, /is not a PEM certificate, or was cut; write the authorities/],
+  ];
+  for (const [certificate, clientCaFile, file, problem] of cases) {
+    t.throws(
+      () => loadCertificates({ certificates: [certificate], clientCaFile }),
+      { name: 'CertificateError', code: 'certificate_error', file, message: problem },
+      problem.source,
+    );
   }
+  t.throws(
+    () => loadCertificates({ certificates: [], clientCaFile: null }),
+    /names no certificate; name a file/,
+  );
+});
+
+t.test('what is served is what was checked, whatever the files say a moment later', async (t) => {
+  const cert = join(authority.directory, 'renewed.pem');
+  const key = join(authority.directory, 'renewed.key');
+  await writeFile(cert, login.cert);
+  await writeFile(key, login.key);
+  const loaded = loadCertificates({ certificates: [{ cert, key }], clientCaFile: authority.caFile });
+  await writeFile(key, data.key);
+  t.match(loaded.options, { cert: login.cert, key: login.key, ca: authority.cert });
+  t.equal(createTlsServer(tlsOptions(() => loaded, 1000)).listening, false, 'and the two fit');
 });
 
 t.test('which hosts the certificates cover', (t) => {
