@@ -163,7 +163,8 @@ function print(findings: readonly Finding[], output: OutputFormat, deps: CliDeps
     state,
     check,
     target,
-    advice === undefined ? detail : `${detail}: ${advice}`,
+    // Words of a server are a sentence of their own.
+    advice === undefined ? detail : `${detail.replace(/\.$/, '')}: ${advice}`,
   ]);
   const document = findings.map(({ advice, ...finding }) => ({ ...finding, advice: advice ?? null }));
   const text = formatOutput({ document, header: ['STATE', 'CHECK', 'TARGET', 'DETAIL'], rows }, output);

@@ -137,6 +137,16 @@ t.test('the cache of a running Berth', async (t) => {
   t.match((await run(['gc', '--max-bytes', '1GiB'], env)).error, /only works with --directory/);
 });
 
+t.test('a directory in use whose Berth can not be asked: why not is said first', async (t) => {
+  const { directory } = await filled(t);
+  const config = join(shortDirectory(t), 'berth.yaml');
+  writeFileSync(config, JSON.stringify(configFile({}, { cache: { directory } })));
+  t.match(
+    (await run(['ls'], { BERTH_CONFIG: config })).error,
+    /^the configuration has no control socket: add "admin: [^"]*" and restart Berth; meanwhile the cache directory \S+ is in use by another process/,
+  );
+});
+
 t.test('where there is none, that is said with what to do', async (t) => {
   t.match(
     (await run(['ls'], await running(t, undefined))).error,

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { StoreLockError } from '../../cache/directory-lock.ts';
 import { openDiskStore } from '../../cache/open-disk-store.ts';
 import { FORMAT } from '../../cache/store-layout.ts';
 import type { Config } from '../../config/config.ts';
@@ -27,7 +28,15 @@ export async function openConfiguredCache(
   if (answer.kind === 'refused') throw new CliError(answer.message);
   if (answer.kind === 'document') return createRemoteCache((question) => mustAskBerth(config, question));
   const { directory, maxBytes } = config.cache;
-  if (directory !== null) return openCacheDirectory(directory, deps, limit ?? maxBytes);
+  if (directory !== null) {
+    try {
+      return await openCacheDirectory(directory, deps, limit ?? maxBytes);
+    } catch (error) {
+      // Mostly it is the Berth that could not be asked, and why not is what the operator can mend.
+      if (!(error instanceof StoreLockError) || error.code !== 'store_in_use') throw error;
+      throw new CliError(`${answer.reason}; meanwhile ${error.message}`);
+    }
+  }
   throw new CliError(
     `${answer.reason}; or name the directory of a cache that nobody uses now by --directory`,
   );

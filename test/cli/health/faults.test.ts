@@ -164,6 +164,16 @@ t.test('no TLS at the port, and a handshake that is not answered', async (t) => 
   });
 });
 
+t.test("Berth's own words, a sentence, go before what to do", async (t) => {
+  const port = await serve(t, (_, response) => {
+    response.writeHead(502).end('{"errors":[{"message":"The upstream gave no answer; try again later."}]}');
+  });
+  t.match(await check(['--login-server', `http://${NAME}:${port}`]), {
+    exitCode: 1,
+    stdout: /it answers 502: The upstream gave no answer; try again later: its upstream is in trouble/,
+  });
+});
+
 t.test('a data endpoint below its login server', async (t) => {
   const port = await serve(t, berth);
   const below = await check([
