@@ -123,7 +123,7 @@ t.test('the upstream is in trouble', async (t) => {
   t.match(result, {
     exitCode: 1,
     stdout:
-      /^fail +upstream +127\.0\.0\.1:\d+ +it refuses this machine: client with IP 192\.0\.2\.7 is not allowed access\.: let this machine's public address into/m,
+      /^fail +upstream +127\.0\.0\.1:\d+ +it refuses this machine: client with IP 192\.0\.2\.7 is not allowed access: let this machine's public address into/m,
   });
   upstream.intercept = ({ response }) => {
     response.writeHead(200, { 'content-type': 'text/html' });
