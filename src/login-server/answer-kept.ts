@@ -52,12 +52,9 @@ export function createAnswerKept(deps: AnswerKeptDeps): (asked: RawRequest) => b
     // Who has a policy of its own has to be asked.
     if (deps.clients !== undefined || (method !== 'GET' && method !== 'HEAD')) return false;
     if (announcesContent(headers)) return false;
-    const asked = {
-      target: request.url ?? '',
-      accept: headers.accept,
-      authorization: headers.authorization,
-    };
-    if (!asked.target.includes('/manifests/')) return false;
+    const target = request.url ?? '';
+    if (!mayNameDigest(target)) return false;
+    const asked = { target, accept: headers.accept, authorization: headers.authorization };
     const key = preparedManifests.key(asked);
     if (key === undefined) return false;
     const before = preparedManifests.get(key);
@@ -79,4 +76,10 @@ export function createAnswerKept(deps: AnswerKeptDeps): (asked: RawRequest) => b
     sendManifest(request, response, context.requestId, answer, copy.content);
     return true;
   };
+}
+
+/** Whether it is worth a closer look: of a manifest, and not by a tag, which has no colon. A digest whose colon is encoded goes the long way. */
+function mayNameDigest(target: string): boolean {
+  const at = target.indexOf('/manifests/');
+  return at !== -1 && target.includes(':', at);
 }

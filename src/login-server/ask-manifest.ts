@@ -62,13 +62,12 @@ export async function askManifest(
   const isTag = reference.kind === 'tag';
   const hasCopy = !isTag && isKept(reference.digest, deps);
   const byHead = isTag || hasCopy || call.request.raw.method === 'HEAD';
-  const question = manifestQuestion(call, deps);
   let content: Buffer | undefined;
   const ask = async (
     authorization: string | undefined,
     signal: AbortSignal,
   ): Promise<Verdict<ManifestAnswer>> => {
-    const asked = { ...question, authorization, signal };
+    const asked = { ...manifestQuestion(call, deps), authorization, signal };
     const headed = byHead ? await headManifest(asked, reference, deps) : undefined;
     if (headed !== undefined) return verdictOf(headed);
     const fetched = await fetchManifest(asked, reference, deps);

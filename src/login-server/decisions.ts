@@ -157,9 +157,14 @@ export function createDecisions<T>(deps: {
     standIns.answered(question, { name, audience, authorization }, verdict, asked);
   }
 
+  /** Whether everybody is worth asking for: not where nobody has credentials that it could spare, nor soon after it was of no use. */
+  function mayTryPublic({ probe, authorization }: Question<T>, { of }: SubjectName): boolean {
+    if (probe === undefined || authorization === undefined) return false;
+    return (failedProbes.get(of) ?? 0) <= steady() && kept.find(privateName(of), of) === undefined;
+  }
+
   /**
-   * Asks for everybody, where that is worth it. It is a help, not the answer: where it fails or is slow, the caller's own
-   * credentials still count.
+   * Asks for everybody. It is a help, not the answer: where it fails or is slow, the caller's own credentials still count.
    */
   async function tryPublic(
     question: Question<T>,
@@ -168,17 +173,13 @@ export function createDecisions<T>(deps: {
     signal: AbortSignal,
   ): Promise<Verdict<T> | undefined> {
     const { probe: ask, ttlSeconds } = question;
-    if (ask === undefined || name === undefined || question.authorization === undefined) return undefined;
-    if ((failedProbes.get(of) ?? 0) > steady()) return undefined;
-    const privateName = JSON.stringify([of, 'private']);
-    if (kept.find(privateName, of) !== undefined) return undefined;
-    // Only here: both signals cost more than what most questions take.
+    if (ask === undefined || name === undefined) return undefined;
     const soon = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
     try {
       const { value } = await askOnce({ question, of, name, audience: 'public', ask, epoch }, soon);
       if (value.kind === 'allowed') return { ...value, isPublic: true };
       if (value.status === 401 || value.status === 403) {
-        kept.keep(privateName, value, kept.nextPosition(), ttlSeconds * 1000);
+        kept.keep(privateName(of), value, kept.nextPosition(), ttlSeconds * 1000);
       }
     } catch {
       // Not again for each layer of the image.
@@ -222,11 +223,13 @@ export function createDecisions<T>(deps: {
         count('stale');
         return stale;
       }
-      const probed = await tryPublic(question, name, look?.epoch, signal);
-      signal.throwIfAborted();
-      if (probed !== undefined) {
-        count('public');
-        return probed;
+      if (mayTryPublic(question, name)) {
+        const probed = await tryPublic(question, name, look?.epoch, signal);
+        signal.throwIfAborted();
+        if (probed !== undefined) {
+          count('public');
+          return probed;
+        }
       }
       const { ask } = question;
       return askOrFindStale(
@@ -240,6 +243,11 @@ export function createDecisions<T>(deps: {
       if (scope !== undefined) await shared?.forget(scope, repository);
     },
   };
+}
+
+/** Under which name it is kept that everybody may not have what is in a repository. */
+function privateName(of: string): string {
+  return JSON.stringify([of, 'private']);
 }
 
 /** Until when a verdict is worth keeping, Unix milliseconds; 0: not at all. */
