@@ -5,7 +5,7 @@ import { satisfiableRanges } from '../http/satisfiable-ranges.ts';
 import type { Digest } from '../oci/digest.ts';
 import { statusError } from '../oci/status-error.ts';
 import type { BufferPool } from '../upstream/buffer-pool.ts';
-import type { UpstreamRole } from '../upstream/failure.ts';
+import { UpstreamFailure, type UpstreamRole } from '../upstream/failure.ts';
 import type { BlobLengths } from './blob-lengths.ts';
 import { asSpec, type BlobOpener, type BlobOrigin } from './blob-opener.ts';
 import { BLOB_TYPE, contentHeaders, headersOf } from './content-headers.ts';
@@ -90,6 +90,10 @@ export function createBlobAnswers(deps: {
     if (result.kind === 'unsatisfiable') {
       // Not kept: what one wrong 416 said would be said to everybody.
       throw rangeNotSatisfiable(result.completeLength);
+    }
+    if (blob.statedLength !== undefined && result.completeLength !== blob.statedLength) {
+      result.cancel();
+      throw otherContent(blob);
     }
     lengths.set(registry, digest, result.completeLength);
     return {
@@ -196,6 +200,12 @@ export function createBlobAnswers(deps: {
       }
     },
   };
+}
+
+/** K4: what the registry has is not what is kept, so that it gives it out is no leave to have this. */
+function otherContent({ where, statedLength }: BlobRequest): Error {
+  const message = `the registry says that the blob has ${statedLength} bytes, which is not its length`;
+  return new UpstreamFailure('http_protocol_error', where, message);
 }
 
 function rangeNotSatisfiable(completeLength: number): Error {

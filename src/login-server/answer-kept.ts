@@ -37,13 +37,16 @@ export function createAnswerKept(deps: AnswerKeptDeps): (asked: RawRequest) => b
     const { repository, reference } = route;
     if (!isAnsweredFor(query, registry) || !deps.repositoryRules.isOpen(repository)) return undefined;
     const { digest } = reference;
-    if (manifests.get(registry.name, digest) === undefined) return undefined;
+    const copy = manifests.get(registry.name, digest);
+    if (copy === undefined) return undefined;
+    const { length } = copy.content;
     const subject = subjectOf(accept, route, { authorization }, deps);
     return {
       repository,
       digest,
       name: manifestDecisions.name(subject, registry.publicProbe),
-      serves: (answer) => answer.kind === 'manifest' && answer.digest === digest,
+      // As `contentOf`; all copies of one digest have one length.
+      serves: (answer) => answer.kind === 'manifest' && answer.digest === digest && answer.length === length,
     };
   }
 

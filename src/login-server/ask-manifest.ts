@@ -44,7 +44,15 @@ export function findManifest(
   const hasCopy = copy !== undefined;
   count(call, digestResult(hasCopy, hasCopy || call.request.raw.method === 'HEAD'), verdict, deps);
   const isOf = answer.kind === 'manifest' && answer.digest === reference.digest;
-  return { answer, content: isOf ? copy?.content : undefined, staleSince: undefined };
+  return { answer, content: isOf ? contentOf(answer, copy) : undefined, staleSince: undefined };
+}
+
+/**
+ * The copy's content, where the upstream's word is on that: what was allowed by HEAD, maybe before there was a copy, may have been
+ * an error document with 200 (C12).
+ */
+export function contentOf({ length }: KnownManifest, copy: StoredManifest | undefined): Buffer | undefined {
+  return copy?.content.length === length ? copy.content : undefined;
 }
 
 /**

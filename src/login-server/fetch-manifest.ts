@@ -6,6 +6,7 @@ import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/dig
 import type { Reference } from '../oci/reference.ts';
 import { endBody } from '../upstream/end-body.ts';
 import { classifyFailure, UpstreamFailure } from '../upstream/failure.ts';
+import { isPage } from '../upstream/is-page.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../upstream/upstream-registry.ts';
 import { type BoundedAnswer, keepAnswer } from './ask-upstream.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
@@ -51,7 +52,10 @@ export async function fetchManifest(
   return { kind: 'manifest', manifest };
 }
 
-/** What HEAD says of a manifest (C1, C2); undefined where the upstream's HEAD is of no use and only a GET can tell. */
+/**
+ * What HEAD says of a manifest (C1, C2); undefined where the upstream's HEAD is of no use and only a GET can tell. It shows no
+ * content, so what it says must be true of the copy at least: an error document with 200 is no word on a manifest (C12).
+ */
 export async function headManifest(
   question: Question,
   reference: Reference,
@@ -64,10 +68,14 @@ export async function headManifest(
   await refuseOddSuccess(response);
   if (status !== 200) return { kind: 'answer', answer: { status, headers, body: Buffer.alloc(0) } };
   await refusePage(response);
-  const digest = reference.kind === 'digest' ? reference.digest : statedDigest(response);
+  const stated = statedDigest(response);
+  const digest = reference.kind === 'digest' ? reference.digest : stated;
   const length = parseContentLength(headers['content-length']);
   const mediaType = headers['content-type'];
   if (digest === undefined || length === undefined || mediaType === undefined) return undefined;
+  if (stated !== undefined && stated !== digest) return undefined;
+  const copy = deps.manifests.get(deps.registry.name, digest);
+  if (copy !== undefined && copy.content.length !== length) return undefined;
   return { kind: 'manifest', digest, length, mediaType };
 }
 
@@ -90,7 +98,7 @@ async function readContent(response: UpstreamResponse, deps: LoginServerDeps): P
  * @throws UpstreamFailure
  */
 async function refusePage(response: UpstreamResponse): Promise<void> {
-  if (!/^(text\/html|application\/xhtml\+xml)\b/i.test(response.headers['content-type'] ?? '')) return;
+  if (!isPage(response.headers)) return;
   await endBody(response);
   throw new UpstreamFailure('http_protocol_error', 'registry', 'a web page came in place of a manifest');
 }

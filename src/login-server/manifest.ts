@@ -3,6 +3,7 @@ import { takeResponse } from '../listener/take-response.ts';
 import {
   type AskedManifest,
   askManifest,
+  contentOf,
   describe,
   fetchAllowed,
   findManifest,
@@ -44,7 +45,7 @@ async function answerAsked(
     return;
   }
   call.context.access.digest = answer.digest;
-  const known = content ?? deps.manifests.get(deps.registry.name, answer.digest)?.content;
+  const known = content ?? contentOf(answer, deps.manifests.get(deps.registry.name, answer.digest));
   if (known !== undefined || call.request.raw.method === 'HEAD') {
     if (staleSince !== undefined) call.reply.headers(staleFields(staleSince, deps.now()));
     send(call, answer, known);

@@ -7,6 +7,8 @@ import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
 import type { CheckLocation } from './check-location.ts';
 import { endBody, readErrorBody } from './end-body.ts';
 import type { QueueWait, UpstreamResponse } from './exchange.ts';
+import { UpstreamFailure } from './failure.ts';
+import { isPage } from './is-page.ts';
 import { isRedirect } from './is-redirect.ts';
 import { sourceExpiry } from './source-expiry.ts';
 
@@ -92,6 +94,11 @@ export function createLocateBlob(deps: {
 async function blobLocation(response: UpstreamResponse, url: string): Promise<BlobLocation> {
   const { status, headers } = response;
   if (status === 200 || status === 206) {
+    if (isPage(headers)) {
+      await endBody(response);
+      // Taken for the blob, it would be leave to have a copy of it (K4).
+      throw new UpstreamFailure('http_protocol_error', 'registry', 'a web page came in place of a blob');
+    }
     const size = status === 206 ? completeLength(headers) : parseContentLength(headers['content-length']);
     await endBody(response);
     return { kind: 'registry', url, size };
