@@ -6,7 +6,7 @@ import type { PartialBlob, StoredBlob } from './blob-store.ts';
 import { createPieceCrcs } from './piece-crc.ts';
 import { formatPieceRecord, PIECE_RECORD_BYTES, pieceCount, pieceLength } from './piece-index.ts';
 import { readFully, writeFully } from './read-fully.ts';
-import type { SpoolFiles } from './spool-files.ts';
+import { type SpoolFiles, writePieceFile } from './spool-files.ts';
 import { classifyStoreFailure, StoreFailure } from './store-failure.ts';
 import { type FileHandle, removeFile, type StoreFs, syncDirectory } from './store-fs.ts';
 
@@ -105,7 +105,7 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
       throw new RangeError(`${bytes.length} bytes at ${position} are not inside one piece`);
     }
     // In the order of the calls; whoever writes a piece again takes back what was said of it.
-    running.add(piece, offset, bytes);
+    if (pieces !== undefined) running.add(piece, offset, bytes);
     if (offset === 0) broken.delete(piece);
     states[piece] = MISSING;
     if (allocated[piece] === 0) {
@@ -125,6 +125,11 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     if (states[piece] === PRESENT) return;
     await onDisk(async () => {
       if (broken.has(piece)) throw new StoreFailure('io_error', 'a write of this piece has failed');
+      if (pieces === undefined) {
+        // The blob is whole: it is published next, or left (`leave`).
+        states[piece] = PRESENT;
+        return;
+      }
       const crc = running.take(piece, lengthOf(piece)) ?? (await crcOnDisk(piece));
       if (crc === undefined) throw new StoreFailure('io_error', 'a piece of the cache is not on its disk');
       const at = indexEnd;
@@ -157,8 +162,8 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     ended = true;
     const blob = deps.onPublished(data);
     // What is left of it here is removed at the next start.
-    await pieces.close().catch(() => {});
-    await removeFile(fs, paths.pieces).catch(() => {});
+    await pieces?.close().catch(() => {});
+    if (pieces !== undefined) await removeFile(fs, paths.pieces).catch(() => {});
     deps.onEnded(undefined);
     return blob;
   }
@@ -168,8 +173,9 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     await publishing?.catch(() => {});
     if (ended) return;
     ended = true;
-    await Promise.allSettled([data.close(), pieces.close()]);
-    if (keep) {
+    const isLeft = keep && (pieces !== undefined || (await leave()));
+    await Promise.allSettled([data.close(), pieces?.close()]);
+    if (isLeft) {
       deps.onEnded({ bytes: allocatedBytes(), isWrong: false });
       return;
     }
@@ -181,6 +187,20 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     } catch (error) {
       deps.onFailure(classifyStoreFailure(error));
       deps.onEnded({ bytes: allocatedBytes(), isWrong: true });
+    }
+  }
+
+  /** Without a piece file: the one piece, where it is complete. False: there is nothing to go on with. */
+  async function leave(): Promise<boolean> {
+    if (states[0] !== PRESENT) return false;
+    try {
+      const crc = await crcOnDisk(0);
+      if (crc === undefined) return false;
+      await writePieceFile(fs, paths.pieces, { ...files.index, crcs: new Map([[0, crc]]) });
+      return true;
+    } catch (error) {
+      deps.onFailure(classifyStoreFailure(error));
+      return false;
     }
   }
 

@@ -1,20 +1,23 @@
 import { errorCode } from '../system/error-code.ts';
 import {
   formatPieceHeader,
+  formatPieceRecord,
   PIECE_HEADER_BYTES,
   PIECE_RECORD_BYTES,
   type PieceIndex,
   parsePieceIndex,
+  pieceCount,
 } from './piece-index.ts';
 import { readFully, writeFully } from './read-fully.ts';
 import { type FileHandle, removeFile, type StoreFs } from './store-fs.ts';
 import { FILE_MODE } from './store-layout.ts';
 
-/** The two open files of a partial. */
+/** The open files of a partial. */
 export type SpoolFiles = {
   readonly paths: { readonly data: string; readonly pieces: string };
   readonly data: FileHandle;
-  readonly pieces: FileHandle;
+  /** Undefined for a blob of one piece that nobody has begun before: a record is of use only where it is left complete. */
+  readonly pieces: FileHandle | undefined;
   readonly index: PieceIndex;
   /** Where the next record goes. */
   readonly indexEnd: number;
@@ -24,7 +27,7 @@ export type SpoolFiles = {
 const MAX_INDEX_BYTES = 64 * 1024 * 1024;
 
 /**
- * What an earlier fill left, where it is for this length and scope and can be read; otherwise it is removed and two empty files take
+ * What an earlier fill left, where it is for this length and scope and can be read; otherwise it is removed and empty files take
  * its place. A partial keeps the piece size that it was begun with.
  */
 export async function openSpoolFiles(
@@ -32,7 +35,29 @@ export async function openSpoolFiles(
   paths: SpoolFiles['paths'],
   header: Omit<PieceIndex, 'crcs'>,
 ): Promise<SpoolFiles> {
-  return (await openLeft(fs, paths, header)) ?? create(fs, paths, header);
+  try {
+    // First: mostly nothing is left, and each look would be a turn of a thread's.
+    return await create(fs, paths, header);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  const left = await openLeft(fs, paths, header);
+  if (left !== undefined) return left;
+  await removeFile(fs, paths.data);
+  await removeFile(fs, paths.pieces);
+  return create(fs, paths, header);
+}
+
+/** Makes a partial that has no piece file one that can be continued. */
+export async function writePieceFile(fs: StoreFs, path: string, index: PieceIndex): Promise<void> {
+  await removeFile(fs, path);
+  const file = await fs.open(path, 'wx', FILE_MODE);
+  try {
+    const records = Array.from(index.crcs, ([piece, crc]) => formatPieceRecord(piece, crc));
+    await writeFully(file, Buffer.concat([formatPieceHeader(index), ...records]), 0);
+  } finally {
+    await file.close();
+  }
 }
 
 async function openLeft(
@@ -74,26 +99,29 @@ async function openExisting(fs: StoreFs, path: string): Promise<FileHandle | und
   }
 }
 
+/** @throws EEXIST where there is one of them already; nothing is made then */
 async function create(
   fs: StoreFs,
   paths: SpoolFiles['paths'],
   header: Omit<PieceIndex, 'crcs'>,
 ): Promise<SpoolFiles> {
+  const made: { readonly path: string; readonly file: FileHandle }[] = [];
   // `wx`: a link that somebody put there is not followed.
-  await removeFile(fs, paths.data);
-  await removeFile(fs, paths.pieces);
-  const opened: FileHandle[] = [];
+  const make = async (path: string): Promise<FileHandle> => {
+    const file = await fs.open(path, 'wx+', FILE_MODE);
+    made.push({ path, file });
+    return file;
+  };
   try {
-    const data = await fs.open(paths.data, 'wx+', FILE_MODE);
-    opened.push(data);
+    const data = await make(paths.data);
     await data.truncate(header.length);
-    const pieces = await fs.open(paths.pieces, 'wx+', FILE_MODE);
-    opened.push(pieces);
-    await writeFully(pieces, formatPieceHeader(header), 0);
+    const hasSeveral = pieceCount(header.length, header.pieceBytes) > 1;
+    const pieces = hasSeveral ? await make(paths.pieces) : undefined;
+    if (pieces !== undefined) await writeFully(pieces, formatPieceHeader(header), 0);
     return { paths, data, pieces, index: { ...header, crcs: new Map() }, indexEnd: PIECE_HEADER_BYTES };
   } catch (error) {
-    await Promise.allSettled(opened.map((file) => file.close()));
-    await Promise.allSettled([removeFile(fs, paths.data), removeFile(fs, paths.pieces)]);
+    await Promise.allSettled(made.map(({ file }) => file.close()));
+    await Promise.allSettled(made.map(({ path }) => removeFile(fs, path)));
     throw error;
   }
 }
