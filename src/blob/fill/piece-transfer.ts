@@ -4,6 +4,7 @@ import { type Answer, ask, type BodyTags } from '../ask-source.ts';
 import type { BlobSource } from '../blob-source.ts';
 import { readAnswer } from '../read-answer.ts';
 import type { FillSource } from './fill-sources.ts';
+import { type QueuedWrite, WriteQueue } from './write-queue.ts';
 
 /** What a transfer tells the fill it belongs to. */
 export type TransferOwner = {
@@ -39,10 +40,6 @@ export type TransferEnd =
   /** The disk did not take it. */
   | { readonly kind: 'spool_failed'; readonly error: unknown };
 
-type Chunk = { position: number; bytes: Buffer; readonly slab: Slab | undefined };
-
-type Write = { readonly position: number; readonly bytes: Buffer; readonly slabs: (Slab | undefined)[] };
-
 /** Bytes that wait for the disk before the source is made to wait. */
 const HIGH_WATER = 1024 * 1024;
 /** Bytes of one write: more gains nothing. */
@@ -66,8 +63,7 @@ export class PieceTransfer {
   readonly to: number;
   private readonly ending = new AbortController();
   private answer: Answer | undefined;
-  private queue: Chunk[] = [];
-  private queuedBytes = 0;
+  private readonly queue = new WriteQueue();
   private isPaused = false;
   private isWriting = false;
   /** Position of the next byte of the body. */
@@ -159,12 +155,11 @@ export class PieceTransfer {
       return;
     }
     const bytes = chunk.length > room ? chunk.subarray(0, room) : chunk;
-    this.queue.push({ position: this.position, bytes, slab });
+    this.queue.push(this.position, bytes, slab);
     this.position += bytes.length;
-    this.queuedBytes += bytes.length;
     this.write();
     // Last: what the write took counts no more, and a source is not to be resumed while it is being paused.
-    if (this.queuedBytes >= HIGH_WATER && !this.isPaused) {
+    if (this.queue.bytes >= HIGH_WATER && !this.isPaused) {
       this.isPaused = true;
       this.answer?.transfer.pause();
     }
@@ -195,7 +190,7 @@ export class PieceTransfer {
     );
   }
 
-  private written({ position, bytes, slabs }: Write): void {
+  private written({ position, bytes, slabs }: QueuedWrite): void {
     this.isWriting = false;
     this.landedBytes += bytes.length;
     this.owner.landed(this, position, bytes);
@@ -204,7 +199,7 @@ export class PieceTransfer {
     this.write();
   }
 
-  private notWritten({ slabs }: Write, error: unknown): void {
+  private notWritten({ slabs }: QueuedWrite, error: unknown): void {
     this.isWriting = false;
     this.release(slabs);
     // Whoever goes on from here counts on every byte that has come.
@@ -214,67 +209,37 @@ export class PieceTransfer {
     this.settle();
   }
 
-  /** The next bytes to write: neighbours in one buffer go together, none across the end of a piece. */
-  private take(): Write | undefined {
+  /** The next bytes to write, none across the end of a piece. */
+  private take(): QueuedWrite | undefined {
     if (!this.skipUnwanted()) return undefined;
-    const head = this.queue[0];
-    if (head === undefined) return undefined;
-    const { position } = head;
+    const { position } = this.queue;
+    if (position === undefined) return undefined;
     const { pieceBytes } = this.owner;
-    const limit = Math.min(MAX_WRITE, (Math.floor(position / pieceBytes) + 1) * pieceBytes - position);
-    const slabs: (Slab | undefined)[] = [];
-    let length = 0;
-    let first = head.bytes;
-    for (;;) {
-      const chunk = this.queue[0];
-      if (chunk === undefined || length >= limit) break;
-      const isNeighbour =
-        chunk.bytes.buffer === first.buffer && chunk.bytes.byteOffset === first.byteOffset + length;
-      if (length > 0 && !isNeighbour) break;
-      const taken = Math.min(chunk.bytes.length, limit - length);
-      length += taken;
-      if (taken < chunk.bytes.length) {
-        this.cut(chunk, taken);
-        break;
-      }
-      slabs.push(chunk.slab);
-      this.queue.shift();
-    }
-    first = Buffer.from(first.buffer as ArrayBuffer, first.byteOffset, length);
-    this.spend(length);
-    return { position, bytes: first, slabs };
+    const pieceEnd = (Math.floor(position / pieceBytes) + 1) * pieceBytes;
+    const write = this.queue.take(Math.min(MAX_WRITE, pieceEnd - position));
+    this.resume();
+    return write;
   }
 
   /** What others bring or have brought. False: what comes next has to wait for them. */
   private skipUnwanted(): boolean {
     if (!this.isLeading && !this.isHedge) return true;
-    for (let chunk = this.queue[0]; chunk !== undefined; chunk = this.queue[0]) {
-      const piece = Math.floor(chunk.position / this.owner.pieceBytes);
+    for (let at = this.queue.position; at !== undefined; at = this.queue.position) {
+      const piece = Math.floor(at / this.owner.pieceBytes);
       const pieceEnd = Math.min(this.owner.length, (piece + 1) * this.owner.pieceBytes);
-      const claimed = this.owner.claim(this, piece, chunk.position);
+      const claimed = this.owner.claim(this, piece, at);
       if (claimed === 'wait') return false;
-      const wantedFrom = claimed ?? pieceEnd;
-      const skipped = Math.min(chunk.bytes.length, Math.max(0, wantedFrom - chunk.position));
+      const skipped = Math.min(this.queue.firstBytes, Math.max(0, (claimed ?? pieceEnd) - at));
       if (skipped === 0) return true;
-      // Before it is spent: that may resume the source, and what comes of it may end this.
-      if (skipped < chunk.bytes.length) this.cut(chunk, skipped);
-      else {
-        this.queue.shift();
-        this.release([chunk.slab]);
-      }
-      this.spend(skipped);
+      this.owner.pool.unpin(this.queue.skip(skipped));
+      this.resume();
     }
     return true;
   }
 
-  private cut(chunk: Chunk, bytes: number): void {
-    chunk.bytes = chunk.bytes.subarray(bytes);
-    chunk.position += bytes;
-  }
-
-  private spend(bytes: number): void {
-    this.queuedBytes -= bytes;
-    if (!this.isPaused || this.queuedBytes > HIGH_WATER / 2) return;
+  /** The source, when little waits for the disk: its bytes may come in here at once, and what comes of them may end this. */
+  private resume(): void {
+    if (!this.isPaused || this.queue.bytes > HIGH_WATER / 2) return;
     this.isPaused = false;
     this.answer?.transfer.resume();
   }
@@ -294,9 +259,7 @@ export class PieceTransfer {
   }
 
   private dropQueue(): void {
-    this.release(this.queue.map(({ slab }) => slab));
-    this.queue = [];
-    this.queuedBytes = 0;
+    this.release(this.queue.drop());
   }
 
   private release(slabs: readonly (Slab | undefined)[]): void {
@@ -304,7 +267,7 @@ export class PieceTransfer {
   }
 
   private settle(): void {
-    if (this.end === undefined || this.isOver || this.isWriting || this.queue.length > 0) return;
+    if (this.end === undefined || this.isOver || this.isWriting || this.queue.bytes > 0) return;
     this.isOver = true;
     this.owner.ended(this, this.end);
   }
