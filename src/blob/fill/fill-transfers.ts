@@ -8,6 +8,7 @@ import type { LandedChunk } from './fill-port.ts';
 import { FillRace } from './fill-race.ts';
 import type { FailureMark, FillSource, FillSources, PickedSource } from './fill-sources.ts';
 import { createFillWidth, type FillWidth } from './fill-width.ts';
+import { createKeptPieces, type KeptPieces } from './kept-pieces.ts';
 import type { PieceTable } from './piece-table.ts';
 import { PieceTransfer, type TransferEnd, type TransferOwner } from './piece-transfer.ts';
 import { type Demand, isSupplied, planPiece } from './plan-piece.ts';
@@ -47,7 +48,7 @@ export class FillTransfers implements TransferOwner {
   private readonly race: FillRace;
   /** Which transfer brings which piece. */
   private readonly bringers = new Map<number, PieceTransfer>();
-  private readonly looks = new Map<number, Promise<void>>();
+  private readonly kept: KeptPieces;
   private leader: PieceTransfer | undefined;
   private bytesSinceFailure = 0;
   /** By which the host of a request too many may rest beyond the end of the others. */
@@ -69,6 +70,9 @@ export class FillTransfers implements TransferOwner {
     this.length = parts.pieces.length;
     this.pieceBytes = parts.pieces.pieceBytes;
     this.width = createFillWidth(parts.deps.limits.maxWidth, parts.deps.now);
+    this.kept = createKeptPieces(parts.partial, parts.pieces, (piece) =>
+      this.events.landed(piece, this.pieces.landedIn(piece), undefined),
+    );
     this.race = new FillRace({
       deps: parts.deps,
       hedge: createFillHedge(this.length),
@@ -97,7 +101,7 @@ export class FillTransfers implements TransferOwner {
       const piece = planPiece(demands, this.pieces, this.width.current);
       if (piece === undefined) break;
       if (this.pieces.state(piece) === 'unknown') {
-        void this.look(piece).then(() => this.schedule());
+        void this.kept.look(piece).then(() => this.schedule());
         continue;
       }
       const pick = this.sources.pick();
@@ -125,8 +129,9 @@ export class FillTransfers implements TransferOwner {
       this.resolveStopped = resolve;
     });
     for (const transfer of this.active.keys()) transfer.abort();
+    const looked = this.kept.stop();
     if (this.active.size > 0) await stopped;
-    await Promise.all(this.looks.values());
+    await looked;
   }
 
   private launch({ source, mark }: PickedSource, piece: number): void {
@@ -160,38 +165,13 @@ export class FillTransfers implements TransferOwner {
     this.bringers.set(piece, transfer);
   }
 
-  /** What an earlier fill left is worth a look before it is fetched. */
-  private look(piece: number): Promise<void> {
-    this.pieces.set(piece, 'checking');
-    const look = this.partial.has(piece).then(
-      (isThere) => this.looked(piece, isThere),
-      () => this.looked(piece, false),
-    );
-    this.looks.set(piece, look);
-    return look;
-  }
-
-  private looked(piece: number, isThere: boolean): void {
-    this.looks.delete(piece);
-    if (this.hasStopped) return;
-    if (!isThere) {
-      this.pieces.set(piece, 'missing');
-      return;
-    }
-    this.pieces.land(piece);
-    this.events.landed(piece, this.pieces.landedIn(piece), undefined);
-  }
-
   async leads(transfer: PieceTransfer): Promise<boolean> {
     this.sources.tellIgnoresRange(transfer.source);
     if (transfer.isHedge) return false;
     if (this.leader !== undefined && this.leader !== transfer) return false;
     this.leader = transfer;
     // Everything passes by now: what is not known to be there by then would be fetched again.
-    for (let piece = 0; piece < this.pieces.count; piece += 1) {
-      if (this.pieces.state(piece) === 'unknown') await this.look(piece);
-    }
-    await Promise.all(this.looks.values());
+    await this.kept.lookAtAll();
     return true;
   }
 
