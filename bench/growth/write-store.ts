@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import type { StoreEntry } from '../../src/cache/blob-store.ts';
 import { writeCatalog } from '../../src/cache/catalog-file.ts';
-import type { CatalogEntry } from '../../src/cache/store-catalog.ts';
 import { DISK } from '../../src/cache/store-fs.ts';
 import { DIRECTORY_MODE, FILE_MODE, storeLayout } from '../../src/cache/store-layout.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
@@ -16,7 +16,7 @@ const BLOB_BYTES = 512;
 const [, , directory = '', count = '0'] = process.argv;
 const layout = storeLayout(directory);
 const made = new Set<string>();
-const entries: CatalogEntry[] = [];
+const entries: StoreEntry[] = [];
 for (let number = 0; number < Number(count); number += 1) {
   const content = Buffer.alloc(BLOB_BYTES);
   content.writeUInt32BE(number);
@@ -34,9 +34,6 @@ for (let number = 0; number < Number(count); number += 1) {
     bytes: BLOB_BYTES,
     publishedAt: now,
     lastUsedAt: now,
-    pins: 0,
-    older: undefined,
-    newer: undefined,
   });
 }
 await writeCatalog(DISK, layout.catalog, entries);

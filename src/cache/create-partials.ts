@@ -5,7 +5,7 @@ import type { PartialBlob, StoredBlob } from './blob-store.ts';
 import { createPartialBlob } from './create-partial-blob.ts';
 import type { PartialShelf } from './partial-shelf.ts';
 import { openSpoolFiles } from './spool-files.ts';
-import type { CatalogEntry, StoreCatalog } from './store-catalog.ts';
+import type { StoreCatalog } from './store-catalog.ts';
 import { classifyStoreFailure } from './store-failure.ts';
 import { type FileHandle, removeFile, type StoreFs, syncDirectory } from './store-fs.ts';
 import type { StoreHealth } from './store-health.ts';
@@ -32,7 +32,7 @@ export type PartialsDeps = {
   /** Milliseconds that a new partial may wait for room; for tests. */
   readonly roomWaitMs?: number | undefined;
   /** It is in the catalog now. */
-  readonly onPublished: (entry: CatalogEntry, file: FileHandle) => StoredBlob;
+  readonly onPublished: (digest: Digest, file: FileHandle) => StoredBlob;
 };
 
 /**
@@ -50,7 +50,7 @@ export function createPartials(deps: PartialsDeps): Partials {
   let closing = false;
 
   async function open(digest: Digest, length: number, scope: string): Promise<PartialBlob | undefined> {
-    if (closing || catalog.get(digest) !== undefined || shelf.isOwned(digest)) return undefined;
+    if (closing || catalog.has(digest) || shelf.isOwned(digest)) return undefined;
     // What was promised can be kept: nothing of these can be evicted.
     if (shelf.promisedBytes + catalog.pinnedBytes + length > maxBytes) return undefined;
     shelf.own(digest, length);
@@ -128,7 +128,11 @@ export function createPartials(deps: PartialsDeps): Partials {
         room.written(bytes);
       },
       onFailure: (failure) => health.failed(failure),
-      onPublished: (file) => deps.onPublished(catalog.add(digest, length, now(), now()), file),
+      onPublished(file) {
+        const at = now();
+        catalog.add({ digest, bytes: length, publishedAt: at, lastUsedAt: at });
+        return deps.onPublished(digest, file);
+      },
       onEnded(left) {
         live.delete(partial);
         shelf.disown(digest, left && { ...left, digest, lastUsedAt: now() });

@@ -35,10 +35,18 @@ export function createManifestStore(maxBytes: number): ManifestStore {
   return {
     get: (registry, digest) => cache.get(key(registry, digest)),
     set: (registry, manifest) => {
-      cache.set(key(registry, manifest.digest), manifest);
+      cache.set(key(registry, manifest.digest), { ...manifest, content: inOwnMemory(manifest.content) });
     },
     get sizeBytes() {
       return cache.calculatedSize;
     },
   };
+}
+
+/** Node cuts small buffers out of shared ones of 64 KiB: one manifest alone would keep all of that, which nobody counts. */
+function inOwnMemory(content: Buffer): Buffer {
+  if (content.buffer.byteLength === content.length) return content;
+  const own = Buffer.allocUnsafeSlow(content.length);
+  content.copy(own);
+  return own;
 }

@@ -114,10 +114,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     pieceBytes,
     now,
     roomWaitMs: options.roomWaitMs,
-    onPublished(entry, file) {
-      catalog.pin(entry);
-      return entries.pinned(entry, file);
-    },
+    onPublished: (digest, file) => entries.published(digest, file),
   });
   const entries = createEntryOpener({
     fs,
@@ -168,9 +165,8 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     signal: AbortSignal,
     onSlice?: (bytes: number) => Promise<void>,
   ): Promise<'ok' | 'removed' | 'absent'> {
-    const entry = closed ? undefined : catalog.get(digest);
-    if (entry === undefined) return 'absent';
-    const opened = await entries.open(entry);
+    if (closed) return 'absent';
+    const opened = await entries.open(digest);
     switch (opened.kind) {
       case 'absent':
         return 'absent';
@@ -181,7 +177,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       case 'open':
         try {
           if (await matchesDigest(opened.blob, digest, signal, onSlice)) return 'ok';
-          await entries.removeDamaged(entry, { error: 'its bytes have another digest' });
+          await entries.removeDamaged(opened.entry, { error: 'its bytes have another digest' });
           return 'removed';
         } finally {
           opened.blob.close();
@@ -215,7 +211,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
   }, TICK_MS);
   timer.unref();
   const stopScrub = startScrub({
-    digests: () => Array.from(catalog.oldestFirst(), ({ digest }) => digest),
+    digests: (from) => catalog.around(from),
     verify,
     metrics,
     log,
@@ -234,10 +230,9 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
 
   return {
     async open(digest) {
-      const entry = closed ? undefined : catalog.get(digest);
-      if (entry === undefined) return undefined;
-      catalog.use(entry, now());
-      const opened = await entries.open(entry);
+      if (closed) return undefined;
+      catalog.use(digest, now());
+      const opened = await entries.open(digest);
       if (opened.kind === 'open') return opened.blob;
       if (opened.kind === 'failed') {
         log.warn({ digest, error: describeCode(opened.error) }, 'cached blob can not be opened');
@@ -246,17 +241,12 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     },
     openPartial: async (digest, length, scope) => (closed ? undefined : partials.open(digest, length, scope)),
     async *list() {
-      // Of now: an order that moves with each use has no end.
-      const published = [...catalog.oldestFirst()];
-      for (const { digest, bytes, lastUsedAt, publishedAt } of published) {
-        yield { digest, bytes, lastUsedAt, publishedAt };
-      }
+      yield* catalog.oldestFirst();
     },
     async remove(digest) {
-      const entry = catalog.get(digest);
-      if (entry === undefined) return 'absent';
-      if (entry.pins > 0) return 'in_use';
-      await room.remove(entry, 'removed');
+      if (!catalog.has(digest)) return 'absent';
+      if (catalog.isPinned(digest)) return 'in_use';
+      await room.remove(digest, 'removed');
       return 'removed';
     },
     verify: (digest, signal) => verify(digest, signal),

@@ -2,10 +2,11 @@ import { join } from 'node:path';
 
 import type { Digest } from '../oci/digest.ts';
 import { errorCode } from '../system/error-code.ts';
+import { type BlobTable, createBlobTable } from './blob-table.ts';
 import { readCatalog } from './catalog-file.ts';
 import type { LeftPartial } from './partial-shelf.ts';
-import type { CatalogEntry } from './store-catalog.ts';
-import { type DirectoryEntry, removeFile, type StoreFs } from './store-fs.ts';
+import { NO_ROW } from './row-order.ts';
+import { removeFile, type StoreFs } from './store-fs.ts';
 import {
   ALGORITHMS,
   DIRECTORY_MODE,
@@ -16,18 +17,15 @@ import {
 } from './store-layout.ts';
 
 export type RecoveredStore = {
-  /** By digest, least recently used first; the receiver's own. */
-  readonly blobs: Map<string, CatalogEntry>;
+  /** The receiver's own. */
+  readonly blobs: BlobTable;
   readonly partials: readonly LeftPartial[];
   /** Files that a crash left behind, or that nobody knows. */
   readonly removed: number;
 };
 
-/** In place of `pins`: the catalog file has it, and its own file has not been met. */
-const NOT_MET = -1;
-
-/** System calls under way at once: Node has four threads for them. */
-const PARALLEL = 16;
+/** Under way at once: Node has four threads for them, and what a directory of thousands of names takes is held until it was looked at. */
+const PARALLEL = 4;
 
 /**
  * What is on disk, told by names alone where the catalog file knows them: no blob is opened. What was half done when the
@@ -43,47 +41,48 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   await removeFile(fs, `${layout.catalog}.tmp`).catch(() => {});
   await removeFile(fs, layout.probe).catch(() => {});
 
-  // One map, kept for good: with a million blobs, each further one is a tenth of the start.
-  const catalog = (await readCatalog(fs, layout.catalog)) ?? [];
-  const known = byDigest(catalog);
-  const unknown = new Map<Digest, string>();
+  const blobs = (await readCatalog(fs, layout.catalog)) ?? createBlobTable();
+  /** By row: its file is there. */
+  const met = new Uint8Array(blobs.rows);
+  const unknown: string[] = [];
   const spools = new Map<Digest, string[]>();
   for (const algorithm of ALGORITHMS) {
-    const shards = await list(fs, layout.blobs(algorithm));
-    await inParallel(shards, async (shard) => {
-      const directory = join(layout.blobs(algorithm), shard.name);
-      if (!shard.isDirectory()) {
+    await inParallel(await list(fs, layout.blobs(algorithm)), async (shard) => {
+      const directory = join(layout.blobs(algorithm), shard);
+      if (!(await fs.stat(directory)).isDirectory()) {
         await remove(directory);
         return;
       }
-      for (const file of await list(fs, directory)) {
-        const isFile = file.isFile();
-        // Nothing is made of the name of what is known: there may be a million of them before the first answer.
-        const entry = known.get(`${algorithm}:${file.name}`);
-        if (entry !== undefined && isFile && isShardOf(shard.name, file.name)) {
-          entry.pins = 0;
-          continue;
-        }
-        const path = join(directory, file.name);
-        const digest = isFile ? digestOfBlob(path) : undefined;
-        if (digest === undefined) await remove(path);
-        else unknown.set(digest, path);
+      const isNamed = shard.length === SHARD_CHARACTERS;
+      for (const name of await list(fs, directory)) {
+        // Nothing is made or asked of the name of what is known: there may be a million of them before the first answer.
+        const row = isNamed && name.startsWith(shard) ? blobs.findHex(algorithm, name) : NO_ROW;
+        if (row !== NO_ROW) met[row] = 1;
+        else unknown.push(join(directory, name));
       }
     });
-    for (const file of await list(fs, layout.partials(algorithm))) {
-      const path = join(layout.partials(algorithm), file.name);
-      const digest = file.isFile() ? digestOfPartial(path) : undefined;
+    for (const name of await list(fs, layout.partials(algorithm))) {
+      const path = join(layout.partials(algorithm), name);
+      const digest = (await fs.stat(path)).isFile() ? digestOfPartial(path) : undefined;
       if (digest === undefined) await remove(path);
       else spools.set(digest, [...(spools.get(digest) ?? []), path]);
     }
   }
 
-  for (const entry of known.values()) if (entry.pins === NOT_MET) known.delete(entry.digest);
-  const blobs = await addUnknown(fs, known, unknown);
+  for (const [row, isMet] of met.entries()) if (isMet === 0 && blobs.has(row)) blobs.remove(row);
+  await inParallel(unknown, async (path) => {
+    const digest = digestOfBlob(path);
+    const file = await fs.stat(path);
+    if (digest === undefined || !file.isFile()) return remove(path);
+    // Before 1970 is nothing that the catalog file could say.
+    const at = Math.max(0, Math.floor(file.mtimeMs));
+    blobs.add({ digest, bytes: file.size, publishedAt: at, lastUsedAt: at });
+  });
+  if (unknown.length > 0) blobs.sortByUse();
   const partials: LeftPartial[] = [];
   await inParallel([...spools], async ([digest, paths]) => {
     // One file of two, or one that was published: the end of a life was not reached.
-    if (paths.length < 2 || blobs.has(digest)) {
+    if (paths.length < 2 || blobs.find(digest) !== NO_ROW) {
       for (const path of paths) await remove(path);
       return;
     }
@@ -96,55 +95,7 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
 /** POSIX: what `st_blocks` counts. */
 const BLOCK_BYTES = 512;
 
-/** A file that names a digest twice counts its bytes once, at the place of its last line. */
-function byDigest(catalog: readonly CatalogEntry[]): Map<string, CatalogEntry> {
-  const known = new Map<string, CatalogEntry>();
-  for (const entry of catalog) {
-    entry.pins = NOT_MET;
-    known.set(entry.digest, entry);
-  }
-  if (known.size === catalog.length) return known;
-  // Not looked for line by line: it has never been seen in a file that Berth wrote.
-  known.clear();
-  for (const entry of catalog) {
-    known.delete(entry.digest);
-    known.set(entry.digest, entry);
-  }
-  return known;
-}
-
-/** Each at the place that its age gives it. */
-async function addUnknown(
-  fs: StoreFs,
-  known: Map<string, CatalogEntry>,
-  unknown: ReadonlyMap<Digest, string>,
-): Promise<Map<string, CatalogEntry>> {
-  if (unknown.size === 0) return known;
-  const added: CatalogEntry[] = [];
-  await inParallel([...unknown], async ([digest, path]) => {
-    const { size, mtimeMs } = await fs.stat(path);
-    // Before 1970 is nothing that the catalog file could say.
-    const at = Math.max(0, Math.floor(mtimeMs));
-    added.push({
-      digest,
-      bytes: size,
-      publishedAt: at,
-      lastUsedAt: at,
-      pins: 0,
-      older: undefined,
-      newer: undefined,
-    });
-  });
-  const all = [...known.values(), ...added].toSorted((a, b) => a.lastUsedAt - b.lastUsedAt);
-  return new Map(all.map((entry) => [entry.digest, entry]));
-}
-
-function isShardOf(shard: string, name: string): boolean {
-  return shard.length === SHARD_CHARACTERS && name.startsWith(shard);
-}
-
-/** Links are neither files nor directories: the store makes none, and what they lead to is not its own. */
-async function list(fs: StoreFs, directory: string): Promise<DirectoryEntry[]> {
+async function list(fs: StoreFs, directory: string): Promise<string[]> {
   try {
     return await fs.list(directory);
   } catch (error) {

@@ -5,8 +5,8 @@ import type { Digest } from '../oci/digest.ts';
 import { describeCode } from '../system/error-code.ts';
 
 export type ScrubDeps = {
-  /** Every published blob of now. */
-  readonly digests: () => readonly Digest[];
+  /** Every published blob of now, from this part of them on, 0 to 1. */
+  readonly digests: (from: number) => Iterable<Digest>;
   /** Hashes one, and removes it if it is wrong; waits for `onSlice` between slices. Rejects where the disk fails. */
   readonly verify: (
     digest: Digest,
@@ -51,9 +51,7 @@ export function startScrub({
   }
 
   async function round(): Promise<void> {
-    const all = digests();
-    const first = Math.floor(random() * all.length);
-    for (const digest of [...all.slice(first), ...all.slice(0, first)]) {
+    for (const digest of digests(random())) {
       try {
         await verify(digest, signal, onSlice);
       } catch (error) {

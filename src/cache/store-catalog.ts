@@ -1,34 +1,38 @@
 import type { Digest } from '../oci/digest.ts';
+import type { StoreEntry } from './blob-store.ts';
+import { type BlobTable, createBlobTable } from './blob-table.ts';
+import { NO_ROW } from './row-order.ts';
 
-/** A published blob. */
-export type CatalogEntry = {
-  readonly digest: Digest;
-  readonly bytes: number;
-  readonly publishedAt: number;
-  lastUsedAt: number;
-  /** Open readers; it is not evicted while there is one. */
+/** A published blob that somebody has open: it is not evicted. One object for all who have it. */
+export type PinnedEntry = Pick<StoreEntry, 'digest' | 'bytes'> & {
+  /** The catalog's own business, like how many have it. */
+  readonly row: number;
   pins: number;
-  /** Neighbours in the order of use, the catalog's own business. */
-  older: CatalogEntry | undefined;
-  newer: CatalogEntry | undefined;
 };
 
-/** What is published, in memory, least recently used first: a miss costs no look at the disk. */
+/** What is published, in memory: a miss costs no look at the disk. */
 export type StoreCatalog = {
-  get(digest: Digest): CatalogEntry | undefined;
-  /** Takes these, least recently used first, in place of all there are: at a start, when there are none. */
-  replace(recovered: Map<string, CatalogEntry>): void;
+  /** Takes what is in this table, which is the catalog's own from then on, in place of all there is: at a start, when that is nothing. */
+  replace(recovered: BlobTable): void;
+  has(digest: Digest): boolean;
   /** A new one, used last. */
-  add(digest: Digest, bytes: number, publishedAt: number, lastUsedAt: number): CatalogEntry;
-  use(entry: CatalogEntry, now: number): void;
-  pin(entry: CatalogEntry): void;
-  unpin(entry: CatalogEntry): void;
-  /** False where this very entry is no longer there. */
-  delete(entry: CatalogEntry): boolean;
-  /** It is there after all, and used last. */
-  restore(entry: CatalogEntry): void;
-  /** To be walked at once: whoever waits in between takes a copy first. */
-  oldestFirst(): IterableIterator<CatalogEntry>;
+  add(entry: StoreEntry): void;
+  /** It is used last now, in Unix milliseconds; nothing where it is not there. */
+  use(digest: Digest, now: number): void;
+  /** Undefined where it is not there. For each there is one `unpin`. */
+  pin(digest: Digest): PinnedEntry | undefined;
+  unpin(entry: PinnedEntry): void;
+  /** This very blob, and not one that came after it, is still there. */
+  isCurrent(entry: PinnedEntry): boolean;
+  /** From now on nobody finds it; who has it open keeps it. Undefined where it is not there. */
+  take(digest: Digest): StoreEntry | undefined;
+  isPinned(digest: Digest): boolean;
+  /** The least recently used that nobody has open. */
+  oldestUnpinned(): StoreEntry | undefined;
+  /** Those of now, least recently used first; what goes before its turn is left out. To be walked to its end, or left by `return`. */
+  oldestFirst(): Generator<StoreEntry, void, undefined>;
+  /** Each of now once, whoever comes, goes and is used meanwhile, from this part of them on, 0 to 1. Costs no memory. */
+  around(from: number): Generator<Digest, void, undefined>;
   readonly size: number;
   readonly bytes: number;
   readonly pinnedBytes: number;
@@ -36,111 +40,100 @@ export type StoreCatalog = {
   readonly changes: number;
 };
 
-/**
- * The order is a list of its own: a Map that is told to forget a key and take it again keeps a grave for each time, in the same chain,
- * and walks over all of them whenever that key is set, until it is as full of graves as of entries.
- */
 export function createStoreCatalog(): StoreCatalog {
-  let entries = new Map<string, CatalogEntry>();
-  let oldest: CatalogEntry | undefined;
-  let newest: CatalogEntry | undefined;
+  let table = createBlobTable();
+  /** Of what is there. */
+  const pins = new Map<Digest, PinnedEntry>();
+  const pinnedRows = new Set<number>();
   let bytes = 0;
   let pinnedBytes = 0;
   let changes = 0;
 
-  function link(entry: CatalogEntry): void {
-    entry.older = newest;
-    entry.newer = undefined;
-    if (newest === undefined) oldest = entry;
-    else newest.newer = entry;
-    newest = entry;
-  }
-
-  function unlink(entry: CatalogEntry): void {
-    const { older, newer } = entry;
-    if (older === undefined) oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) newest = older;
-    else newer.older = older;
-    entry.older = undefined;
-    entry.newer = undefined;
-  }
-
-  /** In place of another of its digest, if there is one. */
-  function put(entry: CatalogEntry): void {
-    const other = entries.get(entry.digest);
-    if (other !== undefined) {
-      unlink(other);
-      bytes -= other.bytes;
-    }
-    entries.set(entry.digest, entry);
-    link(entry);
-    bytes += entry.bytes;
+  function take(digest: Digest): StoreEntry | undefined {
+    const row = table.find(digest);
+    if (row === NO_ROW) return undefined;
+    const entry = table.entry(row);
+    table.remove(row);
+    pins.delete(digest);
+    pinnedRows.delete(row);
+    bytes -= entry.bytes;
     changes += 1;
+    return entry;
   }
 
   return {
-    get: (digest) => entries.get(digest),
     replace(recovered) {
-      entries = recovered;
-      oldest = undefined;
-      newest = undefined;
-      bytes = 0;
-      pinnedBytes = 0;
-      for (const entry of recovered.values()) {
-        link(entry);
-        bytes += entry.bytes;
-        if (entry.pins > 0) pinnedBytes += entry.bytes;
-      }
-      changes += recovered.size;
+      table = recovered;
+      for (let row = table.order.oldest; row !== NO_ROW; row = table.order.newer(row))
+        bytes += table.bytes(row);
+      changes += table.size;
     },
-    add(digest, length, publishedAt, lastUsedAt) {
-      const entry = {
-        digest,
-        bytes: length,
-        publishedAt,
-        lastUsedAt,
-        pins: 0,
-        older: undefined,
-        newer: undefined,
-      };
-      put(entry);
-      return entry;
-    },
-    use(entry, now) {
-      if (entries.get(entry.digest) !== entry) return;
-      entry.lastUsedAt = now;
-      unlink(entry);
-      link(entry);
+    has: (digest) => table.find(digest) !== NO_ROW,
+    add(entry) {
+      take(entry.digest);
+      table.add(entry);
+      bytes += entry.bytes;
       changes += 1;
     },
-    pin(entry) {
-      if (entry.pins === 0) pinnedBytes += entry.bytes;
-      entry.pins += 1;
+    use(digest, now) {
+      const row = table.find(digest);
+      if (row === NO_ROW) return;
+      table.use(row, now);
+      changes += 1;
+    },
+    pin(digest) {
+      const pinned = pins.get(digest);
+      if (pinned !== undefined) {
+        pinned.pins += 1;
+        return pinned;
+      }
+      const row = table.find(digest);
+      if (row === NO_ROW) return undefined;
+      const entry = { digest, bytes: table.bytes(row), row, pins: 1 };
+      pins.set(digest, entry);
+      pinnedRows.add(row);
+      pinnedBytes += entry.bytes;
+      return entry;
     },
     unpin(entry) {
       entry.pins -= 1;
-      if (entry.pins === 0) pinnedBytes -= entry.bytes;
+      if (entry.pins > 0) return;
+      pinnedBytes -= entry.bytes;
+      if (pins.get(entry.digest) !== entry) return;
+      pins.delete(entry.digest);
+      pinnedRows.delete(entry.row);
     },
-    delete(entry) {
-      if (entries.get(entry.digest) !== entry) return false;
-      entries.delete(entry.digest);
-      unlink(entry);
-      bytes -= entry.bytes;
-      changes += 1;
-      return true;
+    isCurrent: (entry) => pins.get(entry.digest) === entry,
+    take,
+    isPinned: (digest) => pins.has(digest),
+    oldestUnpinned() {
+      for (let row = table.order.oldest; row !== NO_ROW; row = table.order.newer(row)) {
+        if (!pinnedRows.has(row)) return table.entry(row);
+      }
+      return undefined;
     },
-    restore: put,
     *oldestFirst() {
-      for (let entry = oldest; entry !== undefined; ) {
-        // It may be gone when this goes on.
-        const next: CatalogEntry | undefined = entry.newer;
-        yield entry;
-        entry = next;
+      // The order of now: whoever is used meanwhile goes to the end of a living one, and would be met twice.
+      const rows = new Int32Array(table.size);
+      let count = 0;
+      for (let row = table.order.oldest; row !== NO_ROW; row = table.order.newer(row)) rows[count++] = row;
+      const release = table.keepNumbers();
+      try {
+        for (const row of rows) if (table.has(row)) yield table.entry(row);
+      } finally {
+        release();
+      }
+    },
+    *around(from) {
+      const { rows } = table;
+      const first = Math.floor(from * rows);
+      for (let step = 0; step < rows; step += 1) {
+        const row = (first + step) % rows;
+        if (table.has(row)) yield table.entry(row).digest;
       }
     },
     get size() {
-      return entries.size;
+      return table.size;
     },
     get bytes() {
       return bytes;

@@ -6,16 +6,16 @@ import { makeDirectory } from '../system/make-directory.ts';
 
 export type { FileHandle } from 'node:fs/promises';
 
-/** What a directory says of a name; a link is neither. */
-export type DirectoryEntry = { readonly name: string; isFile(): boolean; isDirectory(): boolean };
-
 /** What the disk store uses of the file system; tests put a failing disk in its place. */
 export type StoreFs = Pick<typeof promises, 'open' | 'rename' | 'unlink'> & {
   /** With what is missing above it; resolves with the uppermost that was made. */
   mkdir(path: string, options: { readonly mode: number }): Promise<string | undefined>;
-  list(path: string): Promise<DirectoryEntry[]>;
-  /** Of the name itself, where it is a link. */
+  /** The names in a directory. */
+  list(path: string): Promise<string[]>;
+  /** Of the name itself, where it is a link, which is neither a file nor a directory. */
   stat(path: string): Promise<{
+    isFile(): boolean;
+    isDirectory(): boolean;
     readonly size: number;
     readonly blocks: number;
     readonly mtimeMs: number;
@@ -27,7 +27,7 @@ export type StoreFs = Pick<typeof promises, 'open' | 'rename' | 'unlink'> & {
 export const DISK: StoreFs = {
   mkdir: (path, { mode }) => makeDirectory(path, mode),
   open: promises.open,
-  list: (path) => promises.readdir(path, { withFileTypes: true }),
+  list: (path) => promises.readdir(path),
   rename: promises.rename,
   unlink: promises.unlink,
   stat: (path) => promises.lstat(path),

@@ -1,7 +1,7 @@
 import type { CacheEviction, Metrics } from '../metrics/metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PartialShelf } from './partial-shelf.ts';
-import type { CatalogEntry, StoreCatalog } from './store-catalog.ts';
+import type { StoreCatalog } from './store-catalog.ts';
 import { StoreFailure } from './store-failure.ts';
 import { removeFile, type StoreFs } from './store-fs.ts';
 import type { StoreLayout } from './store-layout.ts';
@@ -9,7 +9,7 @@ import type { StoreLayout } from './store-layout.ts';
 /** Keeps the store within its limits: least recently used first, whole and partial alike; what is in use stays. */
 export type StoreRoom = {
   /** Removes a published blob, whoever reads it. */
-  remove(entry: CatalogEntry, reason: CacheEviction): Promise<void>;
+  remove(digest: Digest, reason: CacheEviction): Promise<void>;
   /** The removal of this digest's file that is under way: until then its name is not free. */
   removing(digest: Digest): Promise<void> | undefined;
   /** Down to `maxBytes`, and up to `minFreeBytes` on the disk. Returns the bytes freed. @throws StoreFailure no_room */
@@ -59,14 +59,15 @@ export function createStoreRoom(deps: StoreRoomDeps): StoreRoom {
     return removal;
   }
 
-  async function remove(entry: CatalogEntry, reason: CacheEviction): Promise<void> {
-    if (!catalog.delete(entry)) return;
-    deps.onRemoved?.(entry.digest);
+  async function remove(digest: Digest, reason: CacheEviction): Promise<void> {
+    const entry = catalog.take(digest);
+    if (entry === undefined) return;
+    deps.onRemoved?.(digest);
     try {
-      await removeAt(entry.digest, [layout.blob(entry.digest)], reason);
+      await removeAt(digest, [layout.blob(digest)], reason);
     } catch (error) {
       // It takes its room as before. Damaged, it is not served again; the next process finds that out anew.
-      if (reason !== 'damaged') catalog.restore(entry);
+      if (reason !== 'damaged') catalog.add(entry);
       throw error;
     }
   }
@@ -87,13 +88,13 @@ export function createStoreRoom(deps: StoreRoomDeps): StoreRoom {
   /** Returns the bytes freed, 0 where nothing may go. */
   async function evictOne(reason: CacheEviction): Promise<number> {
     const partial = shelf.oldestLeft();
-    const entry = oldestUnpinned(catalog);
+    const entry = catalog.oldestUnpinned();
     if (partial !== undefined && (entry === undefined || partial.lastUsedAt <= entry.lastUsedAt)) {
       await removeLeft(partial.digest, reason);
       return Math.max(1, partial.bytes);
     }
     if (entry === undefined) return 0;
-    await remove(entry, reason);
+    await remove(entry.digest, reason);
     return Math.max(1, entry.bytes);
   }
 
@@ -159,9 +160,4 @@ export function createStoreRoom(deps: StoreRoomDeps): StoreRoom {
       await Promise.allSettled([making, ...removals.values()]);
     },
   };
-}
-
-function oldestUnpinned(catalog: StoreCatalog): CatalogEntry | undefined {
-  for (const entry of catalog.oldestFirst()) if (entry.pins === 0) return entry;
-  return undefined;
 }

@@ -1,6 +1,6 @@
 declare const brand: unique symbol;
 
-/** `sha256:<64 hex>` or `sha512:<128 hex>`, lower case; comes from `parseDigest` alone. */
+/** `sha256:<64 hex>` or `sha512:<128 hex>`, lower case; comes from `parseDigest`, or from bytes that are one. */
 export type Digest = string & { readonly [brand]: 'Digest' };
 
 export type DigestAlgorithm = 'sha256' | 'sha512';
@@ -41,6 +41,19 @@ export function digestAlgorithm(digest: Digest): DigestAlgorithm {
 export function digestHex(digest: Digest): string {
   return digest.slice('sha256:'.length);
 }
+
+/** The SHA-256 whose 32 bytes are at this place. */
+export function sha256Digest(content: Buffer, at: number): Digest {
+  return `sha256:${content.toString('hex', at, at + SHA256_BYTES)}` as Digest;
+}
+
+/** The SHA-512 whose 64 bytes are at this place. */
+export function sha512Digest(content: Buffer, at: number): Digest {
+  return `sha512:${content.toString('hex', at, at + SHA512_BYTES)}` as Digest;
+}
+
+const SHA256_BYTES = 32;
+const SHA512_BYTES = 64;
 
 function isDigest(text: string): text is Digest {
   return SUPPORTED.test(text);

@@ -65,26 +65,31 @@ t.test('a blob that the catalog names twice is one', async (t) => {
 t.test('a catalog that is used while it is written names each blob once', async (t) => {
   const path = join(t.testdir(), 'catalog');
   const catalog = createStoreCatalog();
-  for (let index = 0; index < 10_000; index += 1) catalog.add(randomContent(index % 7).digest, 1, 1, 1);
-  for (let index = 0; index < 5000; index += 1) catalog.add(randomContent(32).digest, 1, 1, 1);
+  for (let index = 0; index < 15_000; index += 1) {
+    catalog.add({
+      digest: randomContent(index < 10_000 ? 6 : 32).digest,
+      bytes: 1,
+      publishedAt: 1,
+      lastUsedAt: 1,
+    });
+  }
   const count = catalog.size;
-  const entries = [...catalog.oldestFirst()];
+  const digests = Array.from(catalog.oldestFirst(), ({ digest }) => digest);
   let used = 0;
   const open: typeof DISK.open = async (...args) => {
     const file = await DISK.open(...args);
-    const append = file.appendFile.bind(file);
-    file.appendFile = async (...data) => {
-      const entry = entries[(used += 1) % 100];
-      if (entry !== undefined) catalog.use(entry, 2);
-      return append(...data);
+    const write = file.write.bind(file);
+    const useThenWrite = async (...data: Parameters<typeof write>) => {
+      const digest = digests[(used += 1) % 100];
+      if (digest !== undefined) catalog.use(digest, 2);
+      return write(...data);
     };
-    return file;
+    return Object.assign(file, { write: useThenWrite });
   };
   await writeCatalog({ ...DISK, open }, path, catalog.oldestFirst());
   const read = await readCatalog(DISK, path);
   t.ok(used > 1);
-  t.equal(read?.length, count);
-  t.equal(new Set(read?.map(({ digest }) => digest)).size, count);
+  t.equal(read?.size, count);
 });
 
 t.test('a clock that goes back stops neither the recovery of the disk nor the catalog', async (t) => {
