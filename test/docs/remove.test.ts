@@ -110,15 +110,15 @@ t.test('with Compose: the file is there, and the image is the one that it builds
   t.same(calls, [`docker compose -f ${file} down --volumes`, `docker image rm ${image}`]);
 });
 
-t.test('as a container: image and volume are those of docs/deploy.md', async (t) => {
+t.test('as a container: image and volumes are those of docs/deploy.md', async (t) => {
   const { calls } = await removeFrom(t, CONTAINER, []);
   const [build = '', start = ''] = blocksOf(readDocument('docs/deploy.md'), 'sh').flatMap(commandsOfBlock);
   const image = /^docker build -t (\S+) /.exec(build)?.[1];
-  const volume = / -v ([\w-]+):/.exec(start)?.[1];
+  const volumes = [...start.matchAll(/ -v ([\w-]+):/g)].map(([, name]) => name);
   t.same(calls, [
     `docker ps --all --quiet --filter ancestor=${image}`,
     'docker rm --force abc',
-    `docker volume rm ${volume}`,
+    `docker volume rm ${volumes.join(' ')}`,
     `docker image rm ${image}`,
   ]);
 });

@@ -18,10 +18,8 @@ const REMOVED: Runner = { by: 'test/docs/remove.test.ts', says: "'docs/operate.m
 /** Commands that need a real client, a real machine or a running Berth. */
 export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
   'docker build -t berth .': { by: 'test/e2e/deploy/build-image.ts', says: "'bud'" },
-  'docker run --read-only -v /etc/berth:/etc/berth:ro -v berth-cache:/var/cache/berth -p 443:443 berth': {
-    by: 'test/e2e/deploy/scenario-image.ts',
-    says: "'--read-only'",
-  },
+  'docker run --read-only --tmpfs /run/berth -v /etc/berth:/etc/berth:ro -v berth-state:/var/lib/berth -v berth-cache:/var/cache/berth -p 443:443 berth':
+    { by: 'test/e2e/deploy/scenario-image.ts', says: "'--read-only'" },
   'helm lint --strict deploy/helm/berth -f deploy/helm/values/acr.yaml': {
     by: 'test/e2e/deploy/scenario-deploy.ts',
     says: "'--strict'",
@@ -63,7 +61,7 @@ export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
   'docker compose -f deploy/compose/compose.yaml down --volumes': REMOVED,
   'docker image rm berth:local': REMOVED,
   'docker rm --force $(docker ps --all --quiet --filter ancestor=berth)': REMOVED,
-  'docker volume rm berth-cache': REMOVED,
+  'docker volume rm berth-state berth-cache': REMOVED,
   'docker image rm berth': REMOVED,
 };
 
