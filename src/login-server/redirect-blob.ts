@@ -1,5 +1,6 @@
 import { dataEndpointHost, regionForHost } from '../endpoints/endpoints.ts';
 import type { DoorRequest } from '../listener/door-request.ts';
+import { takeResponse } from '../listener/take-response.ts';
 import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import type { Route } from '../oci/route.ts';
 import { sealTicket, TicketSealError } from '../ticket/seal-ticket.ts';
@@ -60,14 +61,17 @@ export function redirectToDataEndpoint(
   metrics.ticketsIssued.inc({});
   metrics.redirects.inc({ delivery: 'dedicated' });
   call.context.access.region = region;
-  call.reply.headers({
-    location: `${registry.scheme}://${dataEndpoint}/?${query}`,
-    'docker-content-digest': digest,
-    ...API_VERSION_FIELD,
-    'cache-control': 'no-store',
-    'content-length': '0',
-  });
-  call.reply.code(307).send();
+  // Not through Fastify, as for manifests: its way for an answer is dear.
+  takeResponse(call.reply)
+    .writeHead(307, {
+      'x-request-id': call.context.requestId,
+      location: `${registry.scheme}://${dataEndpoint}/?${query}`,
+      'docker-content-digest': digest,
+      ...API_VERSION_FIELD,
+      'cache-control': 'no-store',
+      'content-length': '0',
+    })
+    .end();
   return true;
 }
 
@@ -94,7 +98,8 @@ function bearerOf({ authorization }: Caller): string | undefined {
 /** B3, X5. */
 function regionOf(location: FoundBlob, clientAddress: string, deps: LoginServerDeps): string {
   const { registry, upstream } = deps;
-  const named = regionForHost(registry, new URL(location.url).host);
+  const host = location.kind === 'storage' ? location.host : new URL(location.url).host;
+  const named = regionForHost(registry, host);
   if (named.matched) return named.name;
   // The registry's own host names no region, and nothing was left unmapped.
   if (location.kind === 'storage') deps.metrics.regionsUnmatched.inc({});
