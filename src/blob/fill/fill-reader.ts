@@ -1,7 +1,5 @@
 import type { RangeSpec } from '../../http/range.ts';
-import type { BufferPool, Slab } from '../../upstream/buffer-pool.ts';
-import { Pace } from '../../upstream/pace.ts';
-import type { RateClock } from '../../upstream/rate-watch.ts';
+import type { Slab } from '../../upstream/buffer-pool.ts';
 import { LocalFailure } from '../local-failure.ts';
 import type { BlobFailure, BlobSink, OpenedBlob, OpenResult } from '../open-blob.ts';
 import { WrongBlob, WrongContent } from '../wrong-content.ts';
@@ -9,64 +7,37 @@ import { type OwnerMessage, type ReaderPort, toFailure } from './fill-messages.t
 import type { LandedChunk } from './fill-port.ts';
 import { createOpenVerdict } from './open-verdict.ts';
 import { createReadable, type Readable } from './readable-pieces.ts';
-import type { OpenSpoolFile, SpoolFile } from './spool-file.ts';
-import { createSpoolWatch, type SpoolWatch } from './spool-watch.ts';
+import { type ReadingOwner, SpoolReading, type SpoolReadingDeps } from './spool-reading.ts';
 
 const WRONG = 'the blob has another digest';
-
-/** Bytes. A source's buffer that a reader may hold whatever its pace: four times what it would read for itself at first. */
-const LARGEST_FOR_ANYBODY = 256 * 1024;
-
-export type FillReaderDeps = {
-  readonly pool: BufferPool;
-  readonly openFile: OpenSpoolFile;
-  /** For tests. */
-  readonly rateClock?: RateClock | undefined;
-};
 
 type Opened = Extract<OwnerMessage, { kind: 'opened' }>;
 type Opening = { resolve(result: OpenResult | undefined): void; reject(error: unknown): void };
 
-/**
- * One reader of a fill: knows the owner by its messages alone and reads the spool with a file of its own, at the pace of its
- * sink.
- */
-export class FillReader {
+/** One reader of a fill: knows the owner by its messages alone, and reads the spool as far as they say, at the pace of its sink. */
+export class FillReader implements ReadingOwner {
   private readonly port: ReaderPort;
   private readonly range: RangeSpec | undefined;
-  private readonly pool: BufferPool;
-  private readonly openFile: OpenSpoolFile;
-  private readonly disk: SpoolWatch;
+  private readonly reading: SpoolReading;
   private opening: Opening | undefined;
   private opened: Opened | undefined;
   private pieces: Readable | undefined;
-  private file: SpoolFile | undefined;
   private sink: BlobSink | undefined;
   /** Of the sources: what is there can still be read. */
   private failure: BlobFailure | undefined;
   /** What ends it as soon as there is a sink to be told. */
   private doom: BlobFailure | undefined;
-  private position = 0;
   private toldPosition = -1;
-  private readonly pace = new Pace();
   private isPaused = false;
-  private isReading = false;
-  /** For its turn to read from memory. */
-  private isWaiting = false;
   /** Nothing more is told to the sink. */
   private isOver = false;
   private hasLeft = false;
   private readonly verdict = createOpenVerdict();
 
-  constructor(port: ReaderPort, range: RangeSpec | undefined, deps: FillReaderDeps, opening: Opening) {
+  constructor(port: ReaderPort, range: RangeSpec | undefined, deps: SpoolReadingDeps, opening: Opening) {
     this.port = port;
     this.range = range;
-    this.pool = deps.pool;
-    this.openFile = deps.openFile;
-    this.disk = createSpoolWatch(
-      () => this.broken(new LocalFailure('the disk does not answer')),
-      deps.rateClock,
-    );
+    this.reading = new SpoolReading(this, deps);
     this.opening = opening;
   }
 
@@ -122,45 +93,27 @@ export class FillReader {
     this.advance();
   }
 
-  /** The next bytes that it wants are in memory, and it has nothing to do but to pass them on: the file is left alone. */
-  private takeLanded({ position, bytes }: LandedChunk): void {
+  /** The next bytes that it wants are in memory, and it has nothing to do but to pass them on. */
+  private takeLanded(chunk: LandedChunk): void {
     const { opened, sink } = this;
     if (opened === undefined || sink === undefined || this.isOver || this.isPaused) return;
-    // A read from the file that is under way brings what is before them.
-    if (this.isReading || this.isWaiting || this.position < position) return;
-    const wanted = bytes.subarray(this.position - position, opened.to - position);
-    if (wanted.length === 0 || !this.mayHold(bytes.buffer.byteLength)) return;
-    this.took(wanted, this.pool.pin(wanted));
-  }
-
-  /** A slow client, which does not get ahead of its kernel's buffers, shall not keep a source's. For each chunk: the pace is asked for last. */
-  private mayHold(bytes: number): boolean {
-    return bytes <= LARGEST_FOR_ANYBODY || bytes <= 2 * this.pace.slabBytes(performance.now());
+    this.reading.takeLanded(chunk, opened.to);
   }
 
   private open(opened: Opened): void {
-    if (this.opened === undefined) this.position = opened.from;
+    if (this.opened === undefined) this.reading.beginAt(opened.from);
     this.opened = opened;
     this.pieces = createReadable(opened.have, opened.pieceBytes, opened.length);
     if (opened.isVerified) this.verdict.settle(true);
-    if (this.file !== undefined) return;
-    this.disk.began();
-    this.openFile(opened.path).then(
-      (file) => this.fileOpened(file),
-      () => this.notOpened(opened.path),
-    );
+    if (!this.reading.isOpen) this.reading.open(opened.path);
   }
 
-  private fileOpened(file: SpoolFile): void {
-    this.disk.cameBack();
-    this.file = file;
-    if (this.hasLeft) this.closeFile();
-    else this.advance();
+  fileOpened(): void {
+    this.advance();
   }
 
-  private notOpened(path: string): void {
-    this.disk.cameBack();
-    if (!this.hasLeft) this.port.post({ kind: 'not_opened', path });
+  notOpened(path: string): void {
+    this.port.post({ kind: 'not_opened', path });
   }
 
   /** Goes on as far as what is there allows: first to the answer of `readFill`, later byte by byte. */
@@ -169,7 +122,7 @@ export class FillReader {
       if (this.failure !== undefined) this.refuse(this.failure);
       return;
     }
-    if (this.file === undefined) return;
+    if (!this.reading.isOpen) return;
     if (this.opening === undefined) {
       this.pump();
       return;
@@ -180,9 +133,10 @@ export class FillReader {
   }
 
   private available(): number {
+    const { position } = this.reading;
     return this.pieces === undefined || this.opened === undefined
       ? 0
-      : Math.min(this.pieces.end(this.position), this.opened.to) - this.position;
+      : Math.min(this.pieces.end(position), this.opened.to) - position;
   }
 
   private content({ from, to, length }: Opened): OpenedBlob {
@@ -226,76 +180,41 @@ export class FillReader {
     else if (this.sink !== undefined) this.end();
   }
 
-  private readonly onTurn = (): void => {
-    this.isWaiting = false;
+  turn(): void {
     this.pump(true);
-  };
+  }
 
   /** @param isTurn it is its turn to read from memory */
   private pump(isTurn = false): void {
-    if (this.isOver || this.isReading || this.isWaiting) return;
+    const { reading } = this;
+    if (this.isOver || reading.isBusy) return;
     if (this.sink === undefined || this.opened === undefined) return;
-    if (this.position === this.opened.to) {
+    if (reading.position === this.opened.to) {
       this.end();
       return;
     }
-    if (this.isPaused || this.file === undefined) return;
+    if (this.isPaused || !reading.isOpen) return;
     const available = this.available();
-    if (available <= 0) {
-      if (this.failure !== undefined) this.fail(this.failure);
-      else this.tellPosition();
-      return;
-    }
-    if (isTurn || this.file.now === undefined) {
-      this.read(this.file, available);
-      return;
-    }
-    this.isWaiting = true;
-    this.file.now.takeTurn(this.onTurn);
+    if (available > 0) reading.next(available, isTurn);
+    else if (this.failure !== undefined) this.fail(this.failure);
+    else this.tellPosition();
   }
 
-  private read(file: SpoolFile, available: number): void {
-    const slab = this.pool.take(this.pace.slabBytes(performance.now()));
-    const target = slab.buffer.subarray(0, Math.min(slab.buffer.length, available));
-    const bytesNow = file.now?.read(target, this.position) ?? 0;
-    if (bytesNow > 0) {
-      this.hasRead(slab, null, bytesNow);
-      return;
-    }
-    this.isReading = true;
-    this.disk.began();
-    file.read(target, this.position, (error, bytes) => {
-      this.isReading = false;
-      this.disk.cameBack();
-      this.hasRead(slab, error, bytes);
-    });
-  }
-
-  private hasRead(slab: Slab, error: Error | null, bytes: number): void {
-    const isWanted = !this.isOver && error === null && bytes > 0;
-    const chunk = slab.buffer.subarray(0, bytes);
-    if (isWanted) this.pool.pin(chunk);
-    this.pool.retire(slab, () => true);
-    if (isWanted) this.took(chunk, slab);
-    else if (this.hasLeft) this.closeFile();
-    else if (!this.isOver) this.broken(new LocalFailure('the spool can not be read', { cause: error }));
-  }
-
-  private took(chunk: Buffer, slab: Slab | undefined): void {
+  took(chunk: Buffer, slab: Slab | undefined): void {
+    const { position } = this.reading;
     const { pieceBytes = 1 } = this.opened ?? {};
     const isNewPiece =
-      Math.floor(this.position / pieceBytes) !== Math.floor((this.position + chunk.length) / pieceBytes);
-    this.position += chunk.length;
-    this.pace.note(chunk.length, performance.now());
+      Math.floor((position - chunk.length) / pieceBytes) !== Math.floor(position / pieceBytes);
     if (isNewPiece) this.tellPosition();
     this.sink?.data(chunk, slab);
     this.pump();
   }
 
   private tellPosition(): void {
-    if (this.toldPosition === this.position) return;
-    this.toldPosition = this.position;
-    this.port.post({ kind: 'position', position: this.position });
+    const { position } = this.reading;
+    if (this.toldPosition === position) return;
+    this.toldPosition = position;
+    this.port.post({ kind: 'position', position });
   }
 
   private end(): void {
@@ -319,7 +238,7 @@ export class FillReader {
   }
 
   /** Berth's own fault: nothing was sent yet, so a stream can still take over; later it is a failure. */
-  private broken(failure: LocalFailure): void {
+  broken(failure: LocalFailure): void {
     this.failure = failure;
     this.verdict.fail(failure);
     if (this.opening !== undefined) {
@@ -347,14 +266,7 @@ export class FillReader {
   private leave(): void {
     if (this.hasLeft) return;
     this.hasLeft = true;
-    this.disk.end();
     this.port.post({ kind: 'leave' });
-    this.closeFile();
-  }
-
-  private closeFile(): void {
-    if (this.isReading) return;
-    this.file?.close();
-    this.file = undefined;
+    this.reading.close();
   }
 }

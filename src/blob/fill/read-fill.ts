@@ -1,7 +1,8 @@
 import type { RangeSpec } from '../../http/range.ts';
 import type { OpenResult } from '../open-blob.ts';
 import type { ReaderPort } from './fill-messages.ts';
-import { FillReader, type FillReaderDeps } from './fill-reader.ts';
+import { FillReader } from './fill-reader.ts';
+import type { SpoolReadingDeps } from './spool-reading.ts';
 
 /**
  * Joins a fill as a reader. Resolves when the first byte that is wanted can be read, so that a source that refuses can still
@@ -12,7 +13,7 @@ import { FillReader, type FillReaderDeps } from './fill-reader.ts';
 export function readFill(
   port: ReaderPort,
   request: { readonly range: RangeSpec | undefined; readonly signal: AbortSignal },
-  deps: FillReaderDeps,
+  deps: SpoolReadingDeps,
 ): Promise<OpenResult | undefined> {
   const { signal } = request;
   return new Promise((resolve, reject) => {
