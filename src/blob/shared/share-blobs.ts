@@ -20,6 +20,8 @@ export type SharedBlobs = {
   source(request: Pick<OpenRequest, 'digest' | 'scope' | 'source'>): BlobSource;
   /** The disk store as the fills of a scope see it: what they publish is given to the store. */
   storeFor(scope: string): Pick<BlobStore, 'open' | 'openPartial'>;
+  /** Blobs of which it is known here who is at them. */
+  readonly size: number;
   /** Uploads under way are given up. */
   close(): Promise<void>;
 };
@@ -36,8 +38,10 @@ export type SharedBlobsDeps = {
   readonly log: { warn(facts: object, message: string): void };
 };
 
-/** Blobs of which it is known here who is at them. */
+/** Blobs of which it is known here who is at them; each takes some 6 KiB. */
 const MAX_FILLS = 5_000;
+/** Milliseconds after its last use in which nobody comes back to a blob for what is known of it: the longest of that is `DISTRUST_MS`, kept by itself. */
+const REST_MS = 60_000;
 /** Milliseconds that a blob which was wrong in the store is not taken from there. */
 const DISTRUST_MS = 600_000;
 
@@ -45,9 +49,10 @@ export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
   const { objects, store, pieceBytes, log, clock = SYSTEM_CLOCK } = deps;
   const { now } = clock;
   const closing = new AbortController();
-  const fills = new LRUCache<string, SharedFill>({
+  const fills = new LRUCache<string, { readonly fill: SharedFill; usedAt: number }>({
     ...atMost(MAX_FILLS),
-    dispose: (fill) => void fill.close(),
+    // One at rest has nothing to close but what somebody may still be reading.
+    dispose: ({ fill }, _key, reason) => void (reason === 'evict' && !fill.isAtRest && fill.close()),
   });
   const distrusted = new LRUCache<Digest, number>(atMost(MAX_FILLS));
   const uploads = createUploads({ ...deps, signal: closing.signal });
@@ -56,21 +61,39 @@ export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
   function fillOf(scope: string, digest: Digest): SharedFill {
     const key = JSON.stringify([scope, digest]);
     const known = fills.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.usedAt = now();
+      return known.fill;
+    }
+    forgetResting();
     const fill = createSharedFill({
       ...deps,
       names: sharedNames(scope, digest, pieceBytes),
       openStored: () => store.open(digest),
       clock,
     });
-    fills.set(key, fill);
+    fills.set(key, { fill, usedAt: now() });
     return fill;
+  }
+
+  /** Two for each that comes, so that there are not many more than are in use, and nobody waits for it. */
+  function forgetResting(): void {
+    for (let looks = 0; looks < 2; looks += 1) {
+      const key = fills.rkeys().next().value;
+      const oldest = key === undefined ? undefined : fills.peek(key);
+      if (key === undefined || oldest === undefined || now() - oldest.usedAt < REST_MS) return;
+      if (oldest.fill.isAtRest) fills.delete(key);
+      // Looked at again when it has come to the end once more.
+      else fills.get(key);
+    }
   }
 
   /** Nobody is to meet it again: neither here nor elsewhere. */
   async function distrust(scope: string, digest: Digest): Promise<void> {
     distrusted.set(digest, now() + DISTRUST_MS);
-    fillOf(scope, digest).distrust();
+    const fill = fillOf(scope, digest);
+    fill.distrust();
+    void fill.close();
     fills.delete(JSON.stringify([scope, digest]));
     log.warn(
       { digest, store: objects.origin },
@@ -101,10 +124,13 @@ export function createSharedBlobs(deps: SharedBlobsDeps): SharedBlobs {
         );
       },
     }),
+    get size() {
+      return fills.size;
+    },
     async close() {
       closing.abort(new Error('Berth is stopping'));
       await uploads.close();
-      await Promise.all([...fills.values()].map((fill) => fill.close()));
+      await Promise.all([...fills.values()].map(({ fill }) => fill.close()));
       objects.close();
     },
   };

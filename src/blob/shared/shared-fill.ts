@@ -36,6 +36,8 @@ export type SharedFill = {
   find(range: ByteRange, signal: AbortSignal): Promise<SharedContent>;
   /** Its fill works on this; what comes back is to be worked on in its place. */
   watch(partial: PartialBlob, events: SharedFillEvents): PartialBlob;
+  /** Nothing is under way, and nothing is to be done later: who forgets it loses what it has seen a moment ago. */
+  readonly isAtRest: boolean;
   /** Whether this replica is to give the whole blob to the store. */
   mayUpload(): Promise<boolean>;
   /** The whole blob is in the store; or could not be brought there. */
@@ -67,6 +69,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
   const closing = new AbortController();
   let cancelRemoval: (() => void) | undefined;
   let isDistrusted = false;
+  let searches = 0;
   let partial: PartialBlob | undefined;
   let isWanted = false;
   let isUploading = false;
@@ -147,11 +150,14 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
     async find(range, signal) {
       if (isDistrusted) return { kind: 'own' };
       const any = AbortSignal.any([signal, closing.signal]);
+      searches += 1;
       try {
         const found = await search.search(range, any);
         if (found !== undefined) return found;
       } catch {
         signal.throwIfAborted();
+      } finally {
+        searches -= 1;
       }
       metrics.sharedReads.inc({ from: 'upstream' });
       return { kind: 'own' };
@@ -207,6 +213,9 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
           await opened.close();
         },
       };
+    },
+    get isAtRest() {
+      return searches === 0 && !isAtWork() && !lease.isHeld && !giver.hasGiven;
     },
     async mayUpload() {
       // Where nobody can say who does it, each does; the store takes the first.
