@@ -4,7 +4,6 @@ import type { WaitsFor, Work } from '../../metrics/running-work.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { UpstreamFailure } from '../../upstream/failure.ts';
 import type { BlobSource } from '../blob-source.ts';
-import { createResumePolicy, OPENING_RESUME_LIMITS, type ResumePolicy } from '../resume.ts';
 import type { FillDeps } from './fill-deps.ts';
 import { createFillHash, type FillHash, type HashEnd } from './fill-hash.ts';
 import { createFillLinger, type FillLinger } from './fill-linger.ts';
@@ -12,10 +11,11 @@ import { type OwnerPort, toFacts } from './fill-messages.ts';
 import type { LandedChunk } from './fill-port.ts';
 import { createFillReaders, type FillReaders, type Spool } from './fill-readers.ts';
 import { createFillSources } from './fill-sources.ts';
+import { createFillSpool, type FillSpool } from './fill-spool.ts';
 import { FillTransfers } from './fill-transfers.ts';
 import { findSpool } from './find-spool.ts';
+import { createOpeningPatience, type OpeningPatience } from './opening-patience.ts';
 import { createPieceTable, type PieceTable } from './piece-table.ts';
-import { createSpoolWatch, type SpoolWatch, watchPartial } from './spool-watch.ts';
 
 /**
  * `opening`: its length or its spool is not known yet. `filling`: pieces come in while somebody wants them. `failed`: no source is
@@ -37,24 +37,17 @@ export class Fill {
   /** Whoever may be asked for the length, in this order. */
   private readonly tickets: BlobSource[] = [];
   private readonly aborting = new AbortController();
-  /** Of readers that have nothing yet. */
-  private patience: ResumePolicy;
+  private readonly patience: OpeningPatience;
   private resolveEnded: () => void = () => undefined;
   private stateNow: FillState = 'opening';
-  private partial: PartialBlob | undefined;
-  private stored: StoredBlob | undefined;
+  private readonly spool: FillSpool;
   private pieces: PieceTable | undefined;
   private transfers: FillTransfers | undefined;
   private hash: FillHash | undefined;
-  private readonly disk: SpoolWatch;
-  private reserved = 0;
   private outcome: FillResult = 'kept';
   private opening: Promise<void> | undefined;
-  private publishing: Promise<void> | undefined;
   private readonly linger: FillLinger;
   private readonly work: Work | undefined;
-  /** Records of pieces that are being written. */
-  private readonly records = new Set<Promise<void>>();
 
   constructor(digest: Digest, deps: FillDeps) {
     this.digest = digest;
@@ -64,15 +57,12 @@ export class Fill {
     );
     this.sources = createFillSources(digest, deps, () => this.transfers?.schedule());
     this.linger = createFillLinger(deps.setTimer, () => this.rest());
-    this.disk = createSpoolWatch(
-      () => this.broke(new Error('the disk of the cache does not answer')),
-      deps.rateClock,
-    );
-    this.patience = this.openPatience();
+    this.spool = createFillSpool(digest, deps, (error) => this.broke(error));
+    this.patience = createOpeningPatience(deps);
     this.readers = createFillReaders({
-      spool: () => this.spool(),
+      spool: () => this.readable(),
       hasEnded: () => this.hasEnded,
-      publishing: () => this.publishing,
+      publishing: () => this.spool.publishing,
       wanted: () => this.transfers?.schedule(),
       left: () => this.rest(),
     });
@@ -115,7 +105,7 @@ export class Fill {
 
   private async open(statedLength: number | undefined): Promise<void> {
     try {
-      const reserve = (bytes: number): boolean => this.reserve(bytes);
+      const reserve = (bytes: number): boolean => !this.hasEnded && this.spool.reserve(bytes);
       const found = await findSpool(
         { digest: this.digest, sources: this.tickets, statedLength, signal: this.aborting.signal },
         this.deps,
@@ -130,14 +120,8 @@ export class Fill {
     }
   }
 
-  private reserve(bytes: number): boolean {
-    if (this.hasEnded || !this.deps.budget.reserve(bytes)) return false;
-    this.reserved = bytes;
-    return true;
-  }
-
   private openedStored(stored: StoredBlob): void {
-    this.stored = stored;
+    this.spool.holdStored(stored);
     if (this.hasEnded) return;
     this.outcome = 'found';
     this.pieces = createPieceTable(stored.length, Math.max(1, stored.length));
@@ -146,8 +130,7 @@ export class Fill {
   }
 
   private openedPartial(opened: PartialBlob): void {
-    const partial = watchPartial(opened, this.disk);
-    this.partial = partial;
+    const partial = this.spool.holdPartial(opened);
     if (this.hasEnded) return;
     const { deps } = this;
     const pieces = createPieceTable(partial.length, partial.pieceBytes);
@@ -191,40 +174,32 @@ export class Fill {
   /** Undefined: it has what it needs, and is at work with it. */
   private waitsFor(): WaitsFor | undefined {
     if (this.stateNow === 'opening') return 'upstream';
-    if (this.publishing !== undefined || this.hasEnded) return 'disk';
+    if (this.spool.publishing !== undefined || this.hasEnded) return 'disk';
     if (this.stateNow === 'filling' && this.demands().length > 0 && this.transfers?.isAhead !== true) {
       return 'upstream';
     }
     return this.pieces?.allLanded === true && this.stateNow === 'filling' ? undefined : 'readers';
   }
 
-  private spool(): Spool | undefined {
+  private readable(): Spool | undefined {
     const { pieces } = this;
-    const path = this.stored?.path ?? this.partial?.path;
+    const { path } = this.spool;
     if (pieces === undefined || path === undefined) return undefined;
     return { pieces, path, isVerified: this.stateNow === 'verified' };
   }
 
   private landed(piece: number, bytes: number, chunk: LandedChunk | undefined): void {
-    const { pieces, partial } = this;
-    if (pieces === undefined || partial === undefined) return;
+    const { pieces } = this;
+    if (pieces === undefined) return;
     this.work?.moved(chunk?.bytes.length ?? 0);
     if (pieces.state(piece) !== 'landed') this.readers.progress(pieces, piece, bytes, chunk);
     else {
       this.readers.broadcast({ kind: 'piece', piece }, chunk);
-      this.record(partial, piece);
+      this.spool.record(piece);
     }
     // After the record: the last bytes may be all that the verdict waits for.
     if (chunk !== undefined) this.hash?.offer(chunk.position, chunk.bytes);
     this.hash?.pump();
-  }
-
-  private record(partial: PartialBlob, piece: number): void {
-    const record = partial
-      .complete(piece)
-      .catch((error: unknown) => this.broke(error))
-      .finally(() => this.records.delete(record));
-    this.records.add(record);
   }
 
   private hashed(end: HashEnd): void {
@@ -235,27 +210,16 @@ export class Fill {
   }
 
   private verified(): void {
-    const { partial } = this;
-    if (partial === undefined) return;
     this.stateNow = 'verified';
     this.deps.quarantine.release(this.digest);
     // Before it is published: no client waits for the disk.
     this.readers.broadcast({ kind: 'verified' });
-    this.publishing = this.publish(partial);
+    this.spool.publish((isPublished) => this.published(isPublished));
   }
 
-  private async publish(partial: PartialBlob): Promise<void> {
-    try {
-      await Promise.all(this.records);
-      this.stored = await partial.publish();
-      this.outcome = 'published';
-    } catch (error) {
-      // The readers have the bytes; only the next one does not find them.
-      this.deps.log.error({ digest: this.digest, error: String(error) }, 'a verified blob was not published');
-      this.outcome = 'spool_failed';
-    }
-    this.publishing = undefined;
-    if (this.outcome === 'published') this.rest();
+  private published(isPublished: boolean): void {
+    this.outcome = isPublished ? 'published' : 'spool_failed';
+    if (isPublished) this.rest();
     else this.end(this.outcome);
   }
 
@@ -273,14 +237,8 @@ export class Fill {
   private delayed(failure: UpstreamFailure, bytes: number): void {
     const { pieces } = this;
     if (pieces === undefined) return;
-    if (this.patience.next(failure, { bytes, renewable: true }).kind !== 'give_up') return;
-    this.patience = this.openPatience();
+    if (!this.patience.isOver(failure, bytes)) return;
     if (this.readers.refuseWaiting(pieces, { kind: 'failed', failure: toFacts(failure) })) this.failed();
-  }
-
-  private openPatience(): ResumePolicy {
-    const limits = { ...OPENING_RESUME_LIMITS, ...this.deps.resumeLimits };
-    return createResumePolicy({ ...this.deps, limits });
   }
 
   private failed(): void {
@@ -331,7 +289,7 @@ export class Fill {
     this.transfers?.schedule();
     if (this.readers.size > 0) return;
     if (this.stateNow === 'verified') {
-      if (this.publishing === undefined) this.end(this.outcome);
+      if (this.spool.publishing === undefined) this.end(this.outcome);
       return;
     }
     if (this.stateNow === 'failed') {
@@ -348,7 +306,7 @@ export class Fill {
     this.stateNow = 'ending';
     this.outcome = outcome;
     this.work?.moved(0);
-    this.disk.end();
+    this.spool.end();
     this.linger.stop();
     this.aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the fill has ended'));
     void this.release();
@@ -356,23 +314,10 @@ export class Fill {
 
   private async release(): Promise<void> {
     await this.opening;
-    await Promise.all([this.transfers?.stop(), this.sources.stop(), this.hash?.stop(), this.publishing]);
-    await Promise.all(this.records);
-    const { stored, partial, outcome, deps } = this;
-    try {
-      if (stored !== undefined) stored.close();
-      else if (outcome === 'mismatch') await partial?.discard();
-      else await partial?.close();
-    } catch (error) {
-      deps.log.error(
-        { digest: this.digest, error: String(error) },
-        'the spool of a blob could not be closed',
-      );
-    }
+    await Promise.all([this.transfers?.stop(), this.sources.stop(), this.hash?.stop()]);
+    await this.spool.release(this.outcome === 'mismatch');
     this.work?.end();
-    deps.budget.release(this.reserved);
-    this.reserved = 0;
-    deps.metrics.fills.inc({ result: outcome });
+    this.deps.metrics.fills.inc({ result: this.outcome });
     this.resolveEnded();
   }
 }
