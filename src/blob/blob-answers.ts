@@ -74,7 +74,7 @@ export function createBlobAnswers(deps: {
     const { registry, digest, source } = blob;
     let opening = await opener.open({ digest, scope: blob.registry, source, range, knownLength, signal });
     if (opening.result.kind === 'unsatisfiable' && knownLength !== undefined) {
-      const length = await askLengthAgain(blob, knownLength, signal);
+      const length = await askLengthAgain(blob, signal);
       if (length !== knownLength) {
         opening = await opener.open({
           digest,
@@ -105,14 +105,14 @@ export function createBlobAnswers(deps: {
     };
   }
 
-  /** A remembered length is the word of one answer: before it refuses anything, the source is asked again. */
-  async function askLengthAgain(
-    { registry, digest, source, statedLength }: BlobRequest,
-    knownLength: number,
-    signal: AbortSignal,
-  ): Promise<number> {
-    if (statedLength !== undefined) return knownLength;
+  /**
+   * A known length is the word of one answer: before it refuses anything, the source is asked again.
+   * @throws UpstreamFailure where the registry's own word was another
+   */
+  async function askLengthAgain(blob: BlobRequest, signal: AbortSignal): Promise<number> {
+    const { registry, digest, source, statedLength } = blob;
     const length = await opener.length({ digest, source, signal });
+    if (statedLength !== undefined && length !== statedLength) throw otherContent(blob);
     lengths.set(registry, digest, length);
     return length;
   }
@@ -127,7 +127,7 @@ export function createBlobAnswers(deps: {
     let length = knownLength ?? (await opener.length({ digest, source, signal }));
     let ranges = satisfiableRanges(specs, length);
     if (ranges.length === 0 && knownLength !== undefined) {
-      length = await askLengthAgain(blob, knownLength, signal);
+      length = await askLengthAgain(blob, signal);
       ranges = satisfiableRanges(specs, length);
     }
     const [only, second] = ranges;

@@ -25,7 +25,10 @@ export type BlobExchange = {
   readonly signal: AbortSignal;
   /** Takes the response over from Fastify; called once, when the header section is about to be written. */
   takeResponse(): ServerResponse;
-  /** What the source refused (401, 403), renewed or not: whatever led to it is of no more use. */
+  /**
+   * What led to the source is of no more use: it refuses (401, 403), renewed or not, or the length that the registry told along with it is
+   * not the blob's.
+   */
   linkRefused(): Promise<void>;
   /** What ended a body that was under way; not called where `respond` throws. */
   failedAmid(failure: UpstreamFailure): void;
@@ -117,7 +120,7 @@ export function createBlobResponder(deps: {
 
   async function deliver(
     exchange: BlobExchange,
-    { registry, digest }: BlobRequest,
+    { registry, digest, statedLength }: BlobRequest,
     { status, headers, content, verifier, from }: BlobAnswer,
     askedAt: number,
     work: Work | undefined,
@@ -144,7 +147,10 @@ export function createBlobResponder(deps: {
       judged: () => work?.waits('verdict'),
       handedOver: () => work?.waits('client'),
       decided(outcome) {
-        if (isContradiction(outcome)) lengths.forget(registry, digest);
+        if (isContradiction(outcome)) {
+          lengths.forget(registry, digest);
+          if (statedLength !== undefined) void exchange.linkRefused();
+        }
         report(exchange, outcome, metrics);
       },
     });
@@ -157,7 +163,8 @@ export function createBlobResponder(deps: {
       } catch (error) {
         // A length that led to a contradiction is worth less than asking again.
         if (error instanceof UpstreamFailure) {
-          if (isRefusal(error)) await exchange.linkRefused();
+          const isStatedWrong = blob.statedLength !== undefined && error.kind === 'http_protocol_error';
+          if (isRefusal(error) || isStatedWrong) await exchange.linkRefused();
           lengths.forget(blob.registry, blob.digest);
           countFailure(metrics, error);
         }
