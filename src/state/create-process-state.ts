@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../system/at-most.ts';
+import { dropExpired } from '../system/drop-expired.ts';
 import {
   BUDGET_WINDOW_MS,
   EPOCH_MS,
@@ -35,6 +36,7 @@ export function createProcessState(now: () => number = () => performance.now()):
       return known.epoch;
     }
     const epoch = randomUUID();
+    dropExpired(epochs, now());
     epochs.set(group, { epoch, until: now() + EPOCH_MS });
     return epoch;
   }
@@ -90,6 +92,7 @@ export function createProcessState(now: () => number = () => performance.now()):
     },
     keep(group, epoch, name, value, ttlMs) {
       if (epochs.peek(group)?.epoch === epoch) {
+        dropExpired(kept, now());
         kept.set(nameOf(group, name), { value, epoch, until: now() + ttlMs });
       }
       return Promise.resolve();
@@ -109,6 +112,7 @@ export function createProcessState(now: () => number = () => performance.now()):
       const known = records.get(record);
       const fields = known !== undefined && known.until > now() ? known.fields : new Map<string, string>();
       fields.set(field, value);
+      dropExpired(records, now());
       records.set(record, { fields, until: now() + ttlMs });
       return Promise.resolve(true);
     },

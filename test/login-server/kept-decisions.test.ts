@@ -48,3 +48,25 @@ t.test('a write that there was no room to remember counts for every repository',
     t.equal(kept.find('name', each), YES, each);
   }
 });
+
+t.test('a refusal with a long document takes the place of as many others as it is long', async (t) => {
+  const { kept } = open(10);
+  const long: Verdict<string> = { kind: 'refused', status: 404, value: 'no', bytes: 8 * 1024 };
+  for (const name of ['a', 'b']) kept.keep(name, YES, kept.nextPosition(), 1_000);
+  kept.keep('long', long, kept.nextPosition(), 1_000);
+  t.equal(kept.find('a', 'of'), undefined);
+  t.equal(kept.find('b', 'of'), YES);
+  t.equal(kept.find('long', 'of'), long);
+  kept.keep('too long', { ...long, bytes: 10 * 1024 }, kept.nextPosition(), 1_000);
+  t.equal(kept.find('too long', 'of'), undefined);
+  t.equal(kept.find('long', 'of'), long, 'nothing had to go for it');
+});
+
+t.test('verdicts that nobody asks for again are not held beyond their time', async (t) => {
+  const { clock, kept } = open(20_000);
+  for (let token = 0; token < 5_000; token += 1) {
+    clock.steady += 100;
+    kept.keep(`pull with token ${token}`, YES, kept.nextPosition(), 6_000);
+  }
+  t.equal(kept.size, 60);
+});

@@ -40,8 +40,8 @@ export type SharedBlobsDeps = {
 
 /** Blobs of which it is known here who is at them; each takes some 6 KiB. */
 const MAX_FILLS = 5_000;
-/** Milliseconds after its last use in which nobody comes back to a blob for what is known of it: the longest of that is `DISTRUST_MS`, kept by itself. */
-const REST_MS = 60_000;
+/** Milliseconds without use after which a blob is forgotten: what is known of one at rest is of use for two seconds, and what was wrong is remembered by itself. */
+const REST_MS = 10_000;
 /** Milliseconds that a blob which was wrong in the store is not taken from there. */
 const DISTRUST_MS = 600_000;
 

@@ -68,7 +68,7 @@ t.test('a blob that nobody is at any more is forgotten', async (t) => {
     await (await open()).close();
     clock.ahead += 1000;
   }
-  t.ok(shared.size <= 70, `${shared.size} of 500 blobs are known, one of each second`);
+  t.ok(shared.size <= 20, `${shared.size} of 500 blobs are known, one of each second`);
 });
 
 t.test('one that is being filled is not, however long that takes, and keeps no other', async (t) => {
