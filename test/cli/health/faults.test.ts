@@ -165,8 +165,10 @@ t.test('no TLS at the port, and a handshake that is not answered', async (t) => 
 });
 
 t.test("Berth's own words, a sentence, go before what to do", async (t) => {
-  const port = await serve(t, (_, response) => {
-    response.writeHead(502).end('{"errors":[{"message":"The upstream gave no answer; try again later."}]}');
+  const port = await serve(t, (request, response) => {
+    response.statusCode = 502;
+    response.setHeader('x-request-id', String(request.headers['x-request-id']));
+    response.end('{"errors":[{"message":"The upstream gave no answer; try again later."}]}');
   });
   t.match(await check(['--login-server', `http://${NAME}:${port}`]), {
     exitCode: 1,
