@@ -1,6 +1,7 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { ClientAuthorities } from './client-authorities.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { endInStages } from './end-in-stages.ts';
 import type { ProxySource } from './proxy-protocol.ts';
 
 /** One client connection, with TLS or without. */
@@ -12,6 +13,8 @@ export type Connection = {
   /** In force when it was accepted. */
   readonly clientAuthorities: ClientAuthorities | undefined;
   readonly exchanges: Set<ClientExchange>;
+  /** Its last answer is out: whatever comes is dropped, and it ends by itself. */
+  isEnding: boolean;
 };
 
 export type Connections = {
@@ -38,6 +41,19 @@ export function createConnections(): Connections {
   let draining = false;
   let onEmpty: (() => void) | undefined;
 
+  /** In place of Node's own end after an answer that says `Connection: close`. */
+  function endSocket(this: Socket): void {
+    const connection = bySocket.get(this);
+    if (connection?.isEnding === true) return;
+    const isRead = [...(connection?.exchanges ?? [])].every(({ request }) => request.complete);
+    if (connection === undefined || isRead) {
+      Socket.prototype.destroySoon.call(this);
+      return;
+    }
+    connection.isEnding = true;
+    endInStages(this);
+  }
+
   function* exchanges(): Generator<ClientExchange> {
     for (const connection of open) yield* connection.exchanges;
   }
@@ -47,7 +63,13 @@ export function createConnections(): Connections {
       return open.size;
     },
     add(socket, clientAuthorities) {
-      const connection: Connection = { socket, source: undefined, clientAuthorities, exchanges: new Set() };
+      const connection: Connection = {
+        socket,
+        source: undefined,
+        clientAuthorities,
+        exchanges: new Set(),
+        isEnding: false,
+      };
       const addresses = addressPair(socket);
       open.add(connection);
       bySocket.set(socket, connection);
@@ -71,7 +93,9 @@ export function createConnections(): Connections {
     },
     of: (socket) => bySocket.get(socket),
     begin(exchange) {
-      bySocket.get(exchange.socket)?.exchanges.add(exchange);
+      const { socket } = exchange;
+      bySocket.get(socket)?.exchanges.add(exchange);
+      socket.destroySoon = endSocket;
       if (draining) exchange.response.shouldKeepAlive = false;
     },
     end(exchange) {
@@ -90,7 +114,9 @@ export function createConnections(): Connections {
     },
     async drain(withinMs) {
       draining = true;
-      for (const connection of open) if (connection.exchanges.size === 0) connection.socket.destroy();
+      for (const connection of open) {
+        if (connection.exchanges.size === 0 && !connection.isEnding) connection.socket.destroy();
+      }
       // The client reads `Connection: close` where the header section is still to come.
       for (const { response } of exchanges()) response.shouldKeepAlive = false;
       if (open.size === 0) return;

@@ -42,6 +42,25 @@ t.test('H9 nor are uploads to an upstream that is not there', async (t) => {
   await isOverOnOneConnection(scene);
 });
 
+/** More than all buffers between the client and Berth hold. */
+const MUCH = Buffer.alloc(32 * 1024 * 1024, 'x');
+
+/** An upload of a client that reads nothing before it has sent it all: what it hears. @throws where it is reset */
+async function answerAfter(t: Test, scene: Scene, path: string): Promise<string> {
+  const socket = connect(scene.berth.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  const fields = ['Host: contoso.registry.example', `Content-Length: ${MUCH.length}`];
+  for (const part of [[`PATCH ${path} HTTP/1.1`, ...fields, '', ''].join('\r\n'), MUCH]) {
+    await new Promise<void>((resolve, reject) => {
+      socket.write(part, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+  const said: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => said.push(chunk));
+  await once(socket, 'end');
+  return Buffer.concat(said).toString('latin1');
+}
+
 /** The beginning of an upload of which more is announced than comes: what is said to it, up to the end of its connection. */
 async function answerAmid(t: Test, scene: Scene, method: string, path: string): Promise<string> {
   const socket = connect(scene.berth.port, '127.0.0.1');
@@ -84,3 +103,18 @@ for (const [what, act] of Object.entries(AMID))
       },
     );
   }
+
+for (const [what, act] of Object.entries(AMID)) {
+  t.test(`H9 a client that sends all of its upload where ${what} hears why it was in vain`, async (t) => {
+    const scene = await openScene(t, { tls: false, registry: { scheme: 'http' } });
+    const { location } = await startUpload(scene);
+    scene.registry.intercept = ({ response }) => {
+      act(response);
+      return true;
+    };
+    const said = await answerAfter(t, scene, location);
+    t.match(said, /^HTTP\/1\.1 (502|403) /);
+    t.match(said, /^connection: close\r$/im);
+    await isOverOnOneConnection(scene);
+  });
+}
