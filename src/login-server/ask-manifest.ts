@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import { formatReference } from '../oci/reference.ts';
 import type { Route } from '../oci/route.ts';
 import { limitKey } from '../policy/limit-key.ts';
+import { bytesOf } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
 import type { Question, Subject, Verdict } from './decisions.ts';
 import { type FetchedManifest, fetchManifest, headManifest } from './fetch-manifest.ts';
@@ -206,5 +207,10 @@ function count(
 function verdictOf(answer: ManifestAnswer): Verdict<ManifestAnswer> {
   return answer.kind === 'manifest'
     ? { kind: 'allowed', value: answer }
-    : { kind: 'refused', status: answer.answer.status, value: answer };
+    : {
+        kind: 'refused',
+        status: answer.answer.status,
+        value: answer,
+        bytes: bytesOf(answer.answer),
+      };
 }

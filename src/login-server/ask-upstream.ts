@@ -83,3 +83,10 @@ export async function keepAnswer(response: UpstreamResponse): Promise<BoundedAns
   const { status, headers } = response;
   return { status, headers, body: await readErrorBody(response) };
 }
+
+/** Bytes that it takes to keep an answer: of its body, and about as many as its fields have. */
+export function bytesOf({ headers, body }: Pick<BoundedAnswer, 'headers' | 'body'>): number {
+  let bytes = body.length;
+  for (const [name, value] of Object.entries(headers)) bytes += name.length + String(value).length;
+  return bytes;
+}

@@ -11,9 +11,9 @@ import { resolveLocation } from '../upstream/check-location.ts';
 import { UpstreamFailure } from '../upstream/failure.ts';
 import { isRedirect } from '../upstream/is-redirect.ts';
 import type { BlobLocation } from '../upstream/upstream-registry.ts';
-import { forwardedHeaders, upstreamRequest } from './ask-upstream.ts';
+import { bytesOf, forwardedHeaders, upstreamRequest } from './ask-upstream.ts';
 import type { Caller } from './caller.ts';
-import type { Verdict } from './decisions.ts';
+import type { Subject, Verdict } from './decisions.ts';
 import type { LoginServerDeps } from './login-server-deps.ts';
 import { redirectToDataEndpoint } from './redirect-blob.ts';
 import { sendAnswer, sendBounded } from './send-answer.ts';
@@ -94,29 +94,27 @@ async function locate(
   caller: Caller,
   deps: LoginServerDeps,
 ): Promise<Verdict<BlobLocation>> {
-  const { registry, upstream } = deps;
+  const { blobDecisions, registry, upstream } = deps;
   const { repository, digest } = route;
   const client = limitKey(call.context.clientAddress);
   const region = deps.clientRegions(call.context.clientAddress);
   // X6: where it is for one client, or was before a region failed, is not where it is for another.
   const order = upstream.regions?.order(region);
-  const ask = async (
-    authorization: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Verdict<BlobLocation>> => {
-    const value = await upstream.locateBlob({ repository, digest, authorization, client, region, signal });
-    if (value.kind === 'status') return { kind: 'refused', status: value.status, value };
-    const expiresAt = value.kind === 'storage' ? value.expiresAt : undefined;
-    return { kind: 'allowed', value, ...(expiresAt !== undefined && { usableUntil: expiresAt * 1000 }) };
+  const subject: Subject = {
+    registry: registry.name,
+    repository,
+    subject: order === undefined ? `blob ${digest}` : `blob ${digest} ${order}`,
+    authorization: caller.authorization,
   };
+  const known = blobDecisions.known(blobDecisions.name(subject, registry.publicProbe));
+  if (known !== undefined) return known;
+  const ask = async (authorization: string | undefined, signal: AbortSignal) =>
+    verdictOf(await upstream.locateBlob({ repository, digest, authorization, client, region, signal }));
   const { staleIfErrorSeconds: seconds } = registry;
   const isKept = seconds > 0 && (await deps.isBlobKept(digest));
-  return deps.blobDecisions.decide(
+  return blobDecisions.decide(
     {
-      registry: registry.name,
-      repository,
-      subject: order === undefined ? `blob ${digest}` : `blob ${digest} ${order}`,
-      authorization: caller.authorization,
+      ...subject,
       ttlSeconds: registry.authorizationTtlSeconds,
       readOnly: !registry.push,
       probe: registry.publicProbe
@@ -127,6 +125,15 @@ async function locate(
     },
     call.context.signal,
   );
+}
+
+function verdictOf(value: BlobLocation): Verdict<BlobLocation> {
+  if (value.kind === 'status') {
+    return { kind: 'refused', status: value.status, value, bytes: bytesOf(value) };
+  }
+  const verdict = { kind: 'allowed', value, bytes: value.url.length } as const;
+  const expiresAt = value.kind === 'storage' ? value.expiresAt : undefined;
+  return expiresAt === undefined ? verdict : { ...verdict, usableUntil: expiresAt * 1000 };
 }
 
 /** B4, B5: HEAD in every delivery, and GET where the login server carries the bytes itself. */

@@ -39,7 +39,7 @@ export type Decisions<T> = {
 const REFUSAL_MS = 5_000;
 /** Milliseconds that a caller with credentials of its own waits for the public probe. */
 const PROBE_MS = 2_000;
-/** Entries; about 1 KiB each. A decision that falls out is only asked again. */
+/** Entries of about 1 KiB each; longer ones count as several. A decision that falls out is only asked again. */
 const MAX_DECISIONS = 20_000;
 
 /** One question to the upstream, for whom it is and under which name its answer is kept. */

@@ -1,7 +1,10 @@
 import type { SharedScope } from './shared-decisions.ts';
 
 /** The upstream's answer to «may these credentials have this content?», with what it said along with it. */
-export type Verdict<T> =
+export type Verdict<T> = {
+  /** Of what came along: a document, header fields, a location. Left out: less than a kilobyte. */
+  readonly bytes?: number;
+} & (
   | {
       readonly kind: 'allowed';
       readonly value: T;
@@ -13,7 +16,8 @@ export type Verdict<T> =
       readonly isPublic?: true;
     }
   /** `value` is the upstream's own answer, to pass on. */
-  | { readonly kind: 'refused'; readonly status: number; readonly value: T };
+  | { readonly kind: 'refused'; readonly status: number; readonly value: T }
+);
 
 /** Who asks for what. */
 export type Subject = {
