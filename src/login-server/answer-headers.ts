@@ -76,6 +76,12 @@ export function localPath(uri: string, requestPath: string, registry: RegistryCo
   const base = `${registry.upstream.url}${requestPath}`;
   if (!URL.canParse(uri, base)) return undefined;
   const { hostname, pathname, search } = new URL(uri, base);
-  if (hostname !== new URL(registry.upstream.url).hostname || !pathname.startsWith('/v2/')) return undefined;
+  if (!isRegistryHost(hostname, registry) || !pathname.startsWith('/v2/')) return undefined;
   return `${pathname}${search}`;
+}
+
+/** X2: while home can not be asked, another region's registry answers, and its links name its own host. */
+function isRegistryHost(hostname: string, { upstream, regions }: RegistryConfig): boolean {
+  const registries = [upstream, ...regions.map((region) => region.upstream)];
+  return registries.some((each) => each !== null && new URL(each.url).hostname === hostname);
 }

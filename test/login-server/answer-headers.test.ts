@@ -65,3 +65,26 @@ t.test('attack: fields that a server before Berth would obey', (t) => {
   }
   t.end();
 });
+
+t.test("X2 a link that another region's registry gave leads here, too", (t) => {
+  const regional = testRegistry({
+    upstream: { url: 'https://east.example' },
+    regions: ['east', 'west'].map((name) => ({
+      name,
+      match: [],
+      upstream: name === 'east' ? null : { url: `https://${name}.example`, auth: null },
+      clients: [],
+    })),
+  });
+  const linkOf = (uri: string) =>
+    answerHeaders(
+      { link: `<${uri}>; rel="next"` },
+      { registry: regional, path: '/v2/team/app/tags/list', ownCredentials: false },
+    )['link'];
+  const path = '/v2/team/app/tags/list?last=b';
+  for (const uri of [path, `https://east.example${path}`, `https://west.example:443${path}`, '?last=b']) {
+    t.equal(linkOf(uri), `<${path}>; rel="next"`, uri);
+  }
+  t.equal(linkOf(`https://north.example${path}`), undefined);
+  t.end();
+});
