@@ -1,8 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import type { Server, Socket } from 'node:net';
-import { TLSSocket, Server as TlsServer } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Audit } from '../audit/audit.ts';
 import type { Limits, ListenerConfig, Timeouts } from '../config/config.ts';
@@ -10,7 +9,6 @@ import type { ConnectionRefusal, Metrics, ServerLabel } from '../metrics/metrics
 import { createAddressSet } from '../policy/address-set.ts';
 import { clientAddress } from '../policy/client-address.ts';
 import type { ClientLimits } from '../policy/client-limits.ts';
-import { createServer } from '../system/node-http.ts';
 import type { Tracing } from '../trace/tracing.ts';
 import { createCertificateStore } from './certificate-store.ts';
 import { isCertified } from './client-authorities.ts';
@@ -21,12 +19,11 @@ import { createConnections } from './connections.ts';
 import type { Handle } from './create-router.ts';
 import { createRouter } from './create-router.ts';
 import { describeError } from './describe-error.ts';
+import { createHttpServer } from './http-server.ts';
 import { limitRequests } from './limit-requests.ts';
 import { createProxyProtocolServer } from './proxy-protocol-server.ts';
 import type { RequestContext } from './request-context.ts';
-import { sessionKeys } from './session-keys.ts';
-import { TimedResponse } from './timed-response.ts';
-import { tlsOptions } from './tls.ts';
+import type { TimedResponse } from './timed-response.ts';
 
 export type ListenerDeps = {
   readonly limits: Pick<Limits, 'connections' | 'headerBytes'>;
@@ -88,8 +85,6 @@ export type PreparedListener = {
   commit(): void;
 };
 
-/** Longer than load balancers keep idle connections (60 s is common), so that it is they who close them, not we. */
-const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** Connections that the system completes while the event loop is busy; Node's default of 511 drops a cluster's start. */
 const BACKLOG_CONNECTIONS = 4096;
 
@@ -105,16 +100,6 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
       : createCertificateStore(config.tls, { log, now: Date.now, onChange: deps.onCertificates });
   const headerTimeoutMs = timeouts.requestHeadersSeconds * 1000;
 
-  const httpOptions = {
-    ServerResponse: TimedResponse,
-    maxHeaderSize: limits.headerBytes,
-    headersTimeout: headerTimeoutMs,
-    requestTimeout: 0, // uploads may take hours; a body that stands still ends by the socket's timeout
-    // Node looks for late header sections this often (30 s if not told): a tenth of the limit late is near enough.
-    connectionsCheckingInterval: Math.max(100, headerTimeoutMs / 10),
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    requireHostHeader: false, // Node would answer that 400 itself, without a document, log line or count
-  };
   const clientErrorDeps: ClientErrorDeps = {
     connections,
     metrics,
@@ -123,23 +108,13 @@ export async function createListener(initial: ListenerConfig, deps: ListenerDeps
     // What can not be read does not tell whom a proxy speaks for, and the proxy is none of the clients.
     limit: (address) => (trustedProxies.has(address) ? undefined : limitRequests(address, deps)),
   };
-  const server =
-    config.tls === null || certificates === undefined
-      ? createServer(httpOptions)
-      : createTlsServer({ ...httpOptions, ...tlsOptions(certificates.current, headerTimeoutMs) });
-  if (server instanceof TlsServer) {
-    const { shared } = deps;
-    // Node makes keys of its own for each server, and with each context anew.
-    const share = (): void => {
-      if (shared === undefined) return;
-      server.setTicketKeys(sessionKeys(shared.tlsTicketKeys, initial, certificates?.clientAuthorities()));
-    };
-    share();
-    certificates?.onReload((options) => {
-      server.setSecureContext(options);
-      share();
-    });
-  }
+  const server = createHttpServer({
+    headerBytes: limits.headerBytes,
+    headerTimeoutMs,
+    certificates,
+    listener: initial,
+    tlsTicketKeys: deps.shared?.tlsTicketKeys,
+  });
   server.setTimeout(timeouts.idleSeconds * 1000);
   server.on('timeout', (socket) => connections.endIdle(socket));
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
