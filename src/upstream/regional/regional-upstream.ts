@@ -1,9 +1,11 @@
 import type { RegistryConfig } from '../../config/config.ts';
 import type { FailoverReason, Metrics } from '../../metrics/metrics.ts';
 import { parseRoute } from '../../oci/route.ts';
+import { resolveLocation } from '../check-location.ts';
 import { endBody } from '../end-body.ts';
 import type { QueueWait } from '../exchange.ts';
 import { isOutageStatus } from '../is-outage.ts';
+import { isRedirect } from '../is-redirect.ts';
 import { parseRawUrl } from '../raw-url.ts';
 import type {
   BlobLocation,
@@ -138,7 +140,9 @@ export function createRegionalUpstream(
       if (!reads || parsedPath(request.path).kind === 'upload' || !request.path.startsWith('/v2/')) {
         return write(request);
       }
-      return askForContent(request, (upstream, asked) => upstream.request(asked));
+      return askForContent(request, async (upstream, asked) =>
+        tellWhere(await upstream.request(asked), `${upstream.origin}${asked.path}`),
+      );
     },
     follow: (request) => askForContent(request, (upstream, asked) => upstream.follow(asked)),
     async locateBlob({ avoid, region: first, ...question }) {
@@ -195,6 +199,15 @@ export function createRegionalUpstream(
     },
     close: members.close,
   };
+}
+
+/** A relative redirect is relative to the region that gave it, which nobody sees any more further on. */
+function tellWhere(response: UpstreamResponse, base: string): UpstreamResponse {
+  const { status, headers } = response;
+  const { location } = headers;
+  if (location !== undefined && isRedirect(status))
+    headers.location = resolveLocation(location, base) ?? location;
+  return response;
 }
 
 function parsedPath(path: string): ReturnType<typeof parseRoute> {

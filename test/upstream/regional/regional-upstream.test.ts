@@ -22,13 +22,14 @@ type Opened = {
   readonly urls: Readonly<Record<string, string>>;
 };
 
-/** Three regions; each sends blobs to the storage host that `storageOf` names. */
+/** Three regions; each sends blobs to the storage host that `storageOf` names, or where it says as a path. */
 async function open(t: Test, storageOf: (region: string) => string = (region) => region): Promise<Opened> {
   const asked: string[] = [];
   const start = async (region: string): Promise<string> => {
     const { url } = await serve(t, (request, response) => {
       asked.push(region);
-      const location = `https://${storageOf(region)}.${STORAGE}/blob`;
+      const storage = storageOf(region);
+      const location = storage.startsWith('/') ? storage : `https://${storage}.${STORAGE}/blob`;
       const isBlob = request.url?.includes('/blobs/') === true;
       response.writeHead(isBlob ? 307 : 200, { location, 'content-length': 0 }).end();
     });
@@ -79,6 +80,20 @@ t.test('X9 where every region names it, it is given all the same', async (t) => 
   const avoid = `https://east.${STORAGE}`;
   t.match(await upstream.locateBlob({ ...question, avoid }), { host: `east.${STORAGE}` });
   t.same(asked, ['west', 'north', 'east']);
+});
+
+t.test('B6 a redirect that is relative is one of the region that gave it', async (t) => {
+  const { upstream, urls } = await open(t, (region) => (region === 'north' ? 'north' : `/${region}/blob`));
+  const path = `/v2/team/app/blobs/${digest}`;
+  const locationAt = async (region: string): Promise<string | undefined> => {
+    const response = await upstream.request({ method: 'GET', path, region, signal: patient() });
+    response.drop(0, 0);
+    return response.headers.location;
+  };
+  for (const region of ['east', 'west']) {
+    t.equal(await locationAt(region), `${urls[region]}/${region}/blob`);
+  }
+  t.equal(await locationAt('north'), `https://north.${STORAGE}/blob`);
 });
 
 t.test("locations at any region's registry are known as such, and others by the rules", async (t) => {
