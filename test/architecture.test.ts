@@ -174,7 +174,7 @@ function readsFiles(file: string): boolean {
     /^main\.ts$/,
     // Each reader of a fill has a file of its own, so that it needs nothing but messages from the owner.
     /^blob\/fill\/spool-file\.ts$/,
-    /^listener\/tls\.ts$/,
+    /^listener\/certificate-pair\.ts$/,
     /^audit\/audit-file\.ts$/,
     /^console\/console-assets\.ts$/,
     // The disk store.
