@@ -13,6 +13,7 @@ export const RUN_IN_ORDER: Readonly<Record<string, Runner>> = {
 
 const NEWCOMER: Runner = { by: 'test/e2e/scenario-get-started.ts', says: 'docs/get-started.md' };
 
+const INSTALLED: Runner = { by: 'test/docs/remove.test.ts', says: "'docs/deploy.md'" };
 const REMOVED: Runner = { by: 'test/docs/remove.test.ts', says: "'docs/operate.md'" };
 
 /** Commands that need a real client, a real machine or a running Berth. */
@@ -49,6 +50,15 @@ export const RUN_ELSEWHERE: Readonly<Record<string, Runner>> = {
   'docker pull hub.registry.example:8443/library/alpine:3.22': NEWCOMER,
   'sudo mkdir -p /etc/docker && sudo cp -r client/etc/docker/certs.d /etc/docker/': NEWCOMER,
   'echo "127.0.0.1 hub.registry.example hub.here.data.registry.example" | sudo tee -a /etc/hosts': NEWCOMER,
+  'sudo cp deploy/systemd/berth.service /etc/systemd/system/berth.service': INSTALLED,
+  'sudo cp deploy/systemd/berth.sysusers.conf /usr/lib/sysusers.d/berth.conf': INSTALLED,
+  'sudo cp deploy/systemd/berth.tmpfiles.conf /usr/lib/tmpfiles.d/berth.conf': INSTALLED,
+  'sudo systemd-sysusers': INSTALLED,
+  'sudo mkdir -p /etc/berth/tls': INSTALLED,
+  'sudo cp config/berth.yaml /etc/berth/berth.yaml': INSTALLED,
+  'sudo berth ticket-key generate --file /etc/berth/ticket.keys': INSTALLED,
+  'sudo systemd-tmpfiles --create': INSTALLED,
+  'sudo systemctl enable --now berth': INSTALLED,
   'sudo systemctl disable --now berth': REMOVED,
   'sudo rm /etc/systemd/system/berth.service /usr/lib/sysusers.d/berth.conf /usr/lib/tmpfiles.d/berth.conf':
     REMOVED,
