@@ -86,6 +86,8 @@ function clientLocation(
   const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
   // The scheme may differ: a registry behind a TLS terminator often says http. Only host and path are used.
   if (target === undefined || target.hostname !== base.hostname) {
+    // A refusal (of a portal that would have people log in, say) is one whatever else it says; nothing goes on there.
+    if (response.status >= 400) return undefined;
     deps.metrics.redirectsRefused.inc({ reason: 'host_not_listed' });
     call.context.refuse('upload_location', 'host_not_listed');
     throw new UpstreamFailure(

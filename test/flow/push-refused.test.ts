@@ -42,6 +42,19 @@ t.test('P2 an upload that would go on at another host is refused', async (t) => 
   t.equal(scene.storage.requests.length, 0);
 });
 
+t.test('H5 a refusal keeps its status, wherever its location leads', async (t) => {
+  const scene = await openScene(t);
+  for (const status of [401, 403, 429, 503]) {
+    answerUploads(scene, status, 'https://sso.example/login');
+    const refused = await scene.send(UPLOADS, { method: 'POST' });
+    t.equal(refused.status, status);
+    t.equal(refused.headers.location, undefined);
+  }
+  answerUploads(scene, 416, '/v2/uploads/x');
+  const refused = await scene.send(UPLOADS, { method: 'POST' });
+  t.match(refused.headers.location, /^\/v2\/team\/app\/blobs\/uploads\/[\w-]+$/, 'where the upload stands');
+});
+
 t.test('P2 a path that looks like a host stays a path at the upstream', async (t) => {
   const scene = await openScene(t);
   answerUploads(scene, 202, `${scene.registry.url}//attacker.example/upload?a=b`);
