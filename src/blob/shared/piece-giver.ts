@@ -13,7 +13,7 @@ export type PieceGiver = {
   landed(index: number): void;
   /** Gives what has not been given. */
   give(): void;
-  /** What was given is wrong: a record without a length has no pieces. */
+  /** What was given is wrong: nobody is told of it any more, also of what is still on its way. */
   disown(): Promise<void>;
   /** Whether there is anything to remove. */
   readonly hasGiven: boolean;
@@ -39,10 +39,14 @@ export type PieceGiverDeps = {
 
 /** Pieces that are given to the store at a time; each is held in memory meanwhile. */
 const UPLOADS = 3;
+/** Notes that are made at a time. */
+const NOTES = 100;
 
 export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
   const { objects, record, names, pieceBytes, isAsked, signal } = deps;
   let source: PieceSource | undefined;
+  /** What the present fill works on, read from or not. */
+  let begun: PieceSource | undefined;
   /** Complete pieces that the store has not. */
   const landed: number[] = [];
   /** Pieces that others are told of. */
@@ -50,6 +54,7 @@ export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
   const givingNow = new Set<number>();
   /** Pieces that may be in the store. */
   const given = new Set<number>();
+  let disowned: PieceSource | undefined;
 
   function give(): void {
     const from = source;
@@ -81,6 +86,7 @@ export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
         await objects.put(name, content, signal);
       }
       await record.note(LENGTH, String(from.length));
+      if (disowned === from) return;
       await record.note(String(index), record.noteOf(index, from.length, bytes));
       noted.add(index);
     } catch {
@@ -103,6 +109,7 @@ export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
   return {
     begin(from) {
       source = from;
+      begun = from;
       landed.length = 0;
       noted.clear();
     },
@@ -123,7 +130,12 @@ export function createPieceGiver(deps: PieceGiverDeps): PieceGiver {
     },
     give,
     async disown() {
-      if (given.size > 0) await record.note(LENGTH, '0');
+      disowned = begun;
+      // One by one: what others have given stays, and a record without a length would have one again with their next piece.
+      const indexes = [...given];
+      for (let at = 0; at < indexes.length; at += NOTES) {
+        await Promise.all(indexes.slice(at, at + NOTES).map((index) => record.note(String(index), '')));
+      }
     },
     get hasGiven() {
       return given.size > 0;

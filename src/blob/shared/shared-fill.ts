@@ -114,6 +114,10 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
 
   /** Until the whole is in the store: an upload waits for others, and takes its time. */
   async function giveFromStored(): Promise<void> {
+    if (stored !== undefined) {
+      giver.give();
+      return;
+    }
     // Where that fails, others fetch.
     const opened = await openStored().catch(() => undefined);
     if (opened === undefined) return;
@@ -134,9 +138,10 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
 
   /** Whether somebody wants the pieces, and gives them what they have not. */
   async function look(): Promise<void> {
-    if (!sharesPieces || isWanted || !lease.isHeld || !isAtWork()) return;
-    if ((await record.read())?.has(WANTED) !== true) return;
-    isWanted = true;
+    if (!sharesPieces || !lease.isHeld || !isAtWork()) return;
+    isWanted ||= (await record.read())?.has(WANTED) === true;
+    if (!isWanted) return;
+    // Again and again: pieces that landed while another one had the lease wait for it to be had again.
     if (partial === undefined) await giveFromStored();
     else giver.give();
   }
@@ -168,6 +173,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
       partial = opened;
       giver.begin(opened);
       isUsed = false;
+      isWanted = false;
       lookEvery(LOOK_MS);
       const ended = (): void => {
         if (partial !== opened) return;

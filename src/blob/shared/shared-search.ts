@@ -43,6 +43,9 @@ const POLL_MS = 100;
 /** Milliseconds without a new piece. */
 const STALL_MS = 5_000;
 const FIRST_BYTE_MS = 15_000;
+/** Milliseconds by which a timer may be late. By more, the process stood still, which says nothing of the store: it has a second more. */
+const LATE_MS = 1_000;
+const STILL_MS = 1_000;
 /** Milliseconds that a blob which was not in the store is not looked for again. */
 const ABSENT_MS = 2_000;
 
@@ -51,7 +54,6 @@ export function createSharedSearch(deps: SharedSearchDeps): SharedSearch {
   const { now } = clock;
   const firstByteMs = deps.limits?.firstByteMs ?? FIRST_BYTE_MS;
   let absentUntil = 0;
-  let hasAsked = false;
 
   async function findWhole(range: ByteRange, signal: AbortSignal): Promise<SharedContent | undefined> {
     if (now() < absentUntil) return undefined;
@@ -78,7 +80,8 @@ export function createSharedSearch(deps: SharedSearchDeps): SharedSearch {
     const note = fields.get(String(index));
     const start = index * pieceBytes;
     const end = Math.min(completeLength, start + pieceBytes);
-    if (note === undefined || !(range.firstPos < end) || range.lastPos >= end) return undefined;
+    if (note === undefined || note === '' || !(range.firstPos < end) || range.lastPos >= end)
+      return undefined;
     const whole = { firstPos: 0, lastPos: pieceBytes - 1 };
     const part = await objects.get(names.piece(index), whole, signal);
     if (part === undefined) return undefined;
@@ -132,7 +135,8 @@ export function createSharedSearch(deps: SharedSearchDeps): SharedSearch {
         progressAt = now();
       }
       if (now() - progressAt > STALL_MS || now() > endsAt) return undefined;
-      if (!hasAsked) hasAsked = await record.note(WANTED, '1');
+      // Again where the state has lost it: its next owner does not know.
+      if (!fields.has(WANTED)) await record.note(WANTED, '1');
       await sleep(clock, POLL_MS, signal);
     }
   }
@@ -140,7 +144,14 @@ export function createSharedSearch(deps: SharedSearchDeps): SharedSearch {
   return {
     async search(range, signal) {
       const late = new AbortController();
-      const cancel = clock.setTimer(firstByteMs, () => late.abort());
+      const watch = (ms: number): (() => void) => {
+        const dueAt = now() + ms;
+        return clock.setTimer(ms, () => {
+          if (now() - dueAt > LATE_MS) cancel = watch(STILL_MS);
+          else late.abort();
+        });
+      };
+      let cancel = watch(firstByteMs);
       try {
         return await look(range, late.signal, signal);
       } finally {

@@ -20,19 +20,20 @@ export type OwnerModel = {
   hasLost: boolean;
 };
 
-type Content = 'none' | 'right' | 'wrong';
-type Replica = {
+export type Content = 'none' | 'right' | 'wrong';
+export type Replica = {
   state: 'idle' | 'filling' | 'verified' | 'uploading' | 'done' | 'failed' | 'dead';
   isPaused: boolean;
   /** It was once, so what it believes may be long over. */
   wasPaused: boolean;
   /** That the lease is its own. */
   believes: boolean;
-  /** It has waited long enough for others. */
-  isAlone: boolean;
-  local: Content[];
-  /** Of each piece: whether it is in the store, and noted. */
-  given: ('no' | 'put' | 'noted')[];
+  /** It knows that others want its pieces, whatever becomes of that in the state. */
+  isAsked: boolean;
+  /** `fetching`: its upstream is asked, and brings it whoever owns the lease by then. */
+  local: (Content | 'fetching')[];
+  /** Of each piece: whether it is on its way to the store, there, and noted. */
+  given: ('no' | 'sent' | 'put' | 'noted')[];
   /** Something came from the store. */
   isUsed: boolean;
   /** Its upstream does. */
@@ -84,7 +85,7 @@ export function createOwnerModel(
       isPaused: false,
       wasPaused: false,
       believes: false,
-      isAlone: false,
+      isAsked: false,
       local: none,
       given: none.map(() => 'no'),
       isUsed: false,
@@ -173,49 +174,53 @@ function ofTime(state: OwnerModel, replica: Replica, step: Step): void {
   if (state.deathsLeft > 0) {
     step('die', (next, me) => {
       next.deathsLeft -= 1;
-      Object.assign(me, { state: 'dead', local: [], given: [], isAlone: false, isUsed: false });
+      Object.assign(me, { state: 'dead', local: [], given: [], isAsked: false, isUsed: false });
     });
   }
 }
 
 /** What its fill looks for: at the store, then by the lease at its own upstream. */
 function ofSearch(state: OwnerModel, replica: Replica, index: number, rules: OwnerRules, step: Step): void {
-  const { believes, isAlone, local } = replica;
-  const { holder, whole } = state;
+  const { believes, local } = replica;
+  const { holder, whole, notes, pieces } = state;
   if (believes && holder !== index) step('learn', (_, me) => (me.believes = false));
   if (replica.state !== 'filling') return;
   local.forEach((content, piece) => {
+    if (content === 'fetching') {
+      step(`fetch ${piece}`, (_, me) => (me.local[piece] = me.lies ? 'wrong' : 'right'));
+    }
     if (content !== 'none') return;
-    const noted = state.notes[piece] ?? 'none';
-    const stored = state.pieces[piece] ?? 'none';
+    const noted = notes[piece] ?? 'none';
     const take = (from: Content) => (_: OwnerModel, me: Replica) => {
       me.local[piece] = from;
       me.isUsed = true;
     };
     if (whole !== 'none') step(`whole ${piece}`, take(whole));
-    else if (noted !== 'none' && stored === noted) step(`piece ${piece}`, take(stored));
-    if (believes || isAlone) {
-      step(`fetch ${piece}`, (_, me) => (me.local[piece] = me.lies ? 'wrong' : 'right'));
+    else if (noted !== 'none' && pieces[piece] === noted) step(`piece ${piece}`, take(noted));
+    if (believes) step(`own ${piece}`, (_, me) => (me.local[piece] = 'fetching'));
+    else if (holder !== null && rules.stalls) {
+      step(`stall ${piece}`, (_, me) => (me.local[piece] = 'fetching'));
     }
   });
-  if (believes || isAlone || !local.includes('none')) return;
+  if (believes || !local.includes('none')) return;
   if (holder === null) {
     step('lease', (next, me) => {
       next.holder = index;
       me.believes = true;
     });
-    return;
-  }
-  if (!state.isWanted) step('ask', (next) => (next.isWanted = true));
-  if (rules.stalls) step('stall', (_, me) => (me.isAlone = true));
+  } else if (!state.isWanted) step('ask', (next) => (next.isWanted = true));
 }
 
-/** Put, and then noted: between the two anything may happen, also to its lease. */
+/** Sent, put, and then noted: between two of them anything may happen, also to its lease. */
 function ofGiving(state: OwnerModel, replica: Replica, step: Step): void {
-  const { believes, local, given } = replica;
+  const { believes, local, given, isAsked } = replica;
+  if (believes && isBusy(replica) && state.isWanted && !isAsked) step('hear', (_, me) => (me.isAsked = true));
   local.forEach((content, piece) => {
-    if (content === 'none' || !isBusy(replica)) return;
-    if (given[piece] === 'no' && believes && state.isWanted) {
+    if (content === 'none' || content === 'fetching') return;
+    if (given[piece] === 'no' && believes && isAsked && isBusy(replica)) {
+      step(`send ${piece}`, (_, me) => (me.given[piece] = 'sent'));
+    }
+    if (given[piece] === 'sent') {
       step(`put ${piece}`, (next, me) => {
         next.pieces[piece] = content;
         me.given[piece] = 'put';
@@ -223,7 +228,8 @@ function ofGiving(state: OwnerModel, replica: Replica, step: Step): void {
     }
     if (given[piece] === 'put') {
       step(`note ${piece}`, (next, me) => {
-        next.notes[piece] = content;
+        // What is known to be wrong is not told of any more.
+        if (me.state !== 'failed') next.notes[piece] = content;
         me.given[piece] = 'noted';
       });
     }
@@ -242,7 +248,7 @@ function ofEnd(state: OwnerModel, replica: Replica, index: number, rules: OwnerR
     if (me.believes && (next.holder === index || !rules.releasesOwn)) next.holder = null;
     me.believes = false;
   };
-  if (replica.state === 'filling' && !replica.local.includes('none')) {
+  if (replica.state === 'filling' && !replica.local.some((how) => how === 'none' || how === 'fetching')) {
     step('verdict', (next, me) => {
       if (!me.local.includes('wrong') || !rules.verifies) {
         me.state = 'verified';
@@ -250,7 +256,7 @@ function ofEnd(state: OwnerModel, replica: Replica, index: number, rules: OwnerR
       }
       me.state = 'failed';
       // What it gave is wrong, and so may be what it was given.
-      if (me.given.some((how) => how !== 'no')) next.notes = next.notes.map(() => 'none');
+      next.notes = next.notes.map((content, piece) => (me.given[piece] === 'no' ? content : 'none'));
       if (me.isUsed) next.whole = 'none';
       letGo(next, me);
     });

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { SharedContent } from '../../../src/blob/shared/serve-content.ts';
-import { SYSTEM_CLOCK } from '../../../src/blob/shared/shared-clock.ts';
+import { type SharedClock, SYSTEM_CLOCK } from '../../../src/blob/shared/shared-clock.ts';
 import { createSharedFill, type SharedFill } from '../../../src/blob/shared/shared-fill.ts';
 import { sharedNames } from '../../../src/blob/shared/shared-names.ts';
 import { MAX_NOTED_PIECES } from '../../../src/blob/shared/shared-record.ts';
@@ -39,6 +39,7 @@ function openReplicas(
   t: Test,
   state: SharedState = { ...createProcessState(), kind: 'redis' },
   limits: Partial<SharedSearchLimits> = {},
+  setTimer: SharedClock['setTimer'] = SYSTEM_CLOCK.setTimer,
 ) {
   const metrics = createMetrics();
   const clock = { ahead: 0 };
@@ -56,7 +57,7 @@ function openReplicas(
   const open = (): SharedFill => {
     const openStored = () => Promise.resolve({ length: bytes.length, read: readBytes, close });
     const shared = { objects, state, seal, metrics, names, pieceBytes: PIECE };
-    const fill = createSharedFill({ ...shared, openStored, clock: { ...SYSTEM_CLOCK, now }, limits });
+    const fill = createSharedFill({ ...shared, openStored, clock: { now, setTimer }, limits });
     t.teardown(() => fill.close());
     return fill;
   };
@@ -113,6 +114,30 @@ t.test('the first one fetches, another one has each piece as it lands', async (t
     t.ok((await buffer(found.body)).equals(expected));
   }
   t.equal(await metrics.sharedReads.value({ from: 'piece' }), 2);
+});
+
+t.test('a later fill of a blob gives its pieces only where somebody asks for them then', async (t) => {
+  const { open, state, memory } = openReplicas(t);
+  const [owner, follower] = [open(), open()];
+  await owner.find(whole, never);
+  const first = owner.watch(partialOf(bytes), events);
+  const waiting = follower.find(whole, never);
+  await first.complete(0);
+  t.equal((await waiting).kind, 'content');
+  await first.close();
+  await memory.remove(names.piece(0), never);
+  // What was noted has been lost, or has ended.
+  let looks = 0;
+  state.read = () => {
+    looks += 1;
+    return Promise.resolve(new Map());
+  };
+  await owner.find(whole, never);
+  const second = owner.watch(partialOf(bytes), events);
+  await second.complete(0);
+  const before = looks;
+  await until(() => looks > before + 1, 'it has looked whether somebody asks');
+  t.equal(await memory.length(names.piece(0), never), undefined);
 });
 
 t.test('nobody wants them: no piece is given', async (t) => {
@@ -185,6 +210,34 @@ t.test('a piece whose body does not end is fetched, and the store left alone', a
   await partial.complete(0);
   t.same(await waiting, { kind: 'own' });
   t.equal(objects.isAway, true);
+});
+
+t.test('a process that stood still while it read a piece says nothing of the store', async (t) => {
+  let fireLate: (() => void) | undefined;
+  const setTimer: SharedClock['setTimer'] = (milliseconds, fire) => {
+    if (milliseconds === 500) fireLate = fire;
+    return milliseconds === 500 ? () => undefined : SYSTEM_CLOCK.setTimer(milliseconds, fire);
+  };
+  const { open, tamper, objects, clock, reads } = openReplicas(t, undefined, { firstByteMs: 500 }, setTimer);
+  const [owner, follower] = [open(), open()];
+  const { promise: going, resolve: goOn } = Promise.withResolvers<void>();
+  tamper.body = (body) =>
+    Readable.from(
+      (async function* () {
+        await going;
+        yield* body as AsyncIterable<Buffer>;
+      })(),
+    );
+  await owner.find(whole, never);
+  const partial = owner.watch(partialOf(bytes), events);
+  const waiting = follower.find(whole, never);
+  await partial.complete(0);
+  await until(async () => (await reads('ok')) > 0, 'it reads the piece');
+  clock.ahead += 3_000;
+  fireLate?.();
+  goOn();
+  t.equal((await waiting).kind, 'content');
+  t.equal(objects.isAway, false);
 });
 
 t.test('who leaves in the middle of a piece says nothing of the store', async (t) => {
