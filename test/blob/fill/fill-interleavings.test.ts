@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import t from 'tap';
+import type { BlobStore } from '../../../src/cache/blob-store.ts';
 import type { RangeSpec } from '../../../src/http/range.ts';
 import { type Content, randomContent } from '../../support/contract/blob-store.ts';
+import { openTestStore } from '../../support/disk-store.ts';
 import type { MemorySource } from '../../support/memory-source.ts';
 import { holdsInTime } from '../../support/property.ts';
 import {
@@ -62,6 +64,23 @@ const scenario = fc.record({
   readers: fc.array(reader, { minLength: 1, maxLength: 6 }),
   knowsLength: fc.boolean(),
   timersFireEarly: fc.boolean(),
+  /** The disk fails so many operations later, once or from then on. */
+  disk: fc.option(
+    fc.record({
+      operation: fc.constantFrom(
+        'has' as const,
+        'write' as const,
+        'complete' as const,
+        'read' as const,
+        'publish' as const,
+      ),
+      after: fc.oneof(fc.nat(2), fc.nat(30)),
+      isBroken: fc.boolean(),
+    }),
+    { nil: undefined },
+  ),
+  /** What the first one leaves on the disk the second one begins with. */
+  rounds: fc.constantFrom(1, 2),
 });
 
 type Scenario = typeof scenario extends fc.Arbitrary<infer Value> ? Value : never;
@@ -122,8 +141,52 @@ async function live(
   return reading;
 }
 
+/** The same store, whose partial blobs fail as the scenario has it. */
+function withFaults(store: BlobStore, faulty: { disk: Scenario['disk'] }): BlobStore {
+  return {
+    ...store,
+    get usage() {
+      return store.usage;
+    },
+    async openPartial(...wanted) {
+      const partial = await store.openPartial(...wanted);
+      if (partial === undefined) return undefined;
+      let left = faulty.disk?.after ?? 0;
+      const failing = <Args extends unknown[], Result>(
+        name: NonNullable<Scenario['disk']>['operation'],
+        act: (...args: Args) => Promise<Result>,
+      ): ((...args: Args) => Promise<Result>) => {
+        return async (...args) => {
+          const { disk } = faulty;
+          if (disk?.operation === name) {
+            left -= 1;
+            if (left === -1 || (left < 0 && disk.isBroken)) throw new Error(`the disk: ${name}`);
+          }
+          return act(...args);
+        };
+      };
+      return {
+        ...partial,
+        get path() {
+          return partial.path;
+        },
+        has: failing('has', (piece: number) => partial.has(piece)),
+        write: failing('write', (position: number, bytes: Uint8Array) => partial.write(position, bytes)),
+        complete: failing('complete', (piece: number) => partial.complete(piece)),
+        read: failing('read', (position: number, buffer: Uint8Array) => partial.read(position, buffer)),
+        publish: failing('publish', () => partial.publish()),
+      };
+    },
+  };
+}
+
 async function play(scene: FillScene, plan: Scenario): Promise<void> {
   const content = randomContent(plan.length);
+  for (let round = 0; round < plan.rounds; round += 1) await playRound(scene, content, plan);
+  await checkStore(scene, content, plan);
+}
+
+async function playRound(scene: FillScene, content: Content, plan: Scenario): Promise<void> {
   const sources = plan.sources.map((source, index) => makeSource(scene, content, index, source));
   const isHonest = plan.sources.every(({ lieAt }) => lieAt === undefined || lieAt >= plan.length);
   const length = plan.knowsLength ? plan.length : undefined;
@@ -161,6 +224,9 @@ async function play(scene: FillScene, plan: Scenario): Promise<void> {
   }, 'the fills end');
   await nothingLeft(scene);
   await until(() => sources.every(({ open }) => open.count === 0), 'the requests end');
+}
+
+async function checkStore(scene: FillScene, content: Content, plan: Scenario): Promise<void> {
   const stored = await scene.store.open(content.digest);
   if (stored !== undefined) {
     const bytes = Buffer.alloc(stored.length);
@@ -176,13 +242,18 @@ async function play(scene: FillScene, plan: Scenario): Promise<void> {
 }
 
 t.test('whoever comes, leaves and fails: right bytes, and nothing is left', async (t) => {
-  const scene = await openFillScene(t);
+  const faulty: { disk: Scenario['disk'] } = { disk: undefined };
+  const { store } = await openTestStore(t, { maxBytes: 1024 * PIECE_BYTES, pieceBytes: PIECE_BYTES });
+  const scene = await openFillScene(t, { store: withFaults(store, faulty) });
   await play(scene, fc.sample(scenario, 1)[0] as Scenario);
   const before = descriptors();
   await holdsInTime(
     t,
     'any interleaving',
-    fc.asyncProperty(scenario, (plan) => play(scene, plan)),
+    fc.asyncProperty(scenario, (plan) => {
+      faulty.disk = plan.disk;
+      return play(scene, plan);
+    }),
     RUNS,
   );
   await until(() => descriptors() <= before, 'no descriptor is left');
