@@ -3,6 +3,9 @@ import { matchesEntityTag } from '../http/entity-tag.ts';
 import { API_VERSION_FIELD } from '../oci/api-version.ts';
 import type { KnownManifest } from './manifest-answer.ts';
 
+/** Bytes. Nearly every manifest is one piece. */
+const PIECE_BYTES = 64 * 1024;
+
 /**
  * Past Fastify, whose way for an answer costs more than everything else here. The fields are the upstream's for this repository, also
  * where the content was kept for another one (C4).
@@ -35,5 +38,27 @@ export function sendManifest(
   }
   fields.push('content-type', mediaType, 'content-length', String(content?.length ?? length));
   response.writeHead(200, fields);
-  response.end(method === 'HEAD' ? undefined : content);
+  if (method === 'HEAD' || content === undefined) response.end();
+  else sendContent(response, content);
+}
+
+/**
+ * In pieces, each when the client has taken the one before: TLS encrypts a write whole at once, so of a client that does not read
+ * Berth would hold the whole manifest once more, and a thousand such clients are 4 GB.
+ */
+function sendContent(response: ServerResponse, content: Buffer): void {
+  let from = 0;
+  const sendMore = (): void => {
+    while (from + PIECE_BYTES < content.length) {
+      if (response.destroyed) return;
+      const piece = content.subarray(from, from + PIECE_BYTES);
+      from += PIECE_BYTES;
+      if (!response.write(piece)) {
+        response.once('drain', sendMore);
+        return;
+      }
+    }
+    response.end(content.subarray(from));
+  };
+  sendMore();
 }
