@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { Digest } from '../oci/digest.ts';
+import { errorCode } from '../system/error-code.ts';
 import type { PartialBlob, StoredBlob } from './blob-store.ts';
 import { createPieceCrcs } from './piece-crc.ts';
 import { formatPieceRecord, PIECE_RECORD_BYTES, pieceCount, pieceLength } from './piece-index.ts';
@@ -9,12 +10,13 @@ import { readFully, writeFully } from './read-fully.ts';
 import { type SpoolFiles, writePieceFile } from './spool-files.ts';
 import { classifyStoreFailure, StoreFailure } from './store-failure.ts';
 import { type FileHandle, removeFile, type StoreFs, syncDirectory } from './store-fs.ts';
+import { DIRECTORY_MODE } from './store-layout.ts';
 
 export type PartialBlobDeps = {
   readonly fs: StoreFs;
   readonly digest: Digest;
   readonly files: SpoolFiles;
-  /** Where it goes when it is published; its directory is there. */
+  /** Where it goes when it is published; its directory is made where it is missing. */
   readonly target: string;
   /** It comes to hold so many bytes more on disk: those of each piece that is begun, and what an earlier fill left. */
   onAllocated(bytes: number): void;
@@ -153,7 +155,7 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     }
     await onDisk(async () => {
       await data.datasync();
-      await fs.rename(paths.data, deps.target);
+      await giveName();
       await syncDirectory(fs, dirname(deps.target)).catch(async (error: unknown) => {
         await removeFile(fs, deps.target).catch(() => {});
         throw error;
@@ -166,6 +168,21 @@ export function createPartialBlob(deps: PartialBlobDeps): PartialBlob {
     if (pieces !== undefined) await removeFile(fs, paths.pieces).catch(() => {});
     deps.onEnded(undefined);
     return blob;
+  }
+
+  /** The directory is mostly there: its first blob makes it. */
+  async function giveName(): Promise<void> {
+    try {
+      await fs.rename(paths.data, deps.target);
+      return;
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+    const directory = dirname(deps.target);
+    const made = await fs.mkdir(directory, { mode: DIRECTORY_MODE });
+    // Also where another fill has just made it: its own name is to be on the disk before one in it is told.
+    await syncDirectory(fs, dirname(made ?? directory));
+    await fs.rename(paths.data, deps.target);
   }
 
   async function end(keep: boolean): Promise<void> {

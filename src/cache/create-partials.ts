@@ -1,13 +1,14 @@
 import { dirname } from 'node:path';
 
 import type { Digest } from '../oci/digest.ts';
+import { errorCode } from '../system/error-code.ts';
 import type { PartialBlob, StoredBlob } from './blob-store.ts';
 import { createPartialBlob } from './create-partial-blob.ts';
 import type { PartialShelf } from './partial-shelf.ts';
 import { openSpoolFiles } from './spool-files.ts';
 import type { StoreCatalog } from './store-catalog.ts';
 import { classifyStoreFailure } from './store-failure.ts';
-import { type FileHandle, removeFile, type StoreFs, syncDirectory } from './store-fs.ts';
+import { type FileHandle, removeFile, type StoreFs } from './store-fs.ts';
 import type { StoreHealth } from './store-health.ts';
 import { DIRECTORY_MODE, type StoreLayout } from './store-layout.ts';
 import type { StoreRoom } from './store-room.ts';
@@ -112,12 +113,24 @@ export function createPartials(deps: PartialsDeps): Partials {
     }
   }
 
+  async function openSpool(
+    digest: Digest,
+    header: Parameters<typeof openSpoolFiles>[2],
+  ): ReturnType<typeof openSpoolFiles> {
+    const paths = layout.partial(digest);
+    try {
+      return await openSpoolFiles(fs, paths, header);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      // It was made at the start, and somebody has taken it away.
+      await fs.mkdir(dirname(paths.data), { mode: DIRECTORY_MODE });
+      return openSpoolFiles(fs, paths, header);
+    }
+  }
+
   async function openFiles(digest: Digest, length: number, scope: string): Promise<PartialBlob> {
     const target = layout.blob(digest);
-    const made = await fs.mkdir(dirname(target), { mode: DIRECTORY_MODE });
-    if (made !== undefined) await syncDirectory(fs, dirname(made));
-    await fs.mkdir(dirname(layout.partial(digest).data), { mode: DIRECTORY_MODE });
-    const files = await openSpoolFiles(fs, layout.partial(digest), { length, pieceBytes, scope });
+    const files = await openSpool(digest, { length, pieceBytes, scope });
     const partial = createPartialBlob({
       fs,
       digest,

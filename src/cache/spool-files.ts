@@ -114,11 +114,14 @@ async function create(
   };
   try {
     const data = await make(paths.data);
+    const index = { ...header, crcs: new Map<number, number>() };
+    if (pieceCount(header.length, header.pieceBytes) <= 1) {
+      return { paths, data, pieces: undefined, index, indexEnd: 0 };
+    }
     await data.truncate(header.length);
-    const hasSeveral = pieceCount(header.length, header.pieceBytes) > 1;
-    const pieces = hasSeveral ? await make(paths.pieces) : undefined;
-    if (pieces !== undefined) await writeFully(pieces, formatPieceHeader(header), 0);
-    return { paths, data, pieces, index: { ...header, crcs: new Map() }, indexEnd: PIECE_HEADER_BYTES };
+    const pieces = await make(paths.pieces);
+    await writeFully(pieces, formatPieceHeader(header), 0);
+    return { paths, data, pieces, index, indexEnd: PIECE_HEADER_BYTES };
   } catch (error) {
     await Promise.allSettled(made.map(({ file }) => file.close()));
     await Promise.allSettled(made.map(({ path }) => removeFile(fs, path)));

@@ -10,6 +10,7 @@ import {
   mustOpenPartial,
   publishContent,
   randomContent,
+  randomContentOf,
   readStored,
 } from '../support/contract/blob-store.ts';
 import { openTestStore } from '../support/disk-store.ts';
@@ -183,13 +184,18 @@ t.test(
     const disk = createFailingDisk();
     const { store, directory } = await openTestStore(t, { fs: disk.fs });
     const layout = storeLayout(directory);
-    const content = randomContent(100);
-    const partial = await mustOpenPartial(store, content);
-    await fillPieces(partial, content.bytes);
-    disk.durable.length = 0;
-    (await partial.publish()).close();
-    const { data } = layout.partial(content.digest);
-    t.same(disk.durable, [`sync ${data}`, `rename ${data}`, `sync ${dirname(layout.blob(content.digest))}`]);
+    for (const isFirst of [true, false]) {
+      const content = randomContentOf('00', 100);
+      const partial = await mustOpenPartial(store, content);
+      await fillPieces(partial, content.bytes);
+      disk.durable.length = 0;
+      (await partial.publish()).close();
+      const { data } = layout.partial(content.digest);
+      const shard = dirname(layout.blob(content.digest));
+      // Its directory, too, has its name on the disk before a name in it is told.
+      const made = isFirst ? [`sync ${dirname(shard)}`] : [];
+      t.same(disk.durable, [`sync ${data}`, ...made, `rename ${data}`, `sync ${shard}`]);
+    }
   },
 );
 

@@ -67,8 +67,8 @@ export function createFailingDisk(): FailingDisk {
     },
     async rename(from, to) {
       mayFail();
-      durable.push(`rename ${String(from)}`);
       await DISK.rename(from, to);
+      durable.push(`rename ${String(from)}`);
     },
     statfs: () => Promise.resolve({ bavail: free.bytes, bsize: 1 }),
   };

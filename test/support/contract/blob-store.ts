@@ -25,6 +25,14 @@ export function contentOf(bytes: Buffer, algorithm: 'sha256' | 'sha512' = 'sha25
 
 export const randomContent = (length: number): Content => contentOf(randomBytes(length));
 
+/** Whose digest begins so, with two characters: such blobs share a directory on disk. */
+export function randomContentOf(shard: string, length: number): Content {
+  for (;;) {
+    const content = randomContent(length);
+    if (content.digest.startsWith(`sha256:${shard}`)) return content;
+  }
+}
+
 export async function mustOpenPartial(store: BlobStore, { digest, bytes }: Content): Promise<PartialBlob> {
   const partial = await store.openPartial(digest, bytes.length, 'contoso');
   if (partial === undefined) throw new Error('the store took no partial');
