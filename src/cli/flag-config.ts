@@ -76,8 +76,7 @@ export function flagConfig(
     };
   }
   const lines = result.problems.map(({ path, message, hint }) => {
-    const flag = FLAGS_OF_FIELDS.find(({ field }) => path.includes(field))?.flag ?? path;
-    return `${flag}: ${nameFlags(message)}${hint === undefined ? '' : `; ${nameFlags(hint)}`}`;
+    return `${flagOf(path)}: ${nameFlags(message)}${hint === undefined ? '' : `; ${nameFlags(hint)}`}`;
   });
   throw new CliError(lines.join('\n'), EXIT.wrongUsage);
 }
@@ -93,8 +92,13 @@ const FLAGS_OF_FIELDS = [
   { field: 'preset', flag: '--preset' },
 ] as const;
 
+/** The flag that stands for the field; without one, the field. */
+export function flagOf(path: string): string {
+  return FLAGS_OF_FIELDS.find(({ field }) => path.includes(field))?.flag ?? path;
+}
+
 /** The checks' own words are about a file; whoever typed flags knows those alone. */
-function nameFlags(text: string): string {
+export function nameFlags(text: string): string {
   return FLAGS_OF_FIELDS.reduce((named, { field, flag }) => named.replaceAll(field, flag), text);
 }
 

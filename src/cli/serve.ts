@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { Logger } from 'pino';
 
 import type { Config } from '../config/config.ts';
 import { PRESET_NAMES, type PresetName } from '../config/presets.ts';
@@ -7,7 +8,7 @@ import { readKeyFile } from '../ticket/key-file.ts';
 import { generateTicketKeys } from '../ticket/ticket-keys.ts';
 import type { BoundAddress, CliDeps, RunningApp } from './cli-deps.ts';
 import { CliError, EXIT } from './cli-error.ts';
-import { flagConfig, type ServeFlags } from './flag-config.ts';
+import { flagConfig, flagOf, nameFlags, type ServeFlags } from './flag-config.ts';
 import { type FollowedConfig, followConfig } from './follow-config.ts';
 import { collect, parsePort, parseWorkers } from './parse-option.ts';
 import { plainUpstreams } from './plain-upstreams.ts';
@@ -137,9 +138,7 @@ async function serve({ config, followed, workers }: Served, deps: CliDeps): Prom
     await app?.stop().catch(() => {});
     throw new CliError(describeStartError(error));
   }
-  for (const { path, message, hint } of plainUpstreams(config)) {
-    log.warn({ field: formatPath(path) }, `${message}; ${hint}`);
-  }
+  warnOfPlainUpstreams(config, followed === undefined, log);
   const running = app;
   deps.onReopenSignal(() => void running.reopenAuditLog());
   const listeners = started.listeners.map(formatAddress);
@@ -152,6 +151,14 @@ async function serve({ config, followed, workers }: Served, deps: CliDeps): Prom
   log.info({ drainSeconds: config.timeouts.drainSeconds }, 'stopping: transfers under way may end');
   await app.stop();
   log.info('stopped');
+}
+
+/** @param byFlags whether whoever reads it knows flags alone */
+function warnOfPlainUpstreams(config: Config, byFlags: boolean, log: Pick<Logger, 'warn'>): void {
+  for (const { path, message, hint = '' } of plainUpstreams(config)) {
+    const [field, text] = [formatPath(path), `${message}; ${hint}`];
+    log.warn({ field: byFlags ? flagOf(field) : field }, byFlags ? nameFlags(text) : text);
+  }
 }
 
 /** From now on, changed files are taken up, and all of them at SIGHUP. */

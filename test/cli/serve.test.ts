@@ -147,7 +147,21 @@ t.test('plain HTTP over the public internet is a warning in the log', async (t) 
   const { exitCode, log } = await run(['--upstream', 'http://registry.example', '--preset', 'quay']);
   t.equal(exitCode, 0);
   const [first] = log.split('\n');
-  t.match(JSON.parse(first ?? ''), { level: 40, field: 'registries[0].upstream.url', msg: /is plain HTTP/ });
+  t.match(JSON.parse(first ?? ''), {
+    level: 40,
+    field: '--upstream',
+    msg: /^http:\/\/registry\.example is plain HTTP .* by its CIDR in --allow-private$/,
+  });
+  const file = join(t.testdir({}), 'berth.yaml');
+  const upstream = { url: 'http://registry.example' };
+  writeFileSync(file, JSON.stringify(configFile({ upstream }, { ticket: { keyFile: 'ticket.keys' } })));
+  writeFileSync(join(file, '../ticket.keys'), formatTicketKeys(generateTicketKeys()), { mode: 0o600 });
+  const [line] = (await run(['--config', file])).log.split('\n');
+  t.match(JSON.parse(line ?? ''), {
+    level: 40,
+    field: 'registries[0].upstream.url',
+    msg: / in allowedPrivateAddresses$/,
+  });
   t.notMatch((await run(['--upstream', 'registry.example', '--preset', 'quay'])).log, /plain HTTP/);
 });
 
