@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { createControl } from './admin/control.ts';
 import { type Audit, createAudit } from './audit/audit.ts';
 import type { ResumeLimits } from './blob/resume.ts';
-import type { Config } from './config/config.ts';
+import type { Config, RegistryConfig } from './config/config.ts';
 import type { ConsoleRegion } from './console/console-facts.ts';
 import { type Console, createConsole } from './console/create-console.ts';
 import { servedCertificates } from './console/served-certificates.ts';
@@ -13,6 +13,7 @@ import { createHealthListener, type HealthListener } from './listener/health-lis
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { createClientLimits } from './policy/client-limits.ts';
 import { createRollouts } from './policy/rollout.ts';
+import { keepEqualRegistries } from './serving/keep-equal.ts';
 import { openBlobPlaces } from './serving/open-blob-places.ts';
 import { type OpenedCrew, openCrew } from './serving/open-crew.ts';
 import { openProxy } from './serving/open-proxy.ts';
@@ -21,6 +22,7 @@ import { createReloadRecord } from './serving/reload-record.ts';
 import type { ReloadSources } from './serving/reloads.ts';
 import type { Serving } from './serving/serving.ts';
 import { openSharedState } from './state/open-shared-state.ts';
+import { createTurns } from './system/turns.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { openTracing } from './trace/open-tracing.ts';
 import type { ProbeTimings } from './upstream/regional/start-probes.ts';
@@ -72,8 +74,9 @@ export type App = {
  */
 export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
   const workers = workerCount(whole);
+  const shared = new WeakMap<RegistryConfig, RegistryConfig>();
   const own = (next: Config): Config =>
-    workers === 1 ? next : shareConfig(next, { kind: 'primary', workers });
+    workers === 1 ? next : shareConfig(next, { kind: 'primary', workers }, shared);
   const config = own(whole);
   let crew: OpenedCrew | undefined;
   const tracing = await openTracing(deps.env ?? {}, {
@@ -238,7 +241,10 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
     async reload(sources) {
       await reloads.reload({
         async config() {
-          read = await sources.config();
+          const next = await sources.config();
+          // Of the whole configuration, too: workers are told of those that are others.
+          const registries = await keepEqualRegistries(wanted.registries, next.registries, createTurns());
+          read = { ...next, registries };
           return own(read);
         },
         ticketKeys: (next) => sources.ticketKeys(next),

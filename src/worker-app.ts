@@ -5,7 +5,7 @@ import { createStoredBlobs } from './blob/stored-blob.ts';
 import { createMemoryReads } from './cache/memory-reads.ts';
 import { openPageCache } from './cache/page-cache.ts';
 import { DISK, DISK_AT_ONCE } from './cache/store-fs.ts';
-import type { Config, LogLevel } from './config/config.ts';
+import type { Config, LogLevel, RegistryConfig } from './config/config.ts';
 import type { Migration } from './endpoints/migration.ts';
 import { openSettings } from './endpoints/settings.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
@@ -19,6 +19,7 @@ import { openSharedState } from './state/open-shared-state.ts';
 import { parseTicketKeys } from './ticket/ticket-keys.ts';
 import { openTracing } from './trace/open-tracing.ts';
 import { createBatch } from './workers/batch.ts';
+import { applyConfigChange } from './workers/config-change.ts';
 import { type CallHandlers, createLink, type Link } from './workers/link.ts';
 import type { RawPort } from './workers/raw-port.ts';
 import { shareConfig } from './workers/worker-config.ts';
@@ -113,9 +114,11 @@ function countedHere(snapshot: MetricsSnapshot): MetricsSnapshot {
 }
 
 async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: WorkerDeps): Promise<WorkerApp> {
-  const own = (whole: Config): Config =>
-    shareConfig(whole, { kind: 'worker', workers: Number(whole.workers) });
-  const config = own(start.config);
+  const shared = new WeakMap<RegistryConfig, RegistryConfig>();
+  const own = (next: Config): Config =>
+    shareConfig(next, { kind: 'worker', workers: Number(next.workers) }, shared);
+  let whole = start.config;
+  const config = own(whole);
   const log = deps.createLogger(config.log.level).child({ worker: start.number });
   const tracing = await openTracing(deps.env, { version: deps.build.version, log });
   const metrics = createMetrics(deps.build, () => tracing.current());
@@ -201,10 +204,13 @@ async function createWorkerApp(start: WorkerStart, link: PrimaryLink, deps: Work
       for (const listener of listeners) await listener.listen();
     },
     calls: {
-      async reload(wanted) {
+      async reload({ change, ticketKeys }) {
+        // At once, whatever becomes of it: the next change is made from this one.
+        whole = applyConfigChange(whole, change);
+        const wanted = own(whole);
         await reloads.reload({
-          config: () => Promise.resolve(own(wanted.config)),
-          ticketKeys: () => Promise.resolve(parseTicketKeys(wanted.ticketKeys)),
+          config: () => Promise.resolve(wanted),
+          ticketKeys: () => Promise.resolve(parseTicketKeys(ticketKeys)),
         });
         return undefined;
       },

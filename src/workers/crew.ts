@@ -5,6 +5,7 @@ import type { WorkView } from '../metrics/running-work.ts';
 import { keepCounts, type MetricsSnapshot, type OtherProcesses } from '../metrics/sum-metrics.ts';
 import type { Digest } from '../oci/digest.ts';
 import { coalesce } from './coalesce.ts';
+import { diffConfig } from './config-change.ts';
 import { createDesk, type DeskDeps } from './desk.ts';
 import { createLimitExchange } from './limit-exchange.ts';
 import { createLink, type Link, LinkError } from './link.ts';
@@ -57,6 +58,8 @@ type Worker = {
   /** Looks since its last pulse. */
   silentFor: number;
   counted: MetricsSnapshot;
+  /** The configuration that it was told last. */
+  told: Config;
   readonly startedAt: number;
 };
 
@@ -101,14 +104,17 @@ export function createCrew(deps: CrewDeps): Crew {
   /** What each of them says; one that does not in time is left out. */
   async function askAll<K extends keyof AskWorker>(
     name: K,
-    ask: AskWorker[K]['ask'],
+    ask: AskWorker[K]['ask'] | ((worker: Worker) => AskWorker[K]['ask']),
     hear?: (worker: Worker, answer: AskWorker[K]['answer']) => void,
     whom: readonly Worker[] = all(),
   ): Promise<void> {
     await Promise.all(
       whom.map(async (worker) => {
         try {
-          const answer = await within(worker.link.call(name, ask), ANSWER_MS);
+          const answer = await within(
+            worker.link.call(name, typeof ask === 'function' ? ask(worker) : ask),
+            ANSWER_MS,
+          );
           hear?.(worker, answer);
         } catch (error) {
           if (!isStopping) {
@@ -129,6 +135,7 @@ export function createCrew(deps: CrewDeps): Crew {
   /** Begins one; resolves when it listens. @throws where it does not; it is gone then */
   async function launch(number: number): Promise<void> {
     const process = fork();
+    const start = { number, ...deps.begin(), limits: limits.total() };
     // The desk needs the link to speak by, and the link the desk to be heard by.
     const desk = createDesk(() => worker.link, { ...deps, forgetEverywhere });
     const link = createLink<AskWorker, TellWorker, AskPrimary, TellPrimary>(process, desk.calls, {
@@ -147,12 +154,13 @@ export function createCrew(deps: CrewDeps): Crew {
       failing: [],
       silentFor: 0,
       counted: [],
+      told: start.config,
       startedAt: performance.now(),
     };
     workers.set(number, worker);
     const gone = bury(worker, () => desk.close());
     try {
-      await within(link.call('start', { number, ...deps.begin(), limits: limits.total() }), START_MS);
+      await within(link.call('start', start), START_MS);
     } catch (error) {
       process.kill();
       await gone;
@@ -253,7 +261,11 @@ export function createCrew(deps: CrewDeps): Crew {
       }
     },
     async reload(config, ticketKeys) {
-      await askAll('reload', { config, ticketKeys });
+      await askAll('reload', (worker) => {
+        const change = diffConfig(worker.told, config);
+        worker.told = config;
+        return { change, ticketKeys };
+      });
     },
     async switchSettings(overrides) {
       await askAll('settings', overrides);

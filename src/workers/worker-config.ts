@@ -16,8 +16,14 @@ const PRIMARY_PART = 1 / 8;
 /**
  * What one process has of what the configuration allots to the instance. Limits of clients are not divided: a client's
  * connections do not spread evenly, so the processes tell each other.
+ *
+ * @param known this part's registries of configurations before: one that is the same then, is the same now
  */
-export function shareConfig(config: Config, part: Part): Config {
+export function shareConfig(
+  config: Config,
+  part: Part,
+  known = new WeakMap<RegistryConfig, RegistryConfig>(),
+): Config {
   const { workers } = part;
   const { cache, limits } = config;
   return {
@@ -29,7 +35,11 @@ export function shareConfig(config: Config, part: Part): Config {
       // Fills read through buffers, too.
       bufferBytes: Math.floor(limits.bufferBytes / (workers + 1)),
     },
-    registries: config.registries.map((registry) => shareQuestions(registry, part)),
+    registries: config.registries.map((registry) => {
+      const shared = known.get(registry) ?? shareQuestions(registry, part);
+      known.set(registry, shared);
+      return shared;
+    }),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { LimitChange } from '../policy/client-limits.ts';
 import type { Look, SharedTurn, TurnAnswer } from '../state/shared-state.ts';
 import type { TraceFields } from '../trace/tracing.ts';
+import type { ConfigChange } from './config-change.ts';
 
 /** All that a worker begins with. */
 export type WorkerStart = {
@@ -32,7 +33,8 @@ export type AskWorker = {
   /** Answered when it listens. */
   readonly start: { readonly ask: WorkerStart; readonly answer: undefined };
   readonly reload: {
-    readonly ask: { readonly config: Config; readonly ticketKeys: string };
+    /** `change`: since what was asked for the last time, or begun with. */
+    readonly ask: { readonly change: ConfigChange; readonly ticketKeys: string };
     readonly answer: undefined;
   };
   readonly settings: { readonly ask: ReadonlyMap<string, Override>; readonly answer: undefined };

@@ -1,13 +1,18 @@
 import t, { type Test } from 'tap';
+import type { Config } from '../../src/config/config.ts';
 import type { MetricsSnapshot } from '../../src/metrics/sum-metrics.ts';
 import { createProcessState } from '../../src/state/create-process-state.ts';
 import { NO_TRACING } from '../../src/trace/tracing.ts';
+import type { ConfigChange } from '../../src/workers/config-change.ts';
 import { createCrew } from '../../src/workers/crew.ts';
 import { createLink, type Link } from '../../src/workers/link.ts';
 import type { WorkerProcess } from '../../src/workers/raw-port.ts';
 import type { AskPrimary, AskWorker, TellPrimary, TellWorker } from '../../src/workers/worker-messages.ts';
+import { configFile, loaded } from '../support/config-file.ts';
 import { until } from '../support/until.ts';
 import { createPipe } from './pipe.ts';
+
+const CONFIG = loaded(configFile());
 
 /** A worker that is no process: what the primary asks it, and what it says by itself. */
 type FakeWorker = {
@@ -19,6 +24,7 @@ type FakeWorker = {
   /** How often it was asked for its counts. */
   asked: number;
   readonly limits: unknown[];
+  readonly reloads: ConfigChange[];
   die(): void;
 };
 
@@ -31,10 +37,12 @@ function openCrew(t: Test, count: number) {
   const lines: string[] = [];
   let look = (): void => undefined;
   let restarts = 0;
+  let inForce = CONFIG;
   function fork(): WorkerProcess {
     const { ends, cut } = createPipe();
     const listening = Promise.withResolvers<undefined>();
     const limits: unknown[] = [];
+    const reloads: ConfigChange[] = [];
     let isKilled = false;
     const link = createLink<AskPrimary, TellPrimary, AskWorker, TellWorker>(
       ends[1],
@@ -43,7 +51,10 @@ function openCrew(t: Test, count: number) {
           limits.push(...start.limits);
           return listening.promise;
         },
-        reload: async () => undefined,
+        async reload({ change }) {
+          reloads.push(change);
+          return undefined;
+        },
         settings: async () => undefined,
         forget: async () => undefined,
         metrics() {
@@ -66,6 +77,7 @@ function openCrew(t: Test, count: number) {
       counted: [],
       asked: 0,
       limits,
+      reloads,
       die: cut,
     };
     workers.push(worker);
@@ -83,8 +95,7 @@ function openCrew(t: Test, count: number) {
     count,
     fork,
     begin: () => ({
-      // The fakes do not read it.
-      config: undefined as never,
+      config: inForce,
       ticketKeys: '',
       tlsTicketKeys: new Uint8Array(48),
       overrides: new Map(),
@@ -120,6 +131,10 @@ function openCrew(t: Test, count: number) {
     lines,
     begun,
     restarts: () => restarts,
+    reload: (config: Config): Promise<void> => {
+      inForce = config;
+      return crew.reload(config, '');
+    },
     look: (times: number): void => {
       for (let time = 0; time < times; time += 1) look();
     },
@@ -209,4 +224,30 @@ t.test('what clients have at a worker ends with it, whatever it has said last', 
   const next = await begun(3);
   await until(() => crew.running === 2, 'it is replaced');
   t.same(next.limits, [], 'nobody has anything');
+});
+
+t.test('each is told what has changed since it was told the last time', async (t) => {
+  const { crew, begun, reload, workers } = openCrew(t, 2);
+  const started = crew.start();
+  const [one, two] = [await begun(1), await begun(2)];
+  await started;
+  const [first] = CONFIG.registries;
+  if (first === undefined) throw new Error('no registry');
+  const added = { ...first, name: 'added' };
+  await reload({ ...CONFIG, registries: [first, added] });
+  t.match(one.reloads, [{ registries: [0, { name: 'added' }] }]);
+  one.die();
+  await until(() => workers.length === 3, 'it is replaced');
+  const three = await begun(3);
+  await until(() => crew.running === 2, 'both run');
+  await reload({ ...CONFIG, registries: [added] });
+  t.same(
+    two.reloads.map(({ registries }) => registries),
+    [[0, added], [1]],
+  );
+  t.same(
+    three.reloads.map(({ registries }) => registries),
+    [[1]],
+    'it began with what was in force',
+  );
 });

@@ -37,6 +37,18 @@ t.test('what is allotted to the instance is divided, at least one to each', asyn
   t.same(worker.limits.connectionsPerClient, whole.limits.connectionsPerClient, 'those of clients are not');
 });
 
+t.test('a registry that is the same has the same share, as the same object', async (t) => {
+  const known = new WeakMap();
+  const whole = loaded(configFile());
+  const part = { kind: 'worker', workers: 2 } as const;
+  const first = shareConfig(whole, part, known);
+  const second = shareConfig({ ...whole, log: { level: 'debug' } }, part, known);
+  t.equal(second.registries[0], first.registries[0]);
+  const changed = whole.registries.map((registry) => ({ ...registry, push: !registry.push }));
+  const third = shareConfig({ ...whole, registries: changed }, part, known);
+  t.equal(third.registries[0]?.push, !first.registries[0]?.push);
+});
+
 t.test('as many as are wanted, and the ports that are bound', async (t) => {
   t.equal(workerCount({ workers: 3 }), 3);
   t.ok(workerCount({ workers: 'auto' }) >= 1);
