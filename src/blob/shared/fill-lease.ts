@@ -31,15 +31,18 @@ export function createFillLease({ state, name, clock, isAtWork }: FillLeaseDeps)
   let isClosed = false;
 
   async function letGo(): Promise<void> {
+    // What is being taken is nobody's to work on either when it is there.
+    if (taking !== undefined) await taking;
     const held = lease;
     stopRenewing?.();
     lease = undefined;
     await held?.release();
   }
 
-  function hold(taken: HeldLease): void {
+  /** @param askedAt its time runs from then on at the latest, whenever the answer was read */
+  function hold(taken: HeldLease, askedAt: number): void {
     lease = taken;
-    let heldAt = now();
+    let heldAt = askedAt;
     let workedAt = now();
     stopRenewing = every(clock, RENEW_MS, () => void keep());
 
@@ -50,13 +53,15 @@ export function createFillLease({ state, name, clock, isAtWork }: FillLeaseDeps)
         await letGo();
         return;
       }
-      if (await taken.renew()) heldAt = now();
+      const renewedAt = now();
+      if (await taken.renew()) heldAt = renewedAt;
       // A state that is late once has not given it to another yet.
       else if (lease === taken && now() - heldAt > LEASE_MS) await letGo();
     }
   }
 
   async function acquire(): Promise<boolean | undefined> {
+    const askedAt = now();
     const taken = await state.acquire(name, LEASE_MS);
     if (taken === undefined) return undefined;
     if (taken === 'held') return false;
@@ -64,7 +69,7 @@ export function createFillLease({ state, name, clock, isAtWork }: FillLeaseDeps)
       await taken.release();
       return false;
     }
-    hold(taken);
+    hold(taken, askedAt);
     return true;
   }
 

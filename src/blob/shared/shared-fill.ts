@@ -148,6 +148,8 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
 
   function lookEvery(milliseconds: number): void {
     stopLooking?.();
+    // One that fell out of the list, with its fill still going on.
+    if (closing.signal.aborted) return;
     stopLooking = every(clock, milliseconds, () => void look());
   }
 
@@ -233,7 +235,7 @@ export function createSharedFill(deps: SharedFillDeps): SharedFill {
       if (partial === undefined) stopGiving();
       if (isThere && sharesPieces) await record.note(WHOLE, '1');
       await lease.letGo();
-      if (!giver.hasGiven) return;
+      if (!giver.hasGiven || closing.signal.aborted) return;
       cancelRemoval?.();
       cancelRemoval = clock.setTimer(GRACE_MS, () => void giver.removeAll());
     },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { createRedisClient } from './create-redis-client.ts';
 import type { ConnectRedis } from './redis-connection.ts';
@@ -60,7 +60,12 @@ function openSocket(url: URL, ca: string | undefined): Socket {
   const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
   const socket =
     url.protocol === 'rediss:'
-      ? connectTls({ host, port, ...(ca !== undefined && { ca }) })
+      ? connectTls({
+          host,
+          port,
+          ...(isIP(host) === 0 && { servername: host }),
+          ...(ca !== undefined && { ca }),
+        })
       : connectTcp({ host, port });
   return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
 }

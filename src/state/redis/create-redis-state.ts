@@ -99,12 +99,8 @@ function turnAnswer(answer: unknown): TurnAnswer | undefined {
   return { kind: kind === 1 ? 'paused' : 'budget_used', waitMs: Math.min(waitMs, BUDGET_WINDOW_MS) };
 }
 
-/** RESP2 and RESP3 give it as a list or as a map; the library decides which, or makes an object of it. */
 function fieldsOf(answer: unknown): ReadonlyMap<string, string> | undefined {
-  if (isTexts(answer)) return new Map(pairs(answer));
-  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return undefined;
-  const entries: [unknown, unknown][] = answer instanceof Map ? [...answer] : Object.entries(answer);
-  return new Map(entries.map(([field, value]) => [String(field), String(value)]));
+  return isTexts(answer) ? new Map(pairs(answer)) : undefined;
 }
 
 function isTexts(value: unknown): value is string[] {

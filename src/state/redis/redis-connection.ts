@@ -110,7 +110,8 @@ export function createRedisConnection(deps: RedisConnectionDeps): RedisConnectio
       return undefined;
     }
     const { promise: deadline, resolve } = Promise.withResolvers<'late'>();
-    const timer = setTimeout(resolve, timeoutMs, 'late');
+    // Of a process that stood still an answer may lie unread: what has come counts first.
+    const timer = setTimeout(() => setImmediate(resolve, 'late'), timeoutMs);
     const answered = act(used.send);
     try {
       const answer = await Promise.race([answered, deadline]);

@@ -372,6 +372,30 @@ t.test('a state that can not be asked: everybody fetches, and gives', async (t) 
   }
 });
 
+t.test('one that fell out of the list while its fill went on leaves no timer', async (t) => {
+  const timers = new Set<() => void>();
+  const setTimer: SharedClock['setTimer'] = (milliseconds, fire) => {
+    const cancel = SYSTEM_CLOCK.setTimer(milliseconds, () => {
+      timers.delete(cancel);
+      fire();
+    });
+    timers.add(cancel);
+    return () => {
+      timers.delete(cancel);
+      cancel();
+    };
+  };
+  const { open } = openReplicas(t, undefined, {}, setTimer);
+  const owner = open();
+  await owner.find(whole, never);
+  const publish = () => Promise.resolve({ length: bytes.length, path: '/', read: readBytes, close });
+  const partial = owner.watch({ ...partialOf(bytes), publish }, events);
+  t.ok(timers.size > 0);
+  await owner.close();
+  await partial.publish();
+  t.equal(timers.size, 0);
+});
+
 t.test('who leaves waits no longer', async (t) => {
   const { open } = openReplicas(t);
   const [owner, follower] = [open(), open()];

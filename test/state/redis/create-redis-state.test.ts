@@ -78,6 +78,21 @@ await t.test('a Redis that hangs costs one deadline, and comes back by itself', 
   t.equal(log.filter(({ message }) => message.includes('can not be reached')).length, 1, 'said once');
 });
 
+await t.test('a process that stood still takes the answer that came meanwhile', async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.close());
+  const opened = open(t, redis);
+  const { state, metrics } = opened;
+  await until(() => isThere(opened), 'it is connected');
+  await state.look('group', []);
+  const asked = state.look('group', []);
+  // Of the event loop; the deadline is 250 ms.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+  t.ok(await asked);
+  t.equal(await metrics.stateOperations.value({ operation: 'look', result: 'timeout' }), 0);
+  t.equal(await isThere(opened), true);
+});
+
 await t.test('a Redis that is killed and comes back empty has lost decisions, and given none', async (t) => {
   const redis = await startRedis();
   t.teardown(() => redis.close());
