@@ -303,12 +303,16 @@ export class Fill {
 
   private end(outcome: FillResult): void {
     if (this.hasEnded) return;
+    const isOpening = this.stateNow === 'opening';
     this.stateNow = 'ending';
     this.outcome = outcome;
     this.work?.moved(0);
     this.spool.end();
     this.linger.stop();
-    this.aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the fill has ended'));
+    // Later nobody hears it, and each fill would make an error with its stack.
+    if (isOpening) {
+      this.aborting.abort(new UpstreamFailure('connection_terminated', 'storage', 'the fill has ended'));
+    }
     void this.release();
   }
 
