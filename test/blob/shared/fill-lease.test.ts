@@ -47,19 +47,19 @@ function openLease() {
       await other.release();
       return true;
     },
-    hold() {
+    hold: (): void => {
       gates.isOpen = false;
     },
-    async goOn() {
+    goOn: async (): Promise<void> => {
       gates.isOpen = true;
       for (const go of held.splice(0)) go();
       await settle();
     },
     /** The process stands still: no timer fires. */
-    stand(milliseconds: number) {
+    stand: (milliseconds: number): void => {
       time += milliseconds;
     },
-    async pass(milliseconds: number) {
+    pass: async (milliseconds: number): Promise<void> => {
       const endsAt = time + milliseconds;
       for (;;) {
         const next = [...timers].toSorted((a, b) => a.at - b.at)[0];
