@@ -45,7 +45,7 @@ async function askEach(
 ): Promise<number> {
   const { metrics, random, unixNow: now, now: steady, resumeLimits: limits } = deps;
   const resume = { metrics, random, now, steady, limits };
-  let failure = new UpstreamFailure('destination_unavailable', 'storage', 'the blob has no source');
+  let failure: UpstreamFailure | undefined;
   // By index: tickets that come meanwhile count, too.
   for (let index = 0; index < sources.length; index += 1) {
     try {
@@ -56,5 +56,5 @@ async function askEach(
       failure = error;
     }
   }
-  throw failure;
+  throw failure ?? new UpstreamFailure('destination_unavailable', 'storage', 'the blob has no source');
 }
