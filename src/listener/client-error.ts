@@ -130,10 +130,12 @@ export function refuseConnect(
   const connection = connections.of(socket);
   const host = parseHost(request.url ?? '', scheme);
   const client = connection === undefined ? undefined : peerOf(connection, socket);
+  const underWay = [...(connection?.exchanges ?? [])];
   socket.on('error', () => socket.destroy());
   const tooMany = limit(client ?? '');
   if (tooMany !== undefined) {
-    endWith(socket, tooMany, requestId, metrics);
+    if (underWay.length > 0) socket.destroy();
+    else endWith(socket, tooMany, requestId, metrics);
     return;
   }
   const refusal = { reason: 'method', detail: 'method_not_allowed' } as const;
@@ -146,6 +148,12 @@ export function refuseConnect(
     { requestId, client, method: 'CONNECT', status: error.status, outcome: 'refused' },
     'request refused',
   );
+  if (underWay.length > 0) {
+    // As above: it would stand in the middle of an earlier answer, or in its place.
+    for (const { context } of underWay) context.access.failure ??= refusal.detail;
+    socket.destroy();
+    return;
+  }
   endWith(socket, error, requestId, metrics);
 }
 
