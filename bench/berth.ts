@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { IMAGE_ENVIRONMENT } from '../test/support/image-environment.ts';
 import type { Origin } from './origin.ts';
 import { freePort, type ServerProcess, startServer } from './server-process.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -11,14 +12,6 @@ const SOURCES = join(import.meta.dirname, '..', 'src');
 const MAIN = join(SOURCES, 'main.ts');
 /** Milliseconds between two looks at the log. */
 const LOG_INTERVAL_MS = 25;
-
-/** What the image sets; see the Dockerfile. */
-const IMAGE_ENVIRONMENT = {
-  NODE_ENV: 'production',
-  MALLOC_ARENA_MAX: '2',
-  MALLOC_MMAP_THRESHOLD_: '131072',
-  NODE_OPTIONS: '--max-semi-space-size=2',
-};
 
 export type Berth = ServerProcess & {
   port: number;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestAuthority } from '../support/ca.ts';
 import { DISK_CACHE } from '../support/disk-cache.ts';
+import { IMAGE_ENVIRONMENT } from '../support/image-environment.ts';
 import { HOSTS, SUBNET } from './hosts-file.ts';
 import { type Daemon, type Output, run, startDaemon, waitUntil } from './process.ts';
 import { listens } from './storage.ts';
@@ -144,7 +145,7 @@ export async function startBerth(
 ): Promise<Berth> {
   const { doors, metricsPort } = setup;
   const configFile = await writeConfig(authority, directory, setup);
-  const env = { PATH: process.env['PATH'], NODE_ENV: 'production' };
+  const env = { PATH: process.env['PATH'], ...IMAGE_ENVIRONMENT };
   const berth = (args: readonly string[]) => run([process.execPath, BERTH_MAIN, ...args], { env });
   await berth(['check', configFile]);
   if (setup.hasKeys !== true) await berth(['ticket-key', 'generate', '--config', configFile]);
