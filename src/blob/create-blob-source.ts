@@ -1,6 +1,5 @@
-import type { RedirectRefusal } from '../metrics/metrics.ts';
 import type { BlobSourceRef } from '../ticket/ticket.ts';
-import { UpstreamFailure } from '../upstream/failure.ts';
+import { locationFailure } from '../upstream/location-failure.ts';
 import type { RawUrl } from '../upstream/raw-url.ts';
 import { startTransfer, type TransferDeps } from '../upstream/transfer.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
@@ -61,7 +60,7 @@ function openRef({ ref, authorization }: RenewedSource, deps: BlobSourceDeps): B
   // Checked again although it was before sealing: the configuration may have become narrower since.
   const checked = deps.upstream.checkLocation(ref.url, deps.upstream.origin);
   const where = ref.kind === 'registry' ? 'registry' : 'storage';
-  if (checked.kind === 'refused') throw refusal(where, checked.reason);
+  if (checked.kind === 'refused') throw locationFailure(checked, where);
   const credentials = where === 'registry' && checked.sameOrigin ? authorization : undefined;
   // What the registry redirected to is the first hop; the registry itself is none.
   return atUrl(checked.target, credentials, where, where === 'registry' ? 0 : 1, deps);
@@ -91,14 +90,8 @@ function atUrl(
       ),
     redirected(location) {
       const checked = deps.upstream.checkLocation(location, `${url.origin}${url.path}`, hops);
-      if (checked.kind === 'refused') throw refusal(where, checked.reason);
+      if (checked.kind === 'refused') throw locationFailure(checked, where);
       return atUrl(checked.target, undefined, 'storage', hops + 1, deps);
     },
   };
-}
-
-function refusal(where: 'registry' | 'storage', reason: RedirectRefusal): UpstreamFailure {
-  return new UpstreamFailure('redirect_refused', where, `the location of the blob is refused: ${reason}`, {
-    refusal: reason,
-  });
 }

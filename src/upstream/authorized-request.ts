@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import type { CheckedLocation } from './check-location.ts';
 import { endBody } from './end-body.ts';
 import type { Exchange, QueueWait, UpstreamResponse } from './exchange.ts';
-import { classifyFailure, UpstreamFailure } from './failure.ts';
+import { classifyFailure } from './failure.ts';
 import type { OwnAuthorization } from './own-authorization.ts';
 import { tokenScope } from './token-scope.ts';
 import { registryHeaders } from './upstream-headers.ts';
@@ -78,13 +77,4 @@ export function createAuthorizedRequest(
 
 function uploadScope(repository: RepositoryName | undefined): string | undefined {
   return repository === undefined ? undefined : `repository:${repository}:pull,push`;
-}
-
-/** A Location that is neither followed nor given out. */
-export function locationFailure(
-  refusal: Extract<CheckedLocation, { kind: 'refused' }>['reason'],
-  where: 'registry' | 'storage',
-): UpstreamFailure {
-  const message = `${where}: a redirect is refused (${refusal}); see redirectHosts of this registry`;
-  return new UpstreamFailure('redirect_refused', where, message, { refusal });
 }

@@ -22,7 +22,12 @@ export type CheckedLocation =
       readonly target: RawUrl;
       readonly sameOrigin: boolean;
     }
-  | { readonly kind: 'refused'; readonly reason: RedirectRefusal };
+  | {
+      readonly kind: 'refused';
+      readonly reason: RedirectRefusal;
+      /** Canonical `host[:port]`, 255 characters at most, where nothing but this or its path is the reason. */
+      readonly host?: string;
+    };
 
 /**
  * `checkLocation` under the rules of one registry.
@@ -70,17 +75,20 @@ export function checkLocation(
   if (target.scheme === 'http' && !rules.allowHttp) return refused('scheme_not_allowed');
   if (!sameOrigin) {
     const listed = rules.redirectHosts.filter(({ host }) => matchHostPattern(host, target.host));
-    if (listed.length === 0) return refused('host_not_listed');
+    if (listed.length === 0) return refused('host_not_listed', target.host);
     if (!listed.some(({ pathPattern }) => pathPattern === null || matchesWhole(pathPattern, path))) {
-      return refused('path_not_listed');
+      return refused('path_not_listed', target.host);
     }
   }
   return { kind: 'ok', url, host: target.host, target, sameOrigin };
 }
 
-function refused(reason: RedirectRefusal): CheckedLocation {
-  return { kind: 'refused', reason };
+function refused(reason: RedirectRefusal, host?: string): CheckedLocation {
+  return { kind: 'refused', reason, ...(host !== undefined && { host: host.slice(0, MAX_HOST_LENGTH) }) };
 }
+
+/** RFC 1035 §2.3.4: no name is longer; it goes into a line of the log. */
+const MAX_HOST_LENGTH = 255;
 
 /**
  * RFC 3986 §5.2 with the bytes kept wherever the reference carries a whole path; nothing is checked. Undefined: it can not

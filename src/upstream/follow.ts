@@ -1,8 +1,9 @@
-import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
+import type { UpstreamRequest } from './authorized-request.ts';
 import type { CheckLocation } from './check-location.ts';
 import { endBody } from './end-body.ts';
 import type { Exchange, UpstreamResponse } from './exchange.ts';
 import { isRedirect } from './is-redirect.ts';
+import { locationFailure } from './location-failure.ts';
 import { foreignHeaders } from './upstream-headers.ts';
 
 /**
@@ -21,7 +22,7 @@ export function createFollow(deps: {
     for (let hop = 0; isRedirect(response.status); hop += 1) {
       await endBody(response);
       const checked = deps.check(response.headers.location, url, hop);
-      if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
+      if (checked.kind === 'refused') throw locationFailure(checked, 'registry');
       url = checked.url;
       const { origin, path } = checked.target;
       response = checked.sameOrigin

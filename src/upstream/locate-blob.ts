@@ -3,13 +3,14 @@ import { parseContentLength } from '../http/content-length.ts';
 import { parseContentRange } from '../http/range.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import { locationFailure, type UpstreamRequest } from './authorized-request.ts';
+import type { UpstreamRequest } from './authorized-request.ts';
 import type { CheckLocation } from './check-location.ts';
 import { endBody, readErrorBody } from './end-body.ts';
 import type { QueueWait, UpstreamResponse } from './exchange.ts';
 import { UpstreamFailure } from './failure.ts';
 import { isPage } from './is-page.ts';
 import { isRedirect } from './is-redirect.ts';
+import { locationFailure } from './location-failure.ts';
 import { sourceExpiry } from './source-expiry.ts';
 
 /** Where a blob's bytes are. */
@@ -81,7 +82,7 @@ export function createLocateBlob(deps: {
       if (!isRedirect(response.status)) return blobLocation(response, url);
       await endBody(response);
       const checked = deps.check(response.headers.location, url, hop);
-      if (checked.kind === 'refused') throw locationFailure(checked.reason, 'registry');
+      if (checked.kind === 'refused') throw locationFailure(checked, 'registry');
       if (!checked.sameOrigin) {
         const { url: target, host } = checked;
         return { kind: 'storage', url: target, host, expiresAt: sourceExpiry(target), size: undefined };

@@ -38,6 +38,12 @@ t.test('B2 a location that is not allowed is refused, counted and audited', asyn
   t.equal(await scene.berth.metric('berth_redirects_refused_total'), rows.length * 2);
   t.equal(scene.berth.log.filter((line) => 'audit' in line).length, rows.length * 2, 'an audit event each');
   t.notMatch(JSON.stringify(scene.berth.log), /user:secret|sig=x/);
+  t.ok(
+    scene.berth.log.some(({ error }) =>
+      /redirect to attacker\.example.* is refused/.test(JSON.stringify(error)),
+    ),
+    'the operator learns which host it is',
+  );
 });
 
 t.test('B2 the bytes of a location are kept: the real blob service accepts its signature', async (t) => {
