@@ -30,7 +30,7 @@ export type Crew = {
   failing(): ReadonlySet<string>;
   /** How many answer clients now. */
   readonly running: number;
-  /** What is under way may end within so long; then every worker has ended. */
+  /** What is under way may end within so long; then every worker has ended, or is told of in the log and left. */
   drain(withinMs: number): Promise<void>;
 };
 
@@ -42,6 +42,8 @@ export type CrewDeps = Omit<DeskDeps, 'forgetEverywhere'> & {
   readonly metrics: Pick<Metrics, 'workers' | 'workerRestarts'>;
   /** Calls again and again; the function returned ends that. Left out: a timer that keeps no process alive. */
   readonly repeat?: (act: () => void, everyMs: number) => () => void;
+  /** Milliseconds for a worker to end beyond what it was given; left out: five seconds. */
+  readonly graceMs?: number;
   readonly log: {
     info(facts: object, message: string): void;
     warn(facts: object, message: string): void;
@@ -82,7 +84,7 @@ const START_MS = 60_000;
 const DRAIN_GRACE_MS = 5000;
 
 export function createCrew(deps: CrewDeps): Crew {
-  const { count, fork, log } = deps;
+  const { count, fork, log, graceMs = DRAIN_GRACE_MS } = deps;
   const workers = new Map<number, Worker>();
   const timers = new Set<NodeJS.Timeout>();
   const limits = createLimitExchange((from, changes) => {
@@ -233,18 +235,27 @@ export function createCrew(deps: CrewDeps): Crew {
   const gather = coalesce(gatherNow);
   const stopLooking = (deps.repeat ?? repeatByTimer)(look, LOOK_MS);
 
-  async function stopOne(worker: Worker, withinMs: number): Promise<void> {
-    if (!worker.isRunning) {
-      worker.process.kill();
-      return worker.link.closed;
-    }
+  /** One that waits in the kernel, for a disk that hangs, dies when the disk answers: whoever ends waits for no such thing. */
+  async function kill({ number, process, link }: Worker): Promise<void> {
+    process.kill();
     try {
-      worker.counted = await within(worker.link.call('drain', { withinMs }), withinMs + DRAIN_GRACE_MS);
-      worker.link.note('end', undefined);
-      await within(worker.link.closed, DRAIN_GRACE_MS);
+      await within(link.closed, graceMs);
     } catch {
-      worker.process.kill();
-      await worker.link.closed;
+      log.error(
+        { worker: number, pid: process.pid },
+        'a worker that was killed is still there: look for a disk or mount that hangs',
+      );
+    }
+  }
+
+  async function stopOne(worker: Worker, withinMs: number): Promise<void> {
+    if (!worker.isRunning) return kill(worker);
+    try {
+      worker.counted = await within(worker.link.call('drain', { withinMs }), withinMs + graceMs);
+      worker.link.note('end', undefined);
+      await within(worker.link.closed, graceMs);
+    } catch {
+      await kill(worker);
     }
   }
 

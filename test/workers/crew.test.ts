@@ -32,7 +32,11 @@ const requests = (value: number): MetricsSnapshot => [
   { name: 'requests_total', help: '', type: 'counter', values: [{ value, labels: {} }] },
 ];
 
-function openCrew(t: Test, count: number) {
+function openCrew(
+  t: Test,
+  count: number,
+  options: { readonly canBeKilled: boolean } = { canBeKilled: true },
+) {
   const workers: FakeWorker[] = [];
   const lines: string[] = [];
   let look = (): void => undefined;
@@ -66,7 +70,11 @@ function openCrew(t: Test, count: number) {
         work: async () => [],
         drain: async () => [],
       },
-      { end: cut, removed: () => undefined, limits: (changes) => void limits.push(...changes) },
+      {
+        end: () => options.canBeKilled && cut(),
+        removed: () => undefined,
+        limits: (changes) => void limits.push(...changes),
+      },
     );
     const worker: FakeWorker = {
       link,
@@ -86,7 +94,7 @@ function openCrew(t: Test, count: number) {
       pid: workers.length,
       kill() {
         isKilled = true;
-        cut();
+        if (options.canBeKilled) cut();
       },
     };
   }
@@ -111,6 +119,7 @@ function openCrew(t: Test, count: number) {
       workers: { collect: () => () => undefined } as never,
       workerRestarts: { inc: () => void (restarts += 1) } as never,
     },
+    graceMs: 50,
     log: { info: say, warn: say, error: say },
     repeat(act) {
       look = act;
@@ -250,4 +259,21 @@ t.test('each is told what has changed since it was told the last time', async (t
     [[1]],
     'it began with what was in force',
   );
+});
+
+t.test('one that can not even be killed is told of, and not waited for', async (t) => {
+  const { crew, begun, lines, workers } = openCrew(t, 2, { canBeKilled: false });
+  const started = crew.start();
+  await begun(1);
+  // The second does not listen yet.
+  await until(() => workers.length === 2, 'worker 2 is started');
+  await crew.drain(0);
+  t.same(
+    workers.map(({ isKilled }) => isKilled),
+    [true, true],
+  );
+  t.same(lines.filter((line) => line.startsWith('a worker that was killed is still there')).length, 2);
+  // The pipes go with the processes.
+  for (const worker of workers) worker.die();
+  await t.rejects(started);
 });
