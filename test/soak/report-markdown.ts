@@ -9,6 +9,7 @@ import {
   sum,
 } from './judge.ts';
 import { FAULT_KINDS } from './link.ts';
+import { MEMORY_OVER_TIME } from './memory-over-time.ts';
 import type { SoakSettings } from './settings.ts';
 import type { SoakOutcome } from './soak.ts';
 
@@ -62,6 +63,7 @@ export function formatReport(
     'Counters at the end of those that ran all the time, where one is above 0:',
     '',
     ...counterTable(outcome.metrics),
+    MEMORY_OVER_TIME,
     NOT_COVERED,
   ].join('\n');
 }
