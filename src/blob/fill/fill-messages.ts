@@ -33,6 +33,8 @@ export type OwnerMessage =
   /** The first `bytes` of the piece can be read. */
   | { readonly kind: 'progress'; readonly piece: number; readonly bytes: number }
   | { readonly kind: 'piece'; readonly piece: number }
+  /** A source that ignores Range sends everything, and has still to come to what the reader waits for: that may take its time. */
+  | { readonly kind: 'coming' }
   /** The whole blob is there and has its digest. */
   | { readonly kind: 'verified' }
   /** The whole blob is there and is another. */

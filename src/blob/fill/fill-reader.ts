@@ -29,6 +29,8 @@ export class FillReader implements ReadingOwner {
   private doom: BlobFailure | undefined;
   private toldPosition = -1;
   private isPaused = false;
+  /** Its first byte is on its way, and may be for long: the client is told that much (containerd waits 30 s for a header section). */
+  private isComing = false;
   /** Nothing more is told to the sink. */
   private isOver = false;
   private hasLeft = false;
@@ -72,6 +74,9 @@ export class FillReader implements ReadingOwner {
         break;
       case 'piece':
         this.pieces?.add(message.piece);
+        break;
+      case 'coming':
+        this.isComing = true;
         break;
       case 'verified':
         this.judge(true);
@@ -130,6 +135,7 @@ export class FillReader implements ReadingOwner {
     const { from, to } = this.opened;
     if (from === to || this.available() > 0) this.settle(this.content(this.opened));
     else if (this.failure !== undefined) this.refuse(this.failure);
+    else if (this.isComing) this.settle(this.content(this.opened));
   }
 
   private available(): number {

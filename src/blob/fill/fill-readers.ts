@@ -12,6 +12,8 @@ export type FillReadersHost = {
   /** Undefined until it is open. */
   spool(): Spool | undefined;
   hasEnded(): boolean;
+  /** Which piece a source that ignores Range has come to; undefined: there is none. */
+  leaderPiece(): number | undefined;
   /** Set while the spool is given its published name. */
   publishing(): Promise<void> | undefined;
   /** A reader wants other pieces than before. */
@@ -29,6 +31,8 @@ export type FillReaders = {
   demands(): Demand[];
   /** With the last bytes of what it tells of, where they are in memory. */
   broadcast(message: OwnerMessage, chunk?: LandedChunk): void;
+  /** To those whose piece a source that ignores Range has not come to. */
+  tellComing(): void;
   /** To those whose first byte is not there yet. True: nobody else is there. */
   refuseWaiting(pieces: PieceTable, message: OwnerMessage): boolean;
   /** To those that are in this piece; the others hear of it when they come to it or it is whole. */
@@ -105,6 +109,13 @@ export function createFillReaders(host: FillReadersHost): FillReaders {
       isVerified,
     });
     tellProgress(reader, demand.position);
+    tellComing(reader, pieces);
+  }
+
+  function tellComing({ port, demand }: Reader, pieces: PieceTable): void {
+    const leaderPiece = host.leaderPiece();
+    if (demand === undefined || leaderPiece === undefined) return;
+    if (pieces.pieceAt(demand.position) > leaderPiece) port.post({ kind: 'coming' });
   }
 
   function tellProgress(reader: Reader, position: number): void {
@@ -149,6 +160,10 @@ export function createFillReaders(host: FillReadersHost): FillReaders {
     demands: () => Array.from(readers).flatMap(({ demand }) => (demand === undefined ? [] : [demand])),
     broadcast(message, chunk) {
       for (const { port } of readers) port.post(message, chunk);
+    },
+    tellComing() {
+      const pieces = host.spool()?.pieces;
+      if (pieces !== undefined) for (const reader of readers) tellComing(reader, pieces);
     },
     refuseWaiting(pieces, message) {
       let isEverybody = true;

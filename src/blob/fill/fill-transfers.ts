@@ -24,6 +24,8 @@ export type TransferEvents = {
   /** A source has failed, and no other is ready now: there will be a wait. `bytes` have come since the last time. */
   delayed(failure: UpstreamFailure, bytes: number): void;
   spoolFailed(error: unknown): void;
+  /** A source that ignores Range has answered. */
+  leading(): void;
   /** One transfer has ended. */
   idle(): void;
 };
@@ -79,6 +81,11 @@ export class FillTransfers implements TransferOwner {
       flights: () => this.active,
       start: (piece, from, to, avoided) => this.launchHedge(piece, from, to, avoided),
     });
+  }
+
+  /** The piece that a leading transfer has come to; undefined: there is none. */
+  get leaderPiece(): number | undefined {
+    return this.leader && this.pieces.pieceAt(this.leader.nextByte);
   }
 
   /** A leading transfer is none: it has no end that is near. */
@@ -172,6 +179,7 @@ export class FillTransfers implements TransferOwner {
     this.leader = transfer;
     // Everything passes by now: what is not known to be there by then would be fetched again.
     await this.kept.lookAtAll();
+    if (this.leader === transfer) this.events.leading();
     return true;
   }
 

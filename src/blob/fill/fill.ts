@@ -62,6 +62,7 @@ export class Fill {
     this.readers = createFillReaders({
       spool: () => this.readable(),
       hasEnded: () => this.hasEnded,
+      leaderPiece: () => this.transfers?.leaderPiece,
       publishing: () => this.spool.publishing,
       wanted: () => this.transfers?.schedule(),
       left: () => this.rest(),
@@ -144,6 +145,7 @@ export class Fill {
         sourcesFailed: () => this.failed(),
         delayed: (failure, bytes) => this.delayed(failure, bytes),
         spoolFailed: (error) => this.broke(error),
+        leading: () => this.readers.tellComing(),
         idle: () => this.rest(),
       },
     );

@@ -79,6 +79,42 @@ t.test('consecutive open ends, each hung up early, cost the blob once', async (t
   t.strictSame(await outcomes(scene), { published: 1 });
 });
 
+t.test(
+  'a source that ignores Range answers a range when it begins, however far ahead that lies',
+  async (t) => {
+    const scene = await openFillScene(t);
+    const gate = { end: 2 * PIECE_BYTES };
+    const source = scene.source(content, { ignoresRange: true, gate });
+    const far = { kind: 'int' as const, firstPos: 30 * PIECE_BYTES + 5, lastPos: 31 * PIECE_BYTES };
+    const first = await mustOpen(scene.join(content, source, { range: far }));
+    const later = await mustOpen(
+      scene.join(content, source, { range: { kind: 'suffix', suffixLength: 10 } }),
+    );
+    t.equal(source.requests.length, 1);
+    const readings = [read(scene.pool, first), read(scene.pool, later)] as const;
+    await until(() => source.sent.bytes === gate.end, 'it has sent what it has');
+    const near = scene.join(content, source, {
+      range: { kind: 'int', firstPos: 2 * PIECE_BYTES, lastPos: 9000 },
+    });
+    let hasNear = false;
+    void near.finally(() => {
+      hasNear = true;
+    });
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+    t.notOk(hasNear, 'what comes next can still be told');
+    t.equal(readings[0].bytes().length, 0);
+    gate.end = content.bytes.length;
+    for (const reading of readings) t.match(await reading.ended, { kind: 'end' });
+    t.ok(readings[0].bytes().equals(content.bytes.subarray(far.firstPos, far.lastPos + 1)));
+    t.ok(readings[1].bytes().equals(content.bytes.subarray(-10)));
+    const reading = read(scene.pool, await mustOpen(near));
+    await reading.ended;
+    t.ok(reading.bytes().equals(content.bytes.subarray(2 * PIECE_BYTES, 9001)));
+    await nothingLeft(scene);
+    t.equal(source.sent.bytes, content.bytes.length, 'one transfer');
+  },
+);
+
 t.test('the length is learnt where nobody told it', async (t) => {
   const scene = await openFillScene(t);
   const source = scene.source(content);
