@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 type BindingFields<Field extends string> = readonly (readonly [Field, string])[];
 
@@ -14,8 +14,7 @@ export function bindingBytes(fieldCount: number): number {
  * cost 2^128), then a mark of 2 bytes for each. The marks decide nothing; they only tell which field differs.
  */
 export function createBinding(fields: BindingFields<string>): Buffer {
-  const whole = hash(fields.flatMap((field) => field)).subarray(0, WHOLE_BYTES);
-  return Buffer.concat([whole, ...fields.map((field) => hash(field).subarray(0, MARK_BYTES))]);
+  return Buffer.concat([wholeOf(fields), ...fields.map(markOf)]);
 }
 
 /** The first field that differs; 'unknown' where they differ but the marks collide (one in 65536). */
@@ -23,17 +22,24 @@ export function checkBinding<Field extends string>(
   binding: Buffer,
   fields: BindingFields<Field>,
 ): 'ok' | Field | 'unknown' {
-  const expected = createBinding(fields);
-  if (binding.equals(expected)) return 'ok';
-  for (const [index, [field]] of fields.entries()) {
+  const isWhole = binding.length === bindingBytes(fields.length);
+  if (isWhole && binding.subarray(0, WHOLE_BYTES).equals(wholeOf(fields))) return 'ok';
+  for (const [index, field] of fields.entries()) {
     const start = WHOLE_BYTES + MARK_BYTES * index;
-    const end = start + MARK_BYTES;
-    if (!binding.subarray(start, end).equals(expected.subarray(start, end))) return field;
+    if (!binding.subarray(start, start + MARK_BYTES).equals(markOf(field))) return field[0];
   }
   return 'unknown';
 }
 
-function hash(parts: readonly string[]): Buffer {
+function wholeOf(fields: BindingFields<string>): Buffer {
+  return hashOf(fields.flat()).subarray(0, WHOLE_BYTES);
+}
+
+function markOf(field: readonly [string, string]): Buffer {
+  return hashOf(field).subarray(0, MARK_BYTES);
+}
+
+function hashOf(parts: readonly string[]): Buffer {
   // JSON keeps the parts apart whatever they hold: "ab","c" and "a","bc" must differ.
-  return createHash('sha256').update(JSON.stringify(parts)).digest();
+  return hash('sha256', JSON.stringify(parts), 'buffer');
 }

@@ -33,6 +33,15 @@ t.test('marks that agree do not make a binding hold', (t) => {
   t.end();
 });
 
+t.test('a binding of another length does not hold', (t) => {
+  const fields = fieldsOf('a', 'b');
+  const binding = createBinding(fields);
+  t.equal(checkBinding(binding.subarray(0, -1), fields), 'registry');
+  t.equal(checkBinding(Buffer.concat([binding, Buffer.of(0)]), fields), 'unknown');
+  t.equal(checkBinding(Buffer.alloc(0), fields), 'host');
+  t.end();
+});
+
 function fieldsOf(host: string, registry: string) {
   return [
     ['host', host],
