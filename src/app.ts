@@ -8,20 +8,21 @@ import type { ConsoleRegion } from './console/console-facts.ts';
 import { type Console, createConsole } from './console/create-console.ts';
 import { servedCertificates } from './console/served-certificates.ts';
 import { createMigration } from './endpoints/migration.ts';
-import { openSettings, type Settings } from './endpoints/settings.ts';
+import { describeError } from './listener/describe-error.ts';
 import { createHealthListener, type HealthListener } from './listener/health-listener.ts';
-import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { createClientLimits } from './policy/client-limits.ts';
-import { createRollouts } from './policy/rollout.ts';
 import { keepEqualRegistries } from './serving/keep-equal.ts';
 import { openBlobPlaces } from './serving/open-blob-places.ts';
 import { type OpenedCrew, openCrew } from './serving/open-crew.ts';
 import { openProxy } from './serving/open-proxy.ts';
+import { openSwitches } from './serving/open-switches.ts';
 import { createProcessParts } from './serving/process-parts.ts';
 import { createReloadRecord } from './serving/reload-record.ts';
 import type { ReloadSources } from './serving/reloads.ts';
 import type { Serving } from './serving/serving.ts';
 import { openSharedState } from './state/open-shared-state.ts';
+import { closeInTurn } from './system/close-in-turn.ts';
 import { createTurns } from './system/turns.ts';
 import type { TicketKeys } from './ticket/ticket-keys.ts';
 import { openTracing } from './trace/open-tracing.ts';
@@ -67,6 +68,9 @@ export type App = {
   reopenAuditLog(): Promise<void>;
 };
 
+/** Milliseconds for each part: a catalog of millions of blobs takes seconds to write, a disk that hangs never ends. */
+const CLOSE_MS = 30_000;
+
 /**
  * The composition root: the only place where parts are wired together.
  *
@@ -96,7 +100,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
   const parts = createProcessParts(config, { metrics, ticketKeys: deps.ticketKeys });
   const { work, ticketKeys } = parts;
   const migration = createMigration({ now: Date.now });
-  const settings = await openSwitches(config, deps, metrics);
+  const settings = await openSwitches(config, { log: deps.log, metrics });
   const record = createReloadRecord({ metrics, log: deps.log, now: Date.now });
   const state = openSharedState(config.state, { metrics, log: deps.log });
   const shelf = await openBlobPlaces(config.cache, {
@@ -225,18 +229,40 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
       draining = true;
       reloads.close();
       metrics.draining.set({}, 1);
-      await control?.close();
-      await settings.close();
+      const closing = {
+        withinMs: CLOSE_MS,
+        onFailure: (what: string, error: unknown) =>
+          deps.log.error(
+            { what, error: error === undefined ? 'it takes too long' : describeError(error) },
+            'not closed: look at the disk that it is on',
+          ),
+      };
       const within = serving.config.timeouts.drainSeconds * 1000;
-      await Promise.all([crew?.drain(within), ...listeners.map((listener) => listener.drain(within))]);
-      await health?.close();
-      await consolePage?.close();
-      progress.close();
-      await shelf.close();
-      await serving.close();
-      await state.close();
-      await audit.close();
-      await tracing.close();
+      // At once: clients wait for no disk.
+      await Promise.all([
+        crew?.drain(within),
+        ...listeners.map((listener) => listener.drain(within)),
+        closeInTurn(
+          [
+            ['control socket', async () => control?.close()],
+            ['settings', () => settings.close()],
+          ],
+          closing,
+        ),
+      ]);
+      await closeInTurn(
+        [
+          ['metrics', async () => health?.close()],
+          ['console', async () => consolePage?.close()],
+          ['progress', async () => progress.close()],
+          ['cache', () => shelf.close()],
+          ['upstreams', () => serving.close()],
+          ['state', () => state.close()],
+          ['audit log', () => audit.close()],
+          ['tracing', () => tracing.close()],
+        ],
+        closing,
+      );
     },
     async reload(sources) {
       await reloads.reload({
@@ -265,18 +291,5 @@ function regionStates(serving: Serving): ConsoleRegion[] {
       why: reason ?? '–',
       since,
     }));
-  });
-}
-
-/** What `berth update` has said and will say, and whom the rollout of each registry has reached. */
-async function openSwitches(config: Config, deps: AppDeps, metrics: Metrics): Promise<Settings> {
-  const inRollout = createRollouts();
-  return openSettings({
-    directory: config.stateDirectory,
-    registries: config.registries,
-    inRollout: ({ rollout }, address) => inRollout(rollout, address),
-    log: deps.log,
-    onState: (registry, enabled) => metrics.dataEndpointEnabled.set({ registry }, enabled ? 1 : 0),
-    now: Date.now,
   });
 }

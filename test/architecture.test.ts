@@ -28,6 +28,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'metrics',
     'oci',
     'workers',
+    // Parts are closed in turn, and a reload's work is done in turns.
+    'system',
   ],
   // What a worker process is made of: the same parts, with the primary's in place of its own.
   'worker-app.ts': [
