@@ -66,6 +66,11 @@ for (const cached of [false, true]) {
     socket.write(get(scene.blobPath).repeat(4));
     await fact(async () => (await scene.berth.metric('berth_http_requests_in_flight')) === 4);
     await fact(async () => (await scene.berth.metric('berth_blob_transmit_bytes_total')) > 1_000_000);
+    // Each has been answered: one that still asks its source when the client leaves is no body that was cut.
+    await fact(
+      async () =>
+        (await scene.berth.metric('berth_blob_time_to_first_byte_seconds_count')) >= (cached ? 5 : 4),
+    );
     socket.destroy();
     await nothingIsLeft(scene);
     t.equal(await scene.berth.metric('berth_blob_incomplete_total', { reason: 'client_closed' }), 4);
