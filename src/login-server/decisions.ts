@@ -68,8 +68,8 @@ export function createDecisions<T>(deps: {
   /** Repositories whose public probe failed, and until when (steady) it is not tried again. */
   const failedProbes = new LRUCache<string, number>(atMost(MAX_DECISIONS));
   const collapse = createCollapse<Verdict<T>>();
-  /** Of each repository the epoch that was seen last. */
-  const epochs = new LRUCache<string, string>(atMost(MAX_DECISIONS));
+  /** Of each repository the epoch that was seen last, or the position of a write here since. */
+  const epochs = new LRUCache<string, string | number>(atMost(MAX_DECISIONS));
   const count = (result: 'hit' | 'miss' | 'collapsed' | 'public' | 'stale' | 'shared') =>
     deps.metrics.authorizationDecisions.inc({ result });
 
@@ -106,9 +106,13 @@ export function createDecisions<T>(deps: {
     of: string,
     signal: AbortSignal,
   ): Promise<SharedLook<T> | undefined> {
+    const before = epochs.get(of);
     const look = await replicas.look(question);
     signal.throwIfAborted();
-    if (look !== undefined && epochs.get(of) !== look.epoch) {
+    const seen = epochs.get(of);
+    // Written to here meanwhile: what they said may be from before that.
+    if (typeof seen === 'number' && seen !== before) return undefined;
+    if (look !== undefined && seen !== look.epoch) {
       kept.forget(of);
       epochs.set(of, look.epoch);
     }
@@ -239,8 +243,11 @@ export function createDecisions<T>(deps: {
       );
     },
     async forget(registry, repository, scope) {
-      kept.forget(names.of(registry, repository));
-      if (scope !== undefined) await shared?.forget(scope, repository);
+      const of = names.of(registry, repository);
+      kept.forget(of);
+      if (shared === undefined || scope === undefined) return;
+      epochs.set(of, kept.nextPosition());
+      await shared.forget(scope, repository);
     },
   };
 }

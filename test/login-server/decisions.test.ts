@@ -244,3 +244,43 @@ t.test('nothing is known at once where another replica may know of a write', asy
   epoch = '1';
   t.strictSame(decisions.known(decisions.name(subject, false)), { kind: 'allowed', value: 'own' });
 });
+
+t.test('what another replica knew before a write here is not kept beyond it', async (t) => {
+  const looked = Promise.withResolvers<void>();
+  let looks = 0;
+  let asked = 0;
+  const decisions = createDecisions<string>({
+    metrics: createMetrics(),
+    shared: {
+      async look() {
+        looks += 1;
+        // Later it can not be asked.
+        if (looks > 1) return undefined;
+        await looked.promise;
+        return { epoch: '1', caller: { value: 'before', until: Date.now() + 60_000 }, open: undefined };
+      },
+      keep: async () => undefined,
+      forget: async () => undefined,
+    },
+  });
+  const question = {
+    registry: 'contoso',
+    repository: 'team/app',
+    subject: 'blob sha256:aa',
+    authorization: 'Bearer one',
+    ttlSeconds: 60,
+    readOnly: false,
+    probe: undefined,
+    async ask(): Promise<Verdict<string>> {
+      asked += 1;
+      return { kind: 'allowed', value: 'after' };
+    },
+  };
+  const { signal } = new AbortController();
+  const early = decisions.decide(question, signal);
+  const written = decisions.forget('contoso', 'team/app', { registry: 'contoso', rules: '' });
+  looked.resolve();
+  await Promise.all([early, written]);
+  t.match(await decisions.decide(question, signal), { kind: 'allowed', value: 'after' });
+  t.equal(asked, 1);
+});
