@@ -49,7 +49,7 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   for (const algorithm of ALGORITHMS) {
     await inParallel(await list(fs, layout.blobs(algorithm)), async (shard) => {
       const directory = join(layout.blobs(algorithm), shard);
-      if (!(await fs.stat(directory)).isDirectory()) {
+      if (!(await look(fs, directory))?.isDirectory()) {
         await remove(directory);
         return;
       }
@@ -63,7 +63,7 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
     });
     for (const name of await list(fs, layout.partials(algorithm))) {
       const path = join(layout.partials(algorithm), name);
-      const digest = (await fs.stat(path)).isFile() ? digestOfPartial(path) : undefined;
+      const digest = (await look(fs, path))?.isFile() ? digestOfPartial(path) : undefined;
       if (digest === undefined) await remove(path);
       else spools.set(digest, [...(spools.get(digest) ?? []), path]);
     }
@@ -72,8 +72,8 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   for (const [row, isMet] of met.entries()) if (isMet === 0 && blobs.has(row)) blobs.remove(row);
   await inParallel(unknown, async (path) => {
     const digest = digestOfBlob(path);
-    const file = await fs.stat(path);
-    if (digest === undefined || !file.isFile()) return remove(path);
+    const file = await look(fs, path);
+    if (digest === undefined || !file?.isFile()) return remove(path);
     // Before 1970 is nothing that the catalog file could say.
     const at = Math.max(0, Math.floor(file.mtimeMs));
     blobs.add({ digest, bytes: file.size, publishedAt: at, lastUsedAt: at });
@@ -81,13 +81,13 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   if (unknown.length > 0) blobs.sortByUse();
   const partials: LeftPartial[] = [];
   await inParallel([...spools], async ([digest, paths]) => {
+    const data = await look(fs, layout.partial(digest).data);
     // One file of two, or one that was published: the end of a life was not reached.
-    if (paths.length < 2 || blobs.find(digest) !== NO_ROW) {
+    if (data === undefined || paths.length < 2 || blobs.find(digest) !== NO_ROW) {
       for (const path of paths) await remove(path);
       return;
     }
-    const { blocks, mtimeMs } = await fs.stat(layout.partial(digest).data);
-    partials.push({ digest, bytes: blocks * BLOCK_BYTES, lastUsedAt: Math.floor(mtimeMs) });
+    partials.push({ digest, bytes: data.blocks * BLOCK_BYTES, lastUsedAt: Math.floor(data.mtimeMs) });
   });
   return { blobs, partials: partials.toSorted((a, b) => a.lastUsedAt - b.lastUsedAt), removed };
 }
@@ -100,6 +100,16 @@ async function list(fs: StoreFs, directory: string): Promise<string[]> {
     return await fs.list(directory);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Undefined: somebody has taken it away since it was listed, which is no reason to refuse the start. */
+async function look(fs: StoreFs, path: string): Promise<Awaited<ReturnType<StoreFs['stat']>> | undefined> {
+  try {
+    return await fs.stat(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

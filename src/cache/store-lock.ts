@@ -26,6 +26,7 @@ export function createStoreLock(deps: {
 }): StoreLock {
   const { fs, layout, directory, log } = deps;
   let held: { readonly unlock: () => void; readonly ino: number } | undefined;
+  let holding: Promise<void> | undefined;
 
   async function isThere(ino: number): Promise<boolean> {
     try {
@@ -41,16 +42,24 @@ export function createStoreLock(deps: {
     held = undefined;
   }
 
+  async function holdNow(): Promise<void> {
+    if (held !== undefined) {
+      if (await isThere(held.ino)) return;
+      log.error({ directory }, 'the directory of the cache was taken away: it is begun anew');
+      release();
+    }
+    await makeDirectories(fs, layout);
+    const unlock = lockDirectory(layout.lock, directory);
+    held = { unlock, ino: (await fs.stat(layout.lock)).ino };
+  }
+
   return {
-    async hold() {
-      if (held !== undefined) {
-        if (await isThere(held.ino)) return;
-        log.error({ directory }, 'the directory of the cache was taken away: it is begun anew');
-        release();
-      }
-      await makeDirectories(fs, layout);
-      const unlock = lockDirectory(layout.lock, directory);
-      held = { unlock, ino: (await fs.stat(layout.lock)).ino };
+    hold() {
+      // One for all who ask meanwhile: two would each find the lock taken, by the other.
+      holding ??= holdNow().finally(() => {
+        holding = undefined;
+      });
+      return holding;
     },
     release,
   };

@@ -129,6 +129,15 @@ t.test('a directory that was taken away is begun anew, and is this process’s a
   t.equal(await metrics.cacheWriteFailures.value({ reason: 'io_error' }), 1);
 });
 
+t.test('many that find the directory taken away at once are not in the way of each other', async (t) => {
+  const { store, directory, log } = await openTestStore(t);
+  rmSync(join(directory, 'v1'), { recursive: true });
+  await Promise.all([10, 20, 30, 40].map((length) => publishContent(store, randomContent(length))));
+  t.match(store.usage, { entries: 4, degraded: undefined });
+  t.equal(log.text.split('taken away').length, 2, 'said once');
+  await t.rejects(openTestStore(t, { directory }), { code: 'store_in_use' });
+});
+
 t.test('a blob that was cut is damaged, whoever finds it', async (t) => {
   const { store, directory, metrics } = await openTestStore(t);
   const layout = storeLayout(directory);

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { readCatalog } from '../../src/cache/catalog-file.ts';
 import { PIECE_HEADER_BYTES, PIECE_RECORD_BYTES } from '../../src/cache/piece-index.ts';
@@ -25,6 +26,7 @@ import {
   mustOpenPartial,
   publishContent,
   randomContent,
+  randomContentOf,
   readStored,
 } from '../support/contract/blob-store.ts';
 import { openTestStore } from '../support/disk-store.ts';
@@ -117,6 +119,30 @@ t.test('what was half done is undone, and what is nobody’s goes', async (t) =>
     t.throws(() => statSync(path), { code: 'ENOENT' }, path.slice(directory.length));
   }
   t.equal(await (await mustOpenPartial(again, content)).has(0), true);
+});
+
+t.test('what somebody takes away while it is looked at refuses no start', async (t) => {
+  const { store, directory, reopen } = await openTestStore(t);
+  const layout = storeLayout(directory);
+  const contents = [randomContentOf('00', 10), randomContentOf('01', 20), randomContentOf('02', 30)] as const;
+  for (const content of contents) await publishContent(store, content);
+  const [blob, shard, kept] = contents;
+  const partial = await mustOpenPartial(store, randomContent(CONTRACT_PIECE_BYTES * 2));
+  await partial.close();
+  const paths = layout.partial(partial.digest);
+  await store.close();
+
+  const gone = [layout.blob(blob.digest), dirname(layout.blob(shard.digest)), paths.data];
+  const list: typeof DISK.list = async (path) => {
+    const names = await DISK.list(path);
+    for (const of of gone) if (dirname(of) === path) rmSync(of, { recursive: true });
+    return names;
+  };
+  rmSync(layout.catalog);
+  const again = await reopen({ fs: { ...DISK, list } });
+  t.same(await digestsOf(again), [kept.digest]);
+  t.match(again.usage, { entries: 1, bytes: 30, partials: 0 });
+  t.notOk(existsSync(paths.pieces));
 });
 
 t.test('a piece that is not what was written is not there', async (t) => {
