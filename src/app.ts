@@ -4,6 +4,7 @@ import { createControl } from './admin/control.ts';
 import { type Audit, createAudit } from './audit/audit.ts';
 import type { ResumeLimits } from './blob/resume.ts';
 import type { Config, RegistryConfig } from './config/config.ts';
+import { livePart } from './config/live-part.ts';
 import type { ConsoleRegion } from './console/console-facts.ts';
 import { type Console, createConsole } from './console/create-console.ts';
 import { servedCertificates } from './console/served-certificates.ts';
@@ -111,7 +112,8 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
     resumeLimits: deps.resumeLimits,
     onRemoved: (digest) => crew?.removed(digest),
   });
-  let [read, wanted] = [whole, whole];
+  // Whole, too; what needs a restart is in force as it was before the last reload, not as it was at the start.
+  let [read, inForce] = [whole, whole];
   const { serving, listeners, progress, reloads } = await openProxy(config, {
     parts,
     log: deps.log,
@@ -129,7 +131,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
     // What workers ask of it counts for the primary's own questions, too.
     state: workers > 1 && state.kind === 'process' ? { ...state, kind: 'workers' } : state,
     onConfig() {
-      wanted = read;
+      inForce = livePart(inForce, read).config;
     },
   });
   let draining = false;
@@ -143,7 +145,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
       state,
       settings,
       ticketKeys: ticketKeys.current,
-      wanted: () => wanted,
+      inForce: () => inForce,
       audit: (event) => audit.record(event),
       migration,
       tracing,
@@ -269,7 +271,7 @@ export async function createApp(whole: Config, deps: AppDeps): Promise<App> {
         async config() {
           const next = await sources.config();
           // Of the whole configuration, too: workers are told of those that are others.
-          const registries = await keepEqualRegistries(wanted.registries, next.registries, createTurns());
+          const registries = await keepEqualRegistries(inForce.registries, next.registries, createTurns());
           read = { ...next, registries };
           return own(read);
         },

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { AuditEvent } from '../audit/audit.ts';
 import type { Config } from '../config/config.ts';
-import { livePart } from '../config/live-part.ts';
 import type { Migration } from '../endpoints/migration.ts';
 import type { Settings, UpdateResult } from '../endpoints/settings.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -41,8 +40,8 @@ export function openCrew(
     readonly state: SharedState;
     readonly settings: Settings;
     readonly ticketKeys: () => TicketKeys;
-    /** The one that was read last and is right, with all that needs a restart. */
-    readonly wanted: () => Config;
+    /** Whole, as `initial`. */
+    readonly inForce: () => Config;
     readonly audit: (event: AuditEvent) => void;
     readonly migration: Migration;
     readonly tracing: Tracing;
@@ -55,8 +54,7 @@ export function openCrew(
   let ports: readonly number[] = [];
 
   /** What the workers are to have in force. */
-  const whole = (): Config =>
-    withPorts({ ...livePart(initial, deps.wanted()).config, workers: count }, ports);
+  const whole = (): Config => withPorts({ ...deps.inForce(), workers: count }, ports);
   const keys = (): string => formatTicketKeys(deps.ticketKeys());
 
   const crew = createCrew({

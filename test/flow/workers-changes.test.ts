@@ -114,6 +114,42 @@ t.test('Y4 R3 a transfer and its fill go on although their registry is removed a
   t.equal(await scene.metric('berth_fills_total', 'result="published"'), 1);
 });
 
+t.test('Y4 R4 what needs a restart takes back nothing that was taken up before it', async (t) => {
+  const listener = { address: '127.0.0.1', port: 0, clientAddress: 'xForwardedFor' };
+  const scene = await openWorkers(t, {
+    config: { listeners: [{ ...listener, trustedProxies: ['192.0.2.0/24'] }] },
+  });
+  const clients = async (): Promise<unknown[]> => {
+    const headers = { 'x-forwarded-for': '198.51.100.7' };
+    const answers = await scene.sendToEach('/v2/', { headers });
+    const ids = new Set([...answers.values()].map((answer) => answer.headers['x-request-id']));
+    return scene.log.filter((line) => ids.has(String(line['requestId']))).map(({ client }) => client);
+  };
+  t.same(await clients(), ['127.0.0.1', '127.0.0.1']);
+  const trusting = { ...listener, trustedProxies: ['127.0.0.1/32'] };
+  scene.rewrite((config) => Object.assign(config, { listeners: [trusting] }));
+  scene.primary.kill('SIGHUP');
+  const told = ['198.51.100.7', '198.51.100.7'];
+  await until(async () => String(await clients()) === String(told), 'both trust the other proxy');
+  scene.rewrite((config) => {
+    const [registry] = config['registries'] as Record<string, unknown>[];
+    Object.assign(registry ?? {}, {
+      rules: { repositories: [{ action: 'allow', pattern: 'other/**' }] },
+    });
+    Object.assign(config, { listeners: [trusting, { ...listener, clientAddress: 'socket' }] });
+  });
+  scene.primary.kill('SIGHUP');
+  await until(async () => {
+    const answers = await scene.sendToEach(scene.blobPath);
+    return [...answers.values()].every(({ status }) => status === 403);
+  }, 'the rest is in force at both');
+  t.same(await clients(), told, 'a further listener needs a restart');
+  const pid = scene.pids().get(1) ?? 0;
+  process.kill(pid, 'SIGKILL');
+  await until(() => (scene.pids().get(1) ?? pid) !== pid, 'it is replaced');
+  t.same(await clients(), told, 'at one that begins now, too');
+});
+
 t.test('Y5 SIGTERM lets what is under way at any worker end', async (t) => {
   const scene = await openWorkers(t, { blobBytes: 32 * 1024 * 1024 });
   const all = await Promise.all(Array.from({ length: 8 }, () => beginTransfer(scene)));
