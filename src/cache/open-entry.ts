@@ -6,7 +6,7 @@ import type { StoredBlob } from './blob-store.ts';
 import { createStoredBlob } from './create-stored-blob.ts';
 import type { MemoryReads, ReadsNow } from './memory-reads.ts';
 import type { PinnedEntry, StoreCatalog } from './store-catalog.ts';
-import type { FileHandle, StoreFs } from './store-fs.ts';
+import { type FileHandle, READ_FILE, type StoreFs } from './store-fs.ts';
 import type { StoreLayout } from './store-layout.ts';
 import type { StoreRoom } from './store-room.ts';
 
@@ -71,7 +71,7 @@ export function createEntryOpener(deps: {
     let file: FileHandle | undefined;
     try {
       const path = layout.blob(digest);
-      file = await fs.open(path, 'r');
+      file = await fs.open(path, READ_FILE);
       const { size, dev } = await file.stat();
       if (size === entry.bytes) {
         const now = await memoryReads?.of(file, path, dev);
@@ -84,7 +84,11 @@ export function createEntryOpener(deps: {
       await file?.close().catch(() => {});
       const isGone = errorCode(error) === 'ENOENT';
       if (isGone && catalog.isCurrent(entry)) catalog.take(digest);
+      const isLink = errorCode(error) === 'ELOOP';
+      // What can not be removed is out of the catalog all the same.
+      if (isLink) await removeDamaged(entry, { error: 'it is a link' }).catch(() => {});
       catalog.unpin(entry);
+      if (isLink) return { kind: 'damaged' };
       return isGone ? { kind: 'absent' } : { kind: 'failed', error };
     }
     catalog.unpin(entry);

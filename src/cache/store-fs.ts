@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs';
+import { constants, readSync } from 'node:fs';
 import * as promises from 'node:fs/promises';
 
 import { errorCode } from '../system/error-code.ts';
@@ -33,6 +33,12 @@ export const DISK: StoreFs = {
   stat: (path) => promises.lstat(path),
   statfs: (path) => promises.statfs(path),
 };
+
+/**
+ * How a published file is opened. A start does not look at those that the catalog file knows: in their place may be a link, which is not
+ * followed (ELOOP), or a pipe, whose writer is not waited for.
+ */
+export const READ_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** What `MemoryReads` uses of the file system. */
 export const DISK_AT_ONCE = {

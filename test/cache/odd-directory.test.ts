@@ -1,4 +1,13 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { readCatalog, writeCatalog } from '../../src/cache/catalog-file.ts';
@@ -157,6 +166,32 @@ t.test('a blob that was cut is damaged, whoever finds it', async (t) => {
   t.same(await readStored(store, second.digest), second.bytes);
   t.equal(await metrics.cacheEvictions.value({ reason: 'damaged' }), 2);
 });
+
+t.test(
+  'a link or a pipe in place of a known blob is damaged, and neither followed nor waited for',
+  async (t) => {
+    const { store, directory, metrics, reopen } = await openTestStore(t);
+    const layout = storeLayout(directory);
+    const [linked, piped] = [randomContent(1000), randomContent(1000)];
+    await publishContent(store, linked);
+    await publishContent(store, piped);
+    await store.close();
+    const other = join(dirname(directory), 'as-long');
+    writeFileSync(other, randomContent(1000).bytes);
+    for (const { digest } of [linked, piped]) rmSync(layout.blob(digest));
+    symlinkSync(other, layout.blob(linked.digest));
+    execFileSync('mkfifo', [layout.blob(piped.digest)]);
+
+    const again = await reopen();
+    for (const { digest, bytes } of [linked, piped]) {
+      t.equal(await readStored(again, digest), undefined);
+      await publishContent(again, { digest, bytes });
+      t.same(await readStored(again, digest), bytes);
+    }
+    t.equal(readFileSync(other).length, 1000);
+    t.equal(await metrics.cacheEvictions.value({ reason: 'damaged' }), 2);
+  },
+);
 
 t.test('a blob that can not be read is fetched again', async (t) => {
   const disk = createFailingDisk();
