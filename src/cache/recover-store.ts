@@ -104,7 +104,7 @@ async function list(fs: StoreFs, directory: string): Promise<string[]> {
   }
 }
 
-/** Undefined: somebody has taken it away since it was listed, which is no reason to refuse the start. */
+/** Undefined where somebody has taken it away since it was listed, or its name is no UTF-8: neither is a reason to refuse the start. */
 async function look(fs: StoreFs, path: string): Promise<Awaited<ReturnType<StoreFs['stat']>> | undefined> {
   try {
     return await fs.stat(path);

@@ -6,6 +6,7 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -53,11 +54,19 @@ t.test('what is no file of the store is no blob of it, and refuses no start', as
   symlinkSync(secret, place(layout.partial(spool.digest).pieces));
   writeFileSync(join(layout.blobs('sha256'), 'zz'), 'not a shard');
   symlinkSync(dirname(secret), join(layout.blobs('sha512'), 'ab'));
+  // Names that are no UTF-8 are listed as ones that are not there.
+  const parents = [dirname(layout.blob(kept.digest)), layout.blobs('sha256'), layout.partials('sha256')];
+  const unreadable = parents.map((parent) =>
+    Buffer.concat([Buffer.from(join(parent, 'f')), Buffer.of(0xff)]),
+  );
+  for (const path of unreadable) writeFileSync(path, '');
 
   const again = await reopen();
   t.same(await digestsOf(again), [kept.digest]);
   t.equal(again.usage.partials, 0);
   t.same(await readStored(again, kept.digest), kept.bytes);
+  // What removes the directory of this test can not.
+  for (const path of unreadable) unlinkSync(path);
 });
 
 t.test('a blob that the catalog names twice is one', async (t) => {
