@@ -1,5 +1,6 @@
 import type { BlobStore, StoreEntry } from '../cache/blob-store.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';
+import { createTurns } from '../system/turns.ts';
 import { type ControlAnswer, type ControlHandler, refusal } from './control-server.ts';
 import { createJobs } from './jobs.ts';
 
@@ -87,9 +88,23 @@ async function page(
   after: string,
   size: number,
 ): Promise<{ blobs: readonly StoreEntry[]; next?: Digest }> {
-  const rest: StoreEntry[] = [];
-  for await (const entry of store.list()) if (entry.digest > after) rest.push(entry);
-  const blobs = rest.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, size);
-  const next = rest.length > size ? blobs.at(-1)?.digest : undefined;
+  const turns = createTurns();
+  // Those of this page and one more; of a million, most are told to be none of them by one comparison.
+  let first: StoreEntry[] = [];
+  let limit: Digest | undefined;
+  const keepFirst = () => {
+    first = first.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, size + 1);
+    limit = first[size]?.digest;
+  };
+  for await (const entry of store.list()) {
+    const turn = turns.next();
+    if (turn !== undefined) await turn;
+    if (entry.digest <= after || (limit !== undefined && entry.digest >= limit)) continue;
+    first.push(entry);
+    if (first.length > 2 * size) keepFirst();
+  }
+  keepFirst();
+  const blobs = first.slice(0, size);
+  const next = first.length > size ? blobs.at(-1)?.digest : undefined;
   return { blobs, ...(next !== undefined && { next }) };
 }

@@ -37,6 +37,37 @@ t.test('usage, and the blobs page by page', async (t) => {
   t.notMatch(document, { next: String });
 });
 
+t.test('a page of many blobs lets others have their turn, and is the first of them by digest', async (t) => {
+  const many = Array.from({ length: 50 }, () => ({
+    digest: randomContent(8).digest,
+    bytes: 8,
+    publishedAt: 1,
+    lastUsedAt: 1,
+  }));
+  let others = 0;
+  const seen: number[] = [];
+  const { ask } = await api(t, () => ({
+    async *list() {
+      for (const entry of many) {
+        // As long as a turn may take.
+        for (const from = performance.now(); performance.now() - from < 11; );
+        seen.push(others);
+        yield entry;
+      }
+    },
+  }));
+  const timer = setInterval(() => (others += 1), 0);
+  t.teardown(() => clearInterval(timer));
+  const sorted = many.map(({ digest }) => digest).toSorted();
+  t.match((await ask('GET', '/blobs')).document, {
+    blobs: sorted.slice(0, 2).map((digest) => ({ digest })),
+    next: sorted[1],
+  });
+  t.ok((seen.at(-1) ?? 0) > 1, 'they had theirs in the middle of it');
+  const rest = await ask('GET', `/blobs?after=${encodeURIComponent(sorted[46] ?? '')}`);
+  t.match(rest.document, { blobs: sorted.slice(47, 49).map((digest) => ({ digest })), next: sorted[48] });
+});
+
 t.test('remove', async (t) => {
   const { store, ask } = await api(t);
   const [content] = contents;
