@@ -36,9 +36,9 @@ export const DISK: StoreFs = {
 
 /**
  * How a published file is opened. A start does not look at those that the catalog file knows: in their place may be a link, which is not
- * followed (ELOOP), or a pipe, whose writer is not waited for.
+ * followed (ELOOP).
  */
-export const READ_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const READ_FILE = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 /** What `MemoryReads` uses of the file system. */
 export const DISK_AT_ONCE = {

@@ -5,6 +5,7 @@ import tap from 'tap';
 import type { SectionResult, SectionRun } from '../../bench/bench.ts';
 import type { Machine } from '../../bench/machine.ts';
 import { openReportFiles } from '../../bench/report-files.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 const SECTIONS: readonly SectionRun[] = ['one', 'two'].map((name) => ({
   name,
@@ -45,7 +46,7 @@ const RUN = { machine: MACHINE, settings: { rounds: 5 }, inMemory: true };
 await tap.test(
   'text, figures and picture of a section are written together, and replaced together',
   async (t) => {
-    const directory = t.testdir();
+    const directory = testDirectory(t);
     const report = join(directory, 'speed.md');
     const [one, two] = SECTIONS;
     if (one === undefined || two === undefined) throw new Error('two sections');

@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { testDirectory } from '../support/test-directory.ts';
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin');
 
 t.test('an older Node is told in one line, before anything of it is read', async (t) => {
-  const root = t.testdir();
+  const root = testDirectory(t);
   cpSync(BIN, join(root, 'bin'), { recursive: true });
   // The Node of this test is the older one here.
   writeFileSync(join(root, 'package.json'), '{"type":"module","engines":{"node":">=999"}}');

@@ -9,6 +9,7 @@ import { catalogIntervalMs, parseCatalog, readCatalog, writeCatalog } from '../.
 import { DISK } from '../../src/cache/store-fs.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
 import { entriesOf } from '../support/blob-table.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 /** Every seventh by SHA-512. */
 function entries(count: number): StoreEntry[] {
@@ -21,7 +22,7 @@ function entries(count: number): StoreEntry[] {
 }
 
 t.test('what is written is read, in its order', async (t) => {
-  const path = join(t.testdir(), 'catalog');
+  const path = join(testDirectory(t), 'catalog');
   t.equal(await readCatalog(DISK, path), undefined, 'not there');
   for (const count of [0, 1, 4095, 4096, 10_000]) {
     await writeCatalog(DISK, path, entries(count));
@@ -80,7 +81,7 @@ t.test('a record that is not as it is written is refused, whatever the CRC', asy
 });
 
 t.test('damage is found', async (t) => {
-  const path = join(t.testdir(), 'catalog');
+  const path = join(testDirectory(t), 'catalog');
   await writeCatalog(DISK, path, entries(50));
   const content = await readFile(path);
   t.equal(parseCatalog(content)?.size, 50);

@@ -8,6 +8,7 @@ import { createMetrics } from '../../src/metrics/metrics.ts';
 import type { Content } from '../support/contract/blob-store.ts';
 import { CRASH_MAX_BYTES, CRASH_PIECE_BYTES, crashContents, wrongBytes } from '../support/crash-contents.ts';
 import { startStoreProcess } from '../support/store-process.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 /** Two series of kills at a time, each on a directory of its own. */
 const SERIES = 2;
@@ -43,7 +44,7 @@ async function inspect(store: BlobStore, contents: readonly Content[], found: Fo
 }
 
 async function series(t: Test, seed: number): Promise<void> {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const contents = crashContents(seed);
   const found: Found = { blobs: 0, pieces: 0, wrong: [] };
   const said = new Map<string, number>();

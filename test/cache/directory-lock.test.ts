@@ -5,6 +5,7 @@ import t from 'tap';
 import { openDiskStore } from '../../src/cache/open-disk-store.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { startStoreProcess } from '../support/store-process.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 const options = (directory: string) => ({
   directory,
@@ -17,7 +18,7 @@ const options = (directory: string) => ({
 });
 
 t.test('a directory has one process, and none once that is killed', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const other = await startStoreProcess(t, { directory, mode: 'hold' });
   await t.rejects(openDiskStore(options(directory)), {
     code: 'store_in_use',
@@ -32,7 +33,7 @@ t.test('a directory has one process, and none once that is killed', async (t) =>
 });
 
 t.test('a directory that can not be used says why', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   writeFileSync(join(directory, 'file'), '');
   await t.rejects(openDiskStore(options(join(directory, 'file'))), {
     code: 'store_unusable',

@@ -7,13 +7,14 @@ import { DISK_AT_ONCE } from '../../src/cache/store-fs.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { realMemoryReads } from '../support/memory-reads.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 const TMPFS_MAGIC = 0x01021994;
 const RAMFS_MAGIC = 0x858458f6;
 const EXT4_SUPER_MAGIC = 0xef53;
 const bytes = pseudoRandomBytes('memory reads', 100_000);
 
-async function openFile(t: Test, path = join(t.testdir(), 'file')): Promise<FileHandle> {
+async function openFile(t: Test, path = join(testDirectory(t), 'file')): Promise<FileHandle> {
   const file = await open(path, 'w+');
   t.teardown(async () => {
     await file.close();
@@ -55,7 +56,7 @@ function scene(changes: Partial<MemoryReadsDeps> = {}) {
 }
 
 t.test('a file on the file systems of this machine', async (t) => {
-  const places = [join(t.testdir(), 'file')];
+  const places = [join(testDirectory(t), 'file')];
   const inMemory = '/dev/shm';
   const type = await statfs(inMemory).then(
     (found) => found.type,
@@ -134,7 +135,7 @@ t.test('nothing to ask: said once, and all reads are asynchronous', async (t) =>
 t.test(
   'a file system in memory is read there, and its errors are left to the asynchronous read',
   async (t) => {
-    const path = join(t.testdir(), 'file');
+    const path = join(testDirectory(t), 'file');
     const file = await openFile(t, path);
     // Node gives the second as it is, or below 0 where numbers of 32 bits are signed.
     for (const type of [TMPFS_MAGIC, RAMFS_MAGIC, RAMFS_MAGIC | 0]) {

@@ -8,13 +8,14 @@ import t, { type Test } from 'tap';
 import { openPageCache, type PageCache } from '../../src/cache/page-cache.ts';
 import { DISK_AT_ONCE } from '../../src/cache/store-fs.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 const SIZE = 1_000_003;
 const TMPFS_MAGIC = 0x01021994;
 const bytes = pseudoRandomBytes('page cache', SIZE);
 
 async function openFile(t: Test, content = bytes): Promise<FileHandle> {
-  const file = await open(join(t.testdir(), 'file'), 'w+');
+  const file = await open(join(testDirectory(t), 'file'), 'w+');
   t.teardown(() => file.close());
   await file.write(content);
   return file;
@@ -33,7 +34,7 @@ t.test('what is in memory is read as the file has it, to the byte and no further
   if (pageCache === undefined) return;
   const file = await openFile(t);
   // A tmpfs holds the same, and says that it can not be asked so.
-  const isDisk = (await DISK_AT_ONCE.fileSystemType(t.testdirName)) !== TMPFS_MAGIC;
+  const isDisk = (await DISK_AT_ONCE.fileSystemType(`/proc/self/fd/${file.fd}`)) !== TMPFS_MAGIC;
   const whole = Buffer.alloc(SIZE);
   await file.read(whole, 0, SIZE, 0);
   t.equal(pageCache.holds(file.fd, 0, SIZE), true);

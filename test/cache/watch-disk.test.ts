@@ -3,11 +3,12 @@ import t from 'tap';
 import { DISK, type StoreFs } from '../../src/cache/store-fs.ts';
 import { watchDisk } from '../../src/cache/watch-disk.ts';
 import { createRunningWork } from '../../src/metrics/running-work.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 t.test('does what the file system does, and leaves nothing under way', async (t) => {
   const work = createRunningWork(Date.now, Date.now);
   const fs = watchDisk(DISK, work);
-  const path = join(t.testdir(), 'a', 'b');
+  const path = join(testDirectory(t), 'a', 'b');
   await fs.mkdir(join(path, '..'), { mode: 0o700 });
   const handle = await fs.open(path, 'w+');
   await handle.write(Buffer.from('hello'), 0, 5, 0);

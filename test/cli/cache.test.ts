@@ -15,6 +15,7 @@ import { testDeps } from '../support/cli-deps.ts';
 import { configFile, loadedRegistry } from '../support/config-file.ts';
 import { publishContent, randomContent } from '../support/contract/blob-store.ts';
 import { openTestStore } from '../support/disk-store.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 type Ran = { error: string | undefined; stdout: string; stderr: string };
 
@@ -152,8 +153,8 @@ t.test('where there is none, that is said with what to do', async (t) => {
     (await run(['ls'], await running(t, undefined))).error,
     /its configuration has no cache\.directory/,
   );
-  t.match((await run(['ls', '--directory', t.testdir()])).error, /is no cache directory .*ENOENT/);
-  const config = join(t.testdir(), 'berth.yaml');
+  t.match((await run(['ls', '--directory', testDirectory(t)])).error, /is no cache directory .*ENOENT/);
+  const config = join(testDirectory(t), 'berth.yaml');
   writeFileSync(config, JSON.stringify(configFile({}, {})));
   t.match((await run(['ls', '--config', config])).error, /no control socket.*--directory/);
   t.match((await run(['ls', '--config', config, '--directory', 'x'])).error, /not both/);

@@ -6,6 +6,7 @@ import t from 'tap';
 import { refusedPort } from '../support/broken-upstream.ts';
 import { startFixtureRegistry } from '../support/fixture-registry.ts';
 import { buildImage } from '../support/image.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { ROOT } from './documents.ts';
 import { getStartedScript } from './get-started-script.ts';
 import { RUN_ELSEWHERE } from './run-elsewhere.ts';
@@ -32,7 +33,7 @@ t.test('docs/get-started.md leads from nothing to a pull, step by step', async (
         .replaceAll('9464', String(metricsPort)),
   });
   t.equal(script.match(/ serve\b.* > serve\.log/g)?.length, 2, 'two servers are started');
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   writeFileSync(join(directory, 'script'), script);
   const child = spawn('bash', ['script'], {
     cwd: directory,

@@ -4,6 +4,7 @@ import { startBrokenUpstream } from '../support/broken-upstream.ts';
 import { createTestAuthority } from '../support/ca.ts';
 import { startFixtureRegistry } from '../support/fixture-registry.ts';
 import { digestOf, pseudoRandomBytes } from '../support/image.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { allowedBytes } from './allowed-bytes.ts';
 
 // Plain http: reads of up to a megabyte land in the pool's slabs, which a fill writes as they are.
@@ -25,7 +26,7 @@ t.test('K1 ten clients and one fill over plain http, where reads are large', asy
         cache: {
           ...NO_BLOB_CACHE,
           memoryMaxBytes: 0,
-          directory: `${t.testdir()}/${round}`,
+          directory: `${testDirectory(t)}/${round}`,
           pieceBytes: 4 * 1024 * 1024,
         },
       },

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE, startBerth, testRegistry } from '../support/berth.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { allowedBytes } from './allowed-bytes.ts';
 import { openScene, type Scene, type SceneOptions } from './scene.ts';
 
@@ -8,7 +9,7 @@ function openCachedScene(t: Test, options: SceneOptions = {}): Promise<Scene> {
   const cache = {
     ...NO_BLOB_CACHE,
     memoryMaxBytes: 1024 * 1024,
-    directory: t.testdir(),
+    directory: testDirectory(t),
     pieceBytes: 256 * 1024,
   };
   return openScene(t, { blobBytes: 3_000_000, ...options, config: { cache, ...options.config } });
@@ -47,7 +48,7 @@ t.test(
     const cache = {
       ...NO_BLOB_CACHE,
       memoryMaxBytes: 1024 * 1024,
-      directory: t.testdir(),
+      directory: testDirectory(t),
       pieceBytes: 4 * 1024 * 1024,
     };
     const scene = await openScene(t, { blobBytes: 40 * 1024 * 1024, config: { cache } });
@@ -121,7 +122,7 @@ t.test('K4 what is kept is open to nobody whom the upstream refuses', async (t) 
 });
 
 t.test('K5 what one registry sent unverified is not believed for another', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const cache = { ...NO_BLOB_CACHE, memoryMaxBytes: 1024 * 1024, directory, pieceBytes: 64 * 1024 };
   const honest = await openScene(t, { blobBytes: 600_000, config: { cache: { ...cache, directory: null } } });
   // A registry of somebody else's that names the same digest, and sends other bytes.

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Config, RegistryConfig } from '../../src/config/config.ts';
 import { NO_BLOB_CACHE, type TestBerth } from '../support/berth.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { until } from '../support/until.ts';
 import { openResumeScene, type ResumeScene } from './resuming.ts';
 
@@ -14,7 +15,7 @@ function openKind(t: Test, kind: Kind, config: Partial<Config> = {}): Promise<Re
   const cache = {
     ...NO_BLOB_CACHE,
     memoryMaxBytes: 1024 * 1024,
-    directory: kind === 'fill' ? join(t.testdir(), 'cache') : null,
+    directory: kind === 'fill' ? join(testDirectory(t), 'cache') : null,
     pieceBytes: PIECE_BYTES,
   };
   return openResumeScene(t, { config: { cache, ...config } });

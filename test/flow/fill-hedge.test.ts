@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { openResumeScene } from './resuming.ts';
 
 const PIECE_BYTES = 64 * 1024;
@@ -15,7 +16,7 @@ t.test('K9 a connection that stands still is overtaken long before its timeout',
       cache: {
         ...NO_BLOB_CACHE,
         memoryMaxBytes: 1024 * 1024,
-        directory: join(t.testdir(), 'cache'),
+        directory: join(testDirectory(t), 'cache'),
         pieceBytes: PIECE_BYTES,
       },
     },

@@ -4,6 +4,7 @@ import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { createTestAuthority } from '../support/ca.ts';
 import { TEST_LIMITS } from '../support/config-defaults.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { BLOB_BYTES, judge, METHODS, requestOf } from './matrix/cells.ts';
 import { type Act, openResumeScene, type ResumeScene } from './resuming.ts';
 
@@ -62,7 +63,7 @@ async function openScene(t: Test, name: string): Promise<ResumeScene> {
       cache: {
         ...NO_BLOB_CACHE,
         memoryMaxBytes: 1024 * 1024,
-        directory: join(t.testdir(), 'cache'),
+        directory: join(testDirectory(t), 'cache'),
         pieceBytes: PIECE_BYTES,
       },
     },

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { TEST_LIMITS } from '../support/config-defaults.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { until } from '../support/until.ts';
 import { openScene, type Scene } from './scene.ts';
 
 /** A kept blob whose file can not be opened for as long as nobody writes to it, as on a disk that hangs. */
 async function openHung(t: Test): Promise<{ scene: Scene; comesBack: () => void }> {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const scene = await openScene(t, {
     tls: false,
     registry: { delivery: 'inline', scheme: 'http' },

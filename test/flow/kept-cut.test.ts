@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { openScene, type Scene } from './scene.ts';
 
 // More than the kernel's buffers take for a client that reads nothing.
@@ -32,7 +33,7 @@ async function readAcross(scene: Scene, field: string, act: () => void): Promise
 }
 
 async function openKept(t: Test): Promise<{ scene: Scene; path: string }> {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const scene = await openScene(t, {
     tls: false,
     blobBytes: BLOB_BYTES,

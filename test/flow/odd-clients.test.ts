@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { TEST_TIMEOUTS } from '../support/config-defaults.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { openScene, type Scene } from './scene.ts';
 
 const BLOB_BYTES = 8 * 1024 * 1024;
@@ -18,7 +19,7 @@ async function openInline(t: Test, { cached = false, idleSeconds = 10 } = {}): P
       cache: {
         ...NO_BLOB_CACHE,
         memoryMaxBytes: 0,
-        directory: cached ? join(t.testdir(), 'cache') : null,
+        directory: cached ? join(testDirectory(t), 'cache') : null,
       },
       timeouts: { ...TEST_TIMEOUTS, idleSeconds },
     },

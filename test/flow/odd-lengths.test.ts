@@ -2,6 +2,7 @@ import t from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { parseMultipart } from '../support/parse-multipart.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { openScene } from './scene.ts';
 
 const PIECE_BYTES = 128 * 1024;
@@ -29,7 +30,7 @@ for (const algorithm of ['sha256', 'sha512'] as const) {
       const cache = {
         ...NO_BLOB_CACHE,
         memoryMaxBytes: 0,
-        directory: t.testdir(),
+        directory: testDirectory(t),
         pieceBytes: PIECE_BYTES,
       };
       const scene = await openScene(t, { blob, algorithm, config: { cache } });

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { errorOf, openScene, REPOSITORY, type Scene, type SceneOptions } from './scene.ts';
 
 /** What portals, gateways and balancers put before a registry with 200, for whoever has not logged in. */
@@ -23,7 +24,7 @@ async function openBehindPage(
       cache: {
         ...NO_BLOB_CACHE,
         memoryMaxBytes: 1024 * 1024,
-        directory: t.testdir(),
+        directory: testDirectory(t),
         pieceBytes: 256 * 1024,
       },
     },

@@ -9,6 +9,7 @@ import { contentOfBytes } from '../support/contract/object-store.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { startS3 } from '../support/s3.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { until } from '../support/until.ts';
 import { openReplicas, type ReplicasScene } from './replicas-scene.ts';
 import type { Scene } from './scene.ts';
@@ -43,7 +44,7 @@ async function openShared(
     credentialsFile: server.credentialsFile,
     timeoutSeconds: options.timeoutSeconds ?? 10,
   };
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const scene = await openReplicas(t, count, {
     blob,
     configOf: (index) => ({

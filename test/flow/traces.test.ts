@@ -1,6 +1,7 @@
 import t from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { openScene, REPOSITORY, type Scene } from './scene.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -15,7 +16,7 @@ t.test(
     process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] = receiver.endpoint;
     process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-key=abc';
     process.env['OTEL_RESOURCE_ATTRIBUTES'] = 'deployment.environment.name=test';
-    const cache = { ...NO_BLOB_CACHE, memoryMaxBytes: 1024 * 1024, directory: t.testdir() };
+    const cache = { ...NO_BLOB_CACHE, memoryMaxBytes: 1024 * 1024, directory: testDirectory(t) };
     const scene = await openScene(t, { env: process.env, config: { cache } });
     const headers = { traceparent: TRACEPARENT };
     await scene.send(`/v2/${REPOSITORY}/manifests/${scene.manifestDigest}`, { headers });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { NO_BLOB_CACHE } from '../support/berth.ts';
 import { TEST_LIMITS, TEST_TIMEOUTS } from '../support/config-defaults.ts';
+import { testDirectory } from '../support/test-directory.ts';
 import { openResumeScene, type ResumeScene } from './resuming.ts';
 
 const MIDDLE = 900_000;
@@ -50,7 +51,7 @@ t.test('E8 a fill leaves it, too', async (t) => {
   const scene = await openResumeScene(t, {
     config: {
       ...impatient(1024),
-      cache: { ...NO_BLOB_CACHE, memoryMaxBytes: 1024 * 1024, directory: `${t.testdir()}/cache` },
+      cache: { ...NO_BLOB_CACHE, memoryMaxBytes: 1024 * 1024, directory: `${testDirectory(t)}/cache` },
     },
   });
   const { one, other, links } = scene;

@@ -3,6 +3,7 @@ import { hashSync } from 'bcryptjs';
 import t from 'tap';
 import type { ClientsConfig } from '../../src/config/config.ts';
 import { createClientPolicy } from '../../src/policy/client-policy.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 const NOBODY: ClientsConfig = { anonymous: false, htpasswdFile: null, mtls: false, networks: [] };
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -114,7 +115,7 @@ t.test('hashes of all three bcrypt prefixes', async (t) => {
 });
 
 t.test('a file that is not usable refuses the start', (t) => {
-  t.throws(() => createClientPolicy({ ...NOBODY, htpasswdFile: join(t.testdir(), 'none') }), {
+  t.throws(() => createClientPolicy({ ...NOBODY, htpasswdFile: join(testDirectory(t), 'none') }), {
     code: 'invalid_htpasswd_file',
   });
   t.end();

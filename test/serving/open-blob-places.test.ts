@@ -13,13 +13,14 @@ import { contentOf } from '../support/contract/blob-store.ts';
 import { pseudoRandomBytes } from '../support/image.ts';
 import { collect } from '../support/memory-blob.ts';
 import { createMemorySource } from '../support/memory-source.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 t.test('fills are counted while they are under way', async (t) => {
   const metrics = createMetrics();
   const pool = createBufferPool(1024 * 1024);
   const work = createRunningWork(Date.now, Date.now);
   const { bytes, digest } = contentOf(pseudoRandomBytes('places', 100_000));
-  const directory = join(t.testdir(), 'cache');
+  const directory = join(testDirectory(t), 'cache');
   const config = { ...NO_BLOB_CACHE, memoryMaxBytes: 0, directory };
   const shelf = await openBlobPlaces(config, {
     pool,

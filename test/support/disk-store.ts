@@ -6,6 +6,7 @@ import type { BlobStore } from '../../src/cache/blob-store.ts';
 import { type DiskStoreOptions, openDiskStore } from '../../src/cache/open-disk-store.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import { CONTRACT_MAX_BYTES, CONTRACT_PIECE_BYTES } from './contract/blob-store.ts';
+import { testDirectory } from './test-directory.ts';
 
 export type TestStore = {
   readonly directory: string;
@@ -19,7 +20,7 @@ export type TestStore = {
 
 /** A disk store in a directory of the test's own, closed with it. */
 export async function openTestStore(t: Test, changes: Partial<DiskStoreOptions> = {}): Promise<TestStore> {
-  const directory = changes.directory ?? join(t.testdir(), 'cache');
+  const directory = changes.directory ?? join(testDirectory(t), 'cache');
   const metrics = createMetrics();
   const log = { text: '' };
   const options: DiskStoreOptions = {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { StoredBlob } from '../../src/cache/blob-store.ts';
 import type { MemoryReads } from '../../src/cache/memory-reads.ts';
+import { testDirectory } from './test-directory.ts';
 
 export type StoredFile = {
   /** Opens the blob once more; without `memoryReads` nothing is read at once. */
@@ -15,7 +16,7 @@ export type StoredFile = {
 
 /** One published blob, in a file of the test's own. */
 export async function createStoredFile(t: Test, bytes: Uint8Array): Promise<StoredFile> {
-  const path = join(t.testdir(), 'blob');
+  const path = join(testDirectory(t), 'blob');
   const file: FileHandle = await open(path, 'w+');
   await file.write(bytes);
   t.teardown(() => file.close());

@@ -3,16 +3,18 @@ import { join } from 'node:path';
 import t from 'tap';
 import { readKeyFile, writeKeyFile } from '../../src/ticket/key-file.ts';
 import { formatTicketKeys, generateTicketKeys, rotateTicketKeys } from '../../src/ticket/ticket-keys.ts';
+import { testDirectory } from '../support/test-directory.ts';
 
 const asRoot = process.getuid?.() === 0;
 
 t.test('what is written is read', async (t) => {
-  const path = join(t.testdir(), 'ticket.keys');
+  const directory = testDirectory(t);
+  const path = join(directory, 'ticket.keys');
   const keys = generateTicketKeys();
   await writeKeyFile(path, keys);
   t.equal((await stat(path)).mode & 0o777, 0o600);
   t.equal(formatTicketKeys(await readKeyFile(path)), formatTicketKeys(keys));
-  t.same(await readdir(t.testdirName), ['ticket.keys'], 'nothing temporary is left');
+  t.same(await readdir(directory), ['ticket.keys'], 'nothing temporary is left');
 });
 
 t.test('an existing file is left as it is unless it is to be replaced', async (t) => {
@@ -26,7 +28,7 @@ t.test('an existing file is left as it is unless it is to be replaced', async (t
 });
 
 t.test('a replaced file keeps mode, owner and the link that led to it', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const path = join(directory, 'ticket.keys');
   const link = join(directory, 'link');
   const keys = generateTicketKeys();
@@ -44,7 +46,7 @@ t.test('a replaced file keeps mode, owner and the link that led to it', async (t
 });
 
 t.test('only of a file that is there a replacement is made', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   await t.rejects(writeKeyFile(join(directory, 'none'), generateTicketKeys(), { replace: true }), {
     code: 'key_file_unwritable',
     message: /ENOENT/,
@@ -56,7 +58,7 @@ t.test('only of a file that is there a replacement is made', async (t) => {
 });
 
 t.test('access by others is refused, with the way out', async (t) => {
-  const path = join(t.testdir(), 'ticket.keys');
+  const path = join(testDirectory(t), 'ticket.keys');
   await writeKeyFile(path, generateTicketKeys());
   if (asRoot) await chown(path, 4321, 4322);
   for (const mode of [0o640, 0o604, 0o644, 0o620, 0o610, 0o666]) {
@@ -74,7 +76,7 @@ t.test('access by others is refused, with the way out', async (t) => {
 });
 
 t.test('the group may read what root owns, and nothing else', async (t) => {
-  const path = join(t.testdir(), 'ticket.keys');
+  const path = join(testDirectory(t), 'ticket.keys');
   await writeKeyFile(path, generateTicketKeys());
   for (const mode of [0o440, 0o640]) {
     await chmod(path, mode);
@@ -88,7 +90,7 @@ t.test('the group may read what root owns, and nothing else', async (t) => {
 });
 
 t.test('a file that is no key file', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const path = join(directory, 'ticket.keys');
   await t.rejects(readKeyFile(path), {
     code: 'key_file_missing',

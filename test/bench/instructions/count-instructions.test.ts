@@ -3,6 +3,7 @@ import tap from 'tap';
 
 import { parseTotal } from '../../../bench/instructions/count-instructions.ts';
 import { stripModule, stripSources } from '../../../bench/instructions/strip-sources.ts';
+import { testDirectory } from '../../support/test-directory.ts';
 
 await tap.test('the total of a dump', async (t) => {
   t.equal(parseTotal('version: 1\nevents: Ir\nfn=(1)\n0 7\ntotals: 123456789012\n'), 123_456_789_012);
@@ -31,7 +32,7 @@ const later = await import('./d.ts');
 });
 
 await tap.test('what is counted runs without its types', async (t) => {
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   const root = join(import.meta.dirname, '..', '..', '..');
   stripSources(root, ['src/http/*.ts'], directory);
   const { parseRange } = await import(join(directory, 'src', 'http', 'range.js'));

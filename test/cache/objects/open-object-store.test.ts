@@ -5,12 +5,13 @@ import t, { type Test } from 'tap';
 import { openObjectStore } from '../../../src/cache/objects/open-object-store.ts';
 import { contentOfBytes } from '../../support/contract/object-store.ts';
 import { startS3 } from '../../support/s3.ts';
+import { testDirectory } from '../../support/test-directory.ts';
 
 const never = new AbortController().signal;
 const common = { prefix: 'berth/', caFile: null, timeoutSeconds: 10 };
 
 async function file(t: Test, text: string): Promise<string> {
-  const path = join(t.testdir(), 'credentials');
+  const path = join(testDirectory(t), 'credentials');
   await writeFile(path, text);
   return path;
 }

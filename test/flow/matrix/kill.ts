@@ -8,6 +8,7 @@ import { formatTicketKeys, generateTicketKeys } from '../../../src/ticket/ticket
 import type { TestAuthority } from '../../support/ca.ts';
 import { startFixtureRegistry } from '../../support/fixture-registry.ts';
 import { createTestClient, type TestRequest, type TestResponse } from '../../support/http-client.ts';
+import { testDirectory } from '../../support/test-directory.ts';
 import { type Cell, HELD_FROM, judge, PIECE_BYTES, requestOf, type Seen } from './cells.ts';
 import { startMatrixOrigin } from './origin.ts';
 import { bothOf, type CellOutcome } from './run-fault.ts';
@@ -21,7 +22,7 @@ export async function runKill(
   options: { readonly authority: TestAuthority; readonly cells: readonly Cell[]; readonly seed: string },
 ): Promise<{ outcomes: readonly CellOutcome[]; asked: ReadonlyMap<Cell, number> }> {
   const { authority, cells, seed } = options;
-  const directory = t.testdir();
+  const directory = testDirectory(t);
   await cp(seed, join(directory, 'cache'), { recursive: true, filter: (path) => !path.endsWith('/lock') });
   const blobs = new Map(cells.map(({ digest, blob }) => [digest, blob]));
   const origin = await startMatrixOrigin(

@@ -5,6 +5,7 @@ import { NO_BLOB_CACHE, startBerth, type TestBerth, testRegistry } from '../../s
 import type { TestAuthority } from '../../support/ca.ts';
 import { startFixtureRegistry } from '../../support/fixture-registry.ts';
 import { createLookup } from '../../support/lookup.ts';
+import { testDirectory } from '../../support/test-directory.ts';
 import { type Cell, HELD_FROM, PIECE_BYTES } from './cells.ts';
 import { type MatrixOrigin, startMatrixOrigin } from './origin.ts';
 
@@ -91,7 +92,7 @@ export async function openMatrixScene(
 
 /** A cache directory as a Berth leaves it that has had all of the warm blobs and the beginning of the partial ones. */
 export async function seedCache(t: Test, authority: TestAuthority, cells: readonly Cell[]): Promise<string> {
-  const directory = join(t.testdir(), 'seed');
+  const directory = join(testDirectory(t), 'seed');
   const scene = await openMatrixScene(t, { authority, cells, directory });
   const fetchOf = async ({ state, digest }: Cell): Promise<void> => {
     const headers: Record<string, string> = state === 'partial' ? { range: `bytes=0-${HELD_FROM - 1}` } : {};
@@ -110,7 +111,7 @@ export async function openSeededScene(
   options: Omit<Parameters<typeof openMatrixScene>[1], 'directory'> & { readonly seed: string },
   prepare: (directory: string) => void = () => undefined,
 ): Promise<MatrixScene> {
-  const directory = join(t.testdir(), 'cache');
+  const directory = join(testDirectory(t), 'cache');
   await cp(options.seed, directory, { recursive: true, filter: (path) => !path.endsWith('/lock') });
   prepare(directory);
   return openMatrixScene(t, { ...options, directory });

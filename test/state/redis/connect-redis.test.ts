@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import t from 'tap';
 import { createConnectRedis } from '../../../src/state/redis/connect-redis.ts';
 import { createTestAuthority } from '../../support/ca.ts';
+import { testDirectory } from '../../support/test-directory.ts';
 
 t.test(
   'what a server says of a command that it does not know is told without the password in it',
@@ -21,7 +22,7 @@ t.test(
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     t.teardown(() => server.close());
-    const passwordFile = join(t.testdir(), 'password');
+    const passwordFile = join(testDirectory(t), 'password');
     await writeFile(passwordFile, `${password}\n`);
     const connect = createConnectRedis({
       url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -81,7 +82,7 @@ t.test('user, password and database are said before anything else is asked', asy
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
-  const passwordFile = join(t.testdir(), 'password');
+  const passwordFile = join(testDirectory(t), 'password');
   await writeFile(passwordFile, 'correct horse\nbattery\n');
   const { port } = server.address() as AddressInfo;
   for (const url of [`redis://user%40home@127.0.0.1:${port}/7`, `redis://127.0.0.1:${port}`]) {

@@ -14,6 +14,7 @@ import { testRegistry } from '../../../support/berth.ts';
 import { type Content, randomContent } from '../../../support/contract/blob-store.ts';
 import { openTestStore } from '../../../support/disk-store.ts';
 import { realMemoryReads } from '../../../support/memory-reads.ts';
+import { testDirectory } from '../../../support/test-directory.ts';
 import { until } from '../fill-scene.ts';
 import { type Chaos, startChaosOrigin } from './chaos-origin.ts';
 import { createDice, type Dice } from './dice.ts';
@@ -37,7 +38,7 @@ export async function playStress(t: Test, seed: number): Promise<StressTally> {
   const { store, metrics, directory } = await openTestStore(t, {
     maxBytes: 256 * KIB * KIB,
     pieceBytes,
-    directory: `${t.testdirName}/seed-${seed}`,
+    directory: `${testDirectory(t)}/seed-${seed}`,
   });
   const pool = createBufferPool(32 * KIB * KIB);
   const origins = await Promise.all(
