@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import type { Digest } from '../oci/digest.ts';
 import { errorCode } from '../system/error-code.ts';
+import type { StoreEntry } from './blob-store.ts';
 import { type BlobTable, createBlobTable } from './blob-table.ts';
 import { readCatalog } from './catalog-file.ts';
 import type { LeftPartial } from './partial-shelf.ts';
@@ -24,8 +25,10 @@ export type RecoveredStore = {
   readonly removed: number;
 };
 
-/** Under way at once: Node has four threads for them, and what a directory of thousands of names takes is held until it was looked at. */
-const PARALLEL = 4;
+/** Directories at once: Node has four threads for them, and what the thousands of names of one take is held until it was looked at. */
+const LISTINGS = 4;
+/** Files looked at once: a thread is not to wait for its next one. */
+const LOOKS = 16;
 
 /**
  * What is on disk, told by names alone where the catalog file knows them: no blob is opened. What was half done when the
@@ -44,10 +47,11 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   const blobs = (await readCatalog(fs, layout.catalog)) ?? createBlobTable();
   /** By row: its file is there. */
   const met = new Uint8Array(blobs.rows);
-  const unknown: string[] = [];
+  const unknown: { readonly path: string; readonly digest: Digest | undefined }[] = [];
+  const added: StoreEntry[] = [];
   const spools = new Map<Digest, string[]>();
   for (const algorithm of ALGORITHMS) {
-    await inParallel(await list(fs, layout.blobs(algorithm)), async (shard) => {
+    await inParallel(LISTINGS, await list(fs, layout.blobs(algorithm)), async (shard) => {
       const directory = join(layout.blobs(algorithm), shard);
       if (!(await look(fs, directory))?.isDirectory()) {
         await remove(directory);
@@ -58,7 +62,10 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
         // Nothing is made or asked of the name of what is known: there may be a million of them before the first answer.
         const row = isNamed && name.startsWith(shard) ? blobs.findHex(algorithm, name) : NO_ROW;
         if (row !== NO_ROW) met[row] = 1;
-        else unknown.push(join(directory, name));
+        else {
+          const path = join(directory, name);
+          unknown.push({ path, digest: digestOfBlob(path) });
+        }
       }
     });
     for (const name of await list(fs, layout.partials(algorithm))) {
@@ -70,17 +77,18 @@ export async function recoverStore(fs: StoreFs, layout: StoreLayout): Promise<Re
   }
 
   for (const [row, isMet] of met.entries()) if (isMet === 0 && blobs.has(row)) blobs.remove(row);
-  await inParallel(unknown, async (path) => {
-    const digest = digestOfBlob(path);
+  // Nothing but looks is done here: the threads would have to wait for it.
+  await inParallel(LOOKS, unknown, async ({ path, digest }) => {
     const file = await look(fs, path);
     if (digest === undefined || !file?.isFile()) return remove(path);
     // Before 1970 is nothing that the catalog file could say.
     const at = Math.max(0, Math.floor(file.mtimeMs));
-    blobs.add({ digest, bytes: file.size, publishedAt: at, lastUsedAt: at });
+    added.push({ digest, bytes: file.size, publishedAt: at, lastUsedAt: at });
   });
-  if (unknown.length > 0) blobs.sortByUse();
+  for (const entry of added) blobs.add(entry);
+  if (added.length > 0) blobs.sortByUse();
   const partials: LeftPartial[] = [];
-  await inParallel([...spools], async ([digest, paths]) => {
+  await inParallel(LOOKS, [...spools], async ([digest, paths]) => {
     const data = await look(fs, layout.partial(digest).data);
     // One file of two, or one that was published: the end of a life was not reached.
     if (data === undefined || paths.length < 2 || blobs.find(digest) !== NO_ROW) {
@@ -114,10 +122,14 @@ async function look(fs: StoreFs, path: string): Promise<Awaited<ReturnType<Store
   }
 }
 
-async function inParallel<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<void> {
+async function inParallel<Item>(
+  count: number,
+  items: readonly Item[],
+  act: (item: Item) => Promise<void>,
+): Promise<void> {
   const rest = items.values();
   await Promise.all(
-    Array.from({ length: PARALLEL }, async () => {
+    Array.from({ length: count }, async () => {
       for (const item of rest) await act(item);
     }),
   );
