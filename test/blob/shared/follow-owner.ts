@@ -42,8 +42,12 @@ export function followOwner(machine: Machine<OwnerModel>): FollowedOwner {
     if (what === 'own' || what === 'stall') return replica?.local[piece] !== 'none';
     if (what === 'whole' || what === 'piece') return isHad(replica?.local[piece]);
     if (what === 'verdict' || what === 'upload') return replica?.state !== 'filling';
-    if (what === 'remove')
-      return !state.pieces.some((content, at) => content !== 'none' && seen.pieces[at] === content);
+    // Of what it gave itself nothing is there any more; others' pieces stay.
+    if (what === 'remove') {
+      const given = state.replicas[index]?.given ?? [];
+      const isThere = (content: string, at: number) => content !== 'none' && seen.pieces[at] === content;
+      return !state.pieces.some((content, at) => given[at] !== 'no' && isThere(content, at));
+    }
     return true;
   }
 

@@ -134,6 +134,11 @@ for (const [what, size, events] of [
     { pieces: 2, lies: [true, false, false] },
     'want 0,want 1,pass 200,pause 1,fetch 0 0,put 0 0,note 0 0,fetch 1 0,want 2,fetch 1 2,pass 200,put 1 2,note 1 2',
   ],
+  [
+    'who removes what he has given leaves what another one gave',
+    { pieces: 3, lies: [false, false, false] },
+    'want 1,want 2,lose the state,want 0,fetch 1 0,pass 200,pause 2,fetch 0 0,put 0 0,pause 0,pass 30000,wake 2,wake 0,fetch 2 2,pass 200,put 2 2,fetch 2 0,pass 7000,pass 7000,pass 7000',
+  ],
 ] as const) {
   await t.test(`found once: ${what}`, async (t) => {
     const real = createOwnerRig(size.lies, size.pieces);
